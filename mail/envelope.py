@@ -1,0 +1,70 @@
+"""A message and its envelope, on the way in and on the way out.
+
+Law: content stays bytes, exactly as it came, with CRLF line ends; an Arrival is read by rooms and never changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from mail.headers import Headers, split_message
+from mail.outcome import Delivered, Outcome
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A message at a room's door. One object serves all its recipients, so its headers are parsed once.
+
+    `sender` is the reverse-path ("" is the null sender). `envid` is the SHA-256 in hex of the bytes as the fabric
+    first received them. `signed_by` is the fabric host whose valid signature it carries, or this host's own name for
+    what it made or took from a signed-in session; only then may its ``Heliograph-*`` headers be believed. `body` is the
+    reference that the store gave for `content`. Times are seconds since 1970.
+    """
+
+    sender: str
+    content: bytes
+    body: int
+    envid: str = ""
+    signed_by: str = ""
+    accepted_at: float = 0.0
+    now: float = 0.0
+
+    @cached_property
+    def headers(self) -> Headers:
+        return Headers.parse(split_message(self.content)[0])
+
+    @property
+    def authenticated(self) -> str:
+        """The entity whose signed-in session submitted this, as a trusted host says, or ""."""
+        return self.headers.get("heliograph-authenticated") if self.signed_by else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One forward-path. `sender`, where set, is this recipient's own return path (RFC 5321 4.4)."""
+
+    address: str
+    sender: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What a room wants sent. The caller spools it in the transaction that it was returned in.
+
+    `signed` asks for this host's fabric signature when it leaves for another host, so that its ``Heliograph-*``
+    headers are believed there.
+    """
+
+    sender: str
+    recipients: tuple[Recipient, ...]
+    content: bytes
+    signed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A room's answer for one recipient: the outcome, and what is to be sent because of it."""
+
+    outcome: Outcome = field(default_factory=Delivered)
+    outgoing: tuple[Outgoing, ...] = ()

@@ -1,0 +1,108 @@
+"""A header block read and changed as bytes, without the quadratic corners of general parsers.
+
+Law: reading never raises; a malformed line is kept as it stands. What is written is checked: a field's value
+carries no bare CR or LF, so that nothing echoed into a header can start another one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from email.header import Header as EncodedHeader
+
+HEADER_BLOCK_OCTETS_MAX = 256 * 1024  # a larger block is refused at the door: parsing it would cost seconds
+HEADER_COUNT_MAX = 1000
+
+_FIELD = re.compile(rb"(?m:^)([!-9;-~]+)[ \t]*:((?:[^\n]*)(?:\n[ \t][^\n]*)*)(?:\n|\Z)")
+_FOLD = re.compile(r"\r?\n(?=[ \t])")
+_ADDR_SPEC = re.compile(r"[^\s<>\"(),:;@\[\]\\]+@[A-Za-z0-9.\-\x80-\U0010ffff]+")
+
+
+def split_message(content: bytes) -> tuple[bytes, bytes]:
+    """Cut a message after the empty line: (header block with that line, text)."""
+    if content.startswith(b"\r\n"):
+        return content[:2], content[2:]
+    end = content.find(b"\r\n\r\n")
+    return (content, b"") if end < 0 else (content[: end + 4], content[end + 4 :])
+
+
+@dataclass(frozen=True)
+class Headers:
+    """Fields in their order: (name in lower case, raw value bytes without the last line end)."""
+
+    fields: tuple[tuple[str, bytes], ...]
+
+    @classmethod
+    def parse(cls, block: bytes) -> Headers:
+        found = _FIELD.finditer(block[:HEADER_BLOCK_OCTETS_MAX])
+        return cls(tuple(_read_fields(found)))
+
+    def all(self, name: str) -> list[str]:
+        """Return every value of a field, unfolded, undecodable octets replaced."""
+        wanted = name.lower()
+        return [_text(value) for field, value in self.fields if field == wanted]
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return a field's first value, unfolded and stripped, or `default`."""
+        wanted = name.lower()
+        return next((_text(value) for field, value in self.fields if field == wanted), default)
+
+    def has(self, name: str) -> bool:
+        wanted = name.lower()
+        return any(field == wanted for field, _ in self.fields)
+
+
+def _read_fields(found: Iterator[re.Match[bytes]]) -> Iterator[tuple[str, bytes]]:
+    for count, match in enumerate(found):
+        if count == HEADER_COUNT_MAX:
+            return
+        yield match[1].decode("ascii").lower(), match[2].rstrip(b"\r")
+
+
+def _text(value: bytes) -> str:
+    return _FOLD.sub("", value.decode("utf-8", "replace")).strip()
+
+
+def first_addr_spec(value: str) -> str:
+    """Return the first ``local@domain`` in an address field, in lower case, or "": what From and Reply-To name.
+
+    A display name may contain an address of its own (``"eve@x" <bob@y>``): angle brackets win, quotes never count.
+    """
+    bare = re.sub(r'"(?:[^"\\]|\\.)*"', " ", value[:16_384])
+    bare = re.sub(r"\([^()]*\)", " ", bare)
+    angle = re.search(r"<([^<>]*)>", bare)
+    match = _ADDR_SPEC.fullmatch(angle[1].strip()) if angle else _ADDR_SPEC.search(bare)
+    return match[0].lower() if match else ""
+
+
+def header_line(name: str, value: str) -> bytes:
+    """Write one field, encoded (RFC 2047) and folded where needed, CRLF at the end.
+
+    Raise ValueError for a line break in the value: it would start another header.
+    """
+    if "\r" in value or "\n" in value:
+        raise ValueError(f"line break in {name}")
+    if value.isascii() and len(name) + 2 + len(value) <= 998:  # RFC 5322 2.1.1
+        return f"{name}: {value}\r\n".encode()
+    return f"{name}: {EncodedHeader(value, 'utf-8', 76, name).encode(linesep=chr(13) + chr(10))}\r\n".encode()
+
+
+def add_headers(content: bytes, lines: Iterable[tuple[str, str]]) -> bytes:
+    """Put fields in front of a message."""
+    return b"".join(header_line(name, value) for name, value in lines) + content
+
+
+def drop_headers(content: bytes, names: Iterable[str] = (), prefix: str = "") -> bytes:
+    """Remove every field with one of these names, or whose name starts with `prefix` (case does not matter)."""
+    wanted = {name.lower() for name in names}
+    block, text = split_message(content)
+    kept: list[bytes] = []
+    end = 0
+    for match in _FIELD.finditer(block):
+        kept.append(block[end : match.start()])  # what is not a field stays as it is
+        end = match.end()
+        name = match[1].decode("ascii").lower()
+        if name not in wanted and not (prefix and name.startswith(prefix.lower())):
+            kept.append(match[0])
+    return b"".join(kept) + block[end:] + text

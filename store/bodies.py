@@ -1,0 +1,71 @@
+"""Message bodies, once each, with reference counts kept in the transaction that changes them.
+
+Law: every row anywhere that names a body holds one reference; the body goes with the last of them. The header block
+stands apart from the text, so that reading headers touches no text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from mail.headers import split_message
+from store.database import Migration, Reader
+from store.transaction import Transaction
+
+MIGRATION = Migration(
+    "store",
+    1,
+    """
+    CREATE TABLE body (
+        id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, refs INTEGER NOT NULL,
+        header BLOB NOT NULL, text BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE event (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL
+    ) STRICT
+    """,
+)
+
+
+class Bodies:
+    """Keep, share, read and let go of message bodies."""
+
+    @staticmethod
+    def keep(tx: Transaction, content: bytes) -> int:
+        """Store a message (or find it stored), count one reference, return its id."""
+        digest = hashlib.sha256(content).digest()
+        found = tx.one("UPDATE body SET refs = refs + 1 WHERE digest = ? RETURNING id", (digest,))
+        if found:
+            return int(found[0])
+        header, text = split_message(content)
+        return tx.insert(
+            "INSERT INTO body (digest, size, refs, header, text) VALUES (?, ?, 1, ?, ?)",
+            (digest, len(content), header, text),
+        )
+
+    @staticmethod
+    def share(tx: Transaction, body: int, count: int = 1) -> None:
+        """Count more references to a stored body."""
+        tx.execute("UPDATE body SET refs = refs + ? WHERE id = ?", (count, body))
+
+    @staticmethod
+    def release(tx: Transaction, body: int, count: int = 1) -> None:
+        """Give references back; the body goes with the last one."""
+        left = tx.one("UPDATE body SET refs = refs - ? WHERE id = ? RETURNING refs", (count, body))
+        if left and left[0] <= 0:
+            tx.execute("DELETE FROM body WHERE id = ?", (body,))
+
+    @staticmethod
+    def read(source: Reader | Transaction, body: int) -> bytes:
+        """Return a stored message; KeyError where there is none (a reference was lost: a fault of ours)."""
+        row = source.one("SELECT header, text FROM body WHERE id = ?", (body,))
+        if row is None:
+            raise KeyError(f"body {body}")
+        return bytes(row[0] + row[1])
+
+    @staticmethod
+    def read_header(source: Reader | Transaction, body: int) -> bytes:
+        row = source.one("SELECT header FROM body WHERE id = ?", (body,))
+        if row is None:
+            raise KeyError(f"body {body}")
+        return bytes(row[0])

@@ -1,0 +1,121 @@
+"""The host's one SQLite file: opening, migrations, readers, and the writer's front.
+
+Law: WAL with synchronous=FULL, always. NORMAL loses acknowledged commits at a power cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from store.transaction import Row, Transaction, Values
+from store.writer import StoreFull, Writer
+
+T = TypeVar("T")
+
+READER_THREADS = 2  # long reads (SEARCH BODY, big FETCHes) beside the loop; more would only fight for two cores
+BUSY_SECONDS = 30.0
+CACHE_KIB = 65_536
+
+__all__ = ["Migration", "Reader", "Store", "StoreFull"]
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A package's tables, one step: applied once, in order of version, in a transaction."""
+
+    package: str
+    version: int
+    sql: str
+
+
+class Reader:
+    """A read-only connection for one thread. Each query sees the last commit and leaves no snapshot open."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection = _connect(path)
+        self.connection.execute("PRAGMA query_only = ON")
+
+    def one(self, sql: str, values: Values = ()) -> Row | None:
+        rows = self.connection.execute(sql, values).fetchall()
+        return rows[0] if rows else None
+
+    def all(self, sql: str, values: Values = ()) -> list[Row]:
+        return self.connection.execute(sql, values).fetchall()
+
+
+class Store:
+    """Readers and the one writer of a host's database. Open it in the process that owns the host, only there."""
+
+    def __init__(self, path: Path, migrations: Iterable[Migration]) -> None:
+        self.path = path
+        connection = _connect(path)
+        _prepare(connection)
+        _migrate(connection, migrations)
+        self._writer = Writer(connection)
+        self._local = threading.local()
+        self._pool = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="store-reader")
+
+    @property
+    def reader(self) -> Reader:
+        """This thread's reader, for short queries (tens of microseconds) right where they are needed."""
+        reader: Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = Reader(self.path)
+        return reader
+
+    async def read(self, query: Callable[[Reader], T]) -> T:
+        """Run a long query in a reader thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: query(self.reader))
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in the writer thread, in a SAVEPOINT of its own; return its result once it is durable.
+
+        Whatever `work` raises is raised here, its changes undone. StoreFull: the disk is full, nothing was changed,
+        and the next write may succeed. Cancelling the caller does not undo work that has begun: shield what must not
+        be taken for undone.
+        """
+        return await asyncio.wrap_future(self._writer.submit(work, asyncio.get_running_loop()))
+
+    def write_now(self, work: Callable[[Transaction], T]) -> T:
+        """The same for callers without an event loop (the command, tests); blocks until durable."""
+        return self._writer.submit(work, None).result()
+
+    def close(self) -> None:
+        """Finish what was submitted, then close."""
+        self._pool.shutdown()
+        self._writer.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
+    )
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA journal_size_limit = 67108864")  # give a burst's WAL back to the disk
+
+
+def _migrate(connection: sqlite3.Connection, migrations: Iterable[Migration]) -> None:
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS migration (package TEXT, version INTEGER, PRIMARY KEY (package, version)) STRICT"
+    )
+    done: set[Any] = set(connection.execute("SELECT package, version FROM migration").fetchall())
+    for step in migrations:
+        if (step.package, step.version) not in done:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {step.sql}; INSERT INTO migration VALUES ('{step.package}', {step.version}); COMMIT;"
+            )
