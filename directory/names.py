@@ -1,0 +1,159 @@
+"""What an address means inside a fabric.
+
+Law: every address that ends in the fabric's domain means exactly one of these things, or nothing (`Unknown`, with the
+reason); an address that does not is `Foreign`. No state is asked here: whether alice exists, only her host knows.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from directory.bucket import bucket_of
+from mail.address import ROLE_NAMES, Address, is_entity
+
+_BUCKET = re.compile(r"b(0|[1-9][0-9]{0,9})\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A person's mail and timeline: ``alice@D``, ``alice+detail@D``, ``alice@b3805.timeline.D``."""
+
+    entity: str
+    detail: str
+    bucket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reflector:
+    """A source's reflector and its commands: ``bob@reflectors.D``, ``bob+subscribe@``; ``bob-request@`` (detail
+    "request"). `detail` is in lower case and may hold a token: ``confirm.TOKEN``."""
+
+    entity: str
+    detail: str
+    bucket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """The leaf of one source on one host: ``bob+leaf@host-2.D``."""
+
+    source: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """``follow@D`` (bucket None: any host), or ``follow@b7.reflectors.D`` (the host that polls for this bucket)."""
+
+    bucket: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """The operator, at any domain of the fabric: postmaster, abuse ... (RFC 2142)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """An address outside the fabric."""
+
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """An address under the fabric's domain that means nothing."""
+
+    reason: str
+
+
+Name = Timeline | Reflector | Leaf | Follow | Role | Foreign | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class FabricNames:
+    """A fabric's naming: its domain (lower case, no final dot) and its count of buckets."""
+
+    domain: str
+    buckets: int
+
+    def classify(self, address: Address) -> Name:
+        """Tell what an address means."""
+        if address.domain != self.domain and not address.domain.endswith("." + self.domain):
+            return Foreign(address.domain)
+        entity, detail = address.detail
+        where = address.domain[: -len(self.domain)].rstrip(".")
+        if entity in ROLE_NAMES and not detail:
+            return Role(entity)
+        first, _, rest = where.partition(".")
+        if where in ("", "timeline") or rest == "timeline":
+            return self._timeline(entity, detail, first if rest else "")
+        if where == "reflectors" or rest == "reflectors":
+            return self._reflector(entity, detail, first if rest else "")
+        if not rest and detail == "leaf" and is_entity(entity):
+            return Leaf(entity, where)
+        return Unknown("no mailboxes at this domain")
+
+    def bucket(self, entity: str) -> int:
+        return bucket_of(entity, self.buckets)
+
+    def person(self, entity: str) -> str:
+        """``alice`` -> ``alice@D``: how the world writes to her."""
+        return f"{entity}@{self.domain}"
+
+    def timeline(self, entity: str) -> str:
+        """``alice`` -> ``alice@b3805.timeline.D``: how the fabric does."""
+        return f"{entity}@b{self.bucket(entity)}.timeline.{self.domain}"
+
+    def reflector(self, entity: str, detail: str = "") -> str:
+        """``bob``, ``subscribe`` -> ``bob+subscribe@reflectors.D``: as the world knows it."""
+        return f"{entity}{'+' if detail else ''}{detail}@reflectors.{self.domain}"
+
+    def reflector_inside(self, entity: str, detail: str = "") -> str:
+        """The same in its bucket: ``bob+subscribe@b3058.reflectors.D``."""
+        return f"{entity}{'+' if detail else ''}{detail}@b{self.bucket(entity)}.reflectors.{self.domain}"
+
+    def leaf(self, source: str, host: str) -> str:
+        return f"{source}+leaf@{host}.{self.domain}"
+
+    def follow(self, bucket: int | None = None) -> str:
+        return f"follow@{self.domain}" if bucket is None else f"follow@b{bucket}.reflectors.{self.domain}"
+
+    def local_entity(self, address: str) -> str:
+        """``alice@D`` or ``alice@b3805.timeline.D`` -> ``alice``; "" for any other address."""
+        local, _, domain = address.rpartition("@")
+        name = self.classify(Address(local, domain.lower()))
+        return name.entity if isinstance(name, Timeline) else ""
+
+    def _timeline(self, entity: str, detail: str, label: str) -> Name:
+        if entity == "follow" and not label:
+            return Follow(None)
+        if not is_entity(entity):
+            return Unknown("no such user here")
+        bucket = self.bucket(entity)
+        return (
+            Timeline(entity, detail, bucket) if label in ("", f"b{bucket}") else Unknown("wrong bucket for this user")
+        )
+
+    def _reflector(self, entity: str, detail: str, label: str) -> Name:
+        if entity == "follow":
+            return self._follow(label)
+        if entity.endswith("-request") and not detail:
+            entity, detail = entity.removesuffix("-request"), "request"
+        if not is_entity(entity):
+            return Unknown("no such source here")
+        bucket = self.bucket(entity)
+        return (
+            Reflector(entity, detail, bucket)
+            if label in ("", f"b{bucket}")
+            else Unknown("wrong bucket for this source")
+        )
+
+    def _follow(self, label: str) -> Name:
+        match = _BUCKET.match(label)
+        if not label:
+            return Follow(None)
+        return Follow(int(match[1])) if match and int(match[1]) < self.buckets else Unknown("no such bucket")

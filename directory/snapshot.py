@@ -1,0 +1,57 @@
+"""One version of the zone, as the fabric routes by it.
+
+Law: a snapshot is immutable; who holds one sees one consistent serial. TTLs concern outsiders, not us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from directory.names import FabricNames, Follow, Leaf, Name, Reflector, Timeline
+
+Map = Literal["timeline", "reflectors"]
+
+
+@dataclass(frozen=True, slots=True)
+class HostRecord:
+    """A host of the fabric: its name (``host-1``), its address, and its Ed25519 public key (None: revoked)."""
+
+    name: str
+    address: str
+    key: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Who owns which bucket. `timeline` and `reflectors` hold a host's name per bucket, in order of bucket."""
+
+    names: FabricNames
+    serial: int
+    hosts: Mapping[str, HostRecord]
+    timeline: tuple[str, ...]
+    reflectors: tuple[str, ...]
+
+    def owner(self, which: Map, bucket: int) -> str:
+        """Return the name of the host that the zone names for a bucket."""
+        return (self.timeline if which == "timeline" else self.reflectors)[bucket]
+
+    def host_of(self, name: Name) -> str:
+        """Return the host that a name lives on, or "" where any host will do (follow@D, roles) or none does."""
+        match name:
+            case Timeline():
+                return self.timeline[name.bucket]
+            case Reflector():
+                return self.reflectors[name.bucket]
+            case Follow(bucket) if bucket is not None:
+                return self.reflectors[bucket]
+            case Leaf():
+                return name.host
+            case _:
+                return ""
+
+    def key_of(self, host: str) -> bytes | None:
+        """Return a host's public key, 32 octets; None for a stranger or one whose record was taken away."""
+        record = self.hosts.get(host)
+        return record.key if record else None

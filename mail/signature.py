@@ -1,0 +1,104 @@
+"""The fabric's signatures: DKIM (RFC 6376) with Ed25519 (RFC 8463), and proof of who is at the other end.
+
+Law: a ``Heliograph-*`` field counts only while a valid signature covers every instance of it; the signature names
+the host (its selector) and the fabric (its domain), never an IP address.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+
+import dkim
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from mail.headers import Headers, split_message
+
+TRUSTED_PREFIX = "heliograph-"
+SIGNED_FIELDS = (
+    "from",
+    "to",
+    "subject",
+    "date",
+    "message-id",
+    "list-id",
+    "auto-submitted",
+    "mime-version",
+    "content-type",
+)
+OURS = re.compile(rb"(?im)^heliograph-[!-9;-~]*[ \t]*:")
+
+KeyOf = Callable[[str], bytes | None]  # a host's name -> its Ed25519 public key, 32 octets, or None if it has none
+
+
+def carries_fabric_fields(content: bytes) -> bool:
+    """Tell whether there is any ``Heliograph-*`` field that would have to be trusted or stripped."""
+    return OURS.search(split_message(content)[0]) is not None
+
+
+def sign(content: bytes, *, domain: str, host: str, key: bytes) -> bytes:
+    """Return `content` with this host's DKIM-Signature in front. `key`: the Ed25519 seed, 32 octets.
+
+    Every ``Heliograph-*`` field is signed, and once more than it occurs, so that none can be added (RFC 6376 8.15).
+    """
+    headers = Headers.parse(split_message(content)[0])
+    ours = [name for name, _ in headers.fields if name.startswith(TRUSTED_PREFIX)]
+    present = [name for name in SIGNED_FIELDS if headers.has(name)]
+    include = [name.encode() for name in (*present, *ours, *sorted(set(ours)), "from")]
+    line: bytes = dkim.sign(
+        content,
+        selector=host.encode(),
+        domain=f"fabric.{domain}".encode(),
+        privkey=base64.b64encode(key),
+        signature_algorithm=b"ed25519-sha256",
+        canonicalize=(b"relaxed", b"simple"),
+        include_headers=include,
+    )
+    return line + content
+
+
+def signer(content: bytes, *, domain: str, key_of: KeyOf) -> str:
+    """Return the name of the fabric host whose valid signature covers all ``Heliograph-*`` fields, or ""."""
+    headers = Headers.parse(split_message(content)[0])
+    ours = [name for name, _ in headers.fields if name.startswith(TRUSTED_PREFIX)]
+    signatures = headers.all("dkim-signature")
+    for index, value in enumerate(signatures[:8]):  # more are not worth their price
+        tags = {k.strip(): v.strip() for k, _, v in (part.partition("=") for part in value.split(";"))}
+        covered = [name.strip().lower() for name in tags.get("h", "").split(":")]
+        whole = all(covered.count(name) > ours.count(name) for name in set(ours))
+        if tags.get("d") == f"fabric.{domain}" and whole and "l" not in tags and _verifies(content, index, key_of):
+            return tags.get("s", "")
+    return ""
+
+
+def _verifies(content: bytes, index: int, key_of: KeyOf) -> bool:
+    def published(name: bytes, timeout: int = 5) -> bytes | None:
+        key = key_of(name.decode().partition("._domainkey.")[0])
+        return b"v=DKIM1; k=ed25519; p=" + base64.b64encode(key) if key else None
+
+    try:
+        return bool(dkim.DKIM(content).verify(idx=index, dnsfunc=published))
+    except Exception:  # dkimpy raises whatever a hostile header makes it raise: such a signature is not valid
+        return False
+
+
+def prove(key: bytes, *, nonce: str, client: str, server: str) -> str:
+    """Sign a server's nonce, in base64: the argument of XHELIOGRAPH. `client`, `server`: names of hosts."""
+    return base64.b64encode(Ed25519PrivateKey.from_private_bytes(key).sign(_claim(nonce, client, server))).decode()
+
+
+def is_proven(public: bytes, proof: str, *, nonce: str, client: str, server: str) -> bool:
+    """Check what `prove` made."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(
+            base64.b64decode(proof, validate=True), _claim(nonce, client, server)
+        )
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _claim(nonce: str, client: str, server: str) -> bytes:
+    return "\0".join(("heliograph-smtp", nonce, client, server)).encode()
