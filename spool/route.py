@@ -20,7 +20,7 @@ class Here:
 
 @dataclass(frozen=True, slots=True)
 class Via:
-    """Another host of the fabric, known by name, at an address of the transferred zone; `mailbox` is what RCPT names."""
+    """Another host of the fabric, known by name, at an address of the transferred zone; `mailbox` is for RCPT TO."""
 
     host: str
     address: str
