@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Values = Sequence[Any]
 Row = tuple[Any, ...]
 
@@ -39,6 +40,24 @@ class Transaction:
 
     def all(self, sql: str, values: Values = ()) -> list[Row]:
         return self.connection.execute(sql, values).fetchall()
+
+    def nested(self, work: Callable[[Transaction], T]) -> T:
+        """Run a part of the work in a SAVEPOINT of its own: where it raises, it alone is undone, and it raises here.
+
+        Where SQLite itself gave up the whole transaction (disk full), nothing is left to go on with: let it raise.
+        """
+        heard = len(self.callbacks)
+        self.connection.execute("SAVEPOINT nested")
+        try:
+            result = work(self)
+        except BaseException:
+            del self.callbacks[heard:]
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK TO nested")
+                self.connection.execute("RELEASE nested")
+            raise
+        self.connection.execute("RELEASE nested")
+        return result
 
     def after_commit(self, callback: Callable[[], object]) -> None:
         """Call this on the event loop once the work is durable; never called if it is undone."""

@@ -20,7 +20,6 @@ from store.transaction import Transaction
 T = TypeVar("T")
 
 GROUP_JOBS_MAX = 512  # bounds the time that the first of a group waits for its flush
-GROUP_STATEMENTS_SPAN_S = 0.05
 
 
 class StoreFull(Exception):
@@ -96,17 +95,13 @@ class Writer:
     def _perform(self, job: _Job) -> bool:
         """Run one job in its SAVEPOINT; False where it failed alone. A lost transaction is raised for all."""
         transaction = Transaction(self._connection)
-        self._connection.execute("SAVEPOINT job")
         try:
-            job.result = job.work(transaction)
+            job.result = transaction.nested(job.work)
         except Exception as error:
             if not self._connection.in_transaction:  # SQLite gave the whole group up (disk full, I/O error)
                 raise
-            self._connection.execute("ROLLBACK TO job")
-            self._connection.execute("RELEASE job")
             job.future.set_exception(_told(error))
             return False
-        self._connection.execute("RELEASE job")
         job.callbacks = transaction.callbacks
         return True
 
