@@ -1,0 +1,165 @@
+"""Reading heliograph.toml.
+
+Law: what is read here is checked here, and every complaint names the file, the line, the key and what to do.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from heliograph.settings import (
+    FILE_NAME,
+    MESSAGE_OCTETS_MAX,
+    RECIPIENTS_MAX,
+    Config,
+    FeedSettings,
+    HostConfig,
+    Ports,
+    SmtpSettings,
+    TlsPaths,
+)
+from heliograph.toml_table import ConfigError, Table, read_table
+from mail.address import is_entity
+
+BUCKETS_MAX = 65_536  # two MX records each: more would make the zone's transfer slow and its file unreadable
+HOSTS_MAX = 256  # one fabric, one operator; beyond it the full mesh of streams grows too wide
+
+_DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\Z")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?\Z")
+_HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})\Z")
+NOT_HOSTS = frozenset({"timeline", "reflectors", "fabric", "localhost"})  # names with another meaning in the zone
+
+__all__ = ["Config", "ConfigError", "FeedSettings", "HostConfig", "Ports", "SmtpSettings", "TlsPaths", "load"]
+
+
+def load(root: Path) -> Config:
+    """Read and check a fabric's configuration; raise ConfigError that says what to do."""
+    root = root.absolute()
+    table = read_table(root / FILE_NAME)
+    config = Config(
+        root=root,
+        domain=_domain(table),
+        buckets=_number(table, "buckets", 1, BUCKETS_MAX),
+        hosts=_hosts(table),
+        primary=table.take("primary", str),
+        postmaster=table.take("postmaster", str, ""),
+        ports=_ports(table.table("ports")),
+        tls=_tls(table.table("tls"), root),
+        smtp=_smtp(table.table("smtp")),
+        feeds=_feeds(table),
+    )
+    if config.primary not in {host.name for host in config.hosts}:
+        raise table.error("primary", f"names no host: {config.primary!r}", "name one of the [[host]] entries")
+    if config.postmaster and not is_entity(config.postmaster):
+        raise table.error("postmaster", "is no account's name", "name the account that gets the operator's mail")
+    table.done()
+    return config
+
+
+def _domain(table: Table) -> str:
+    domain = table.take("domain", str)
+    if not _DOMAIN.match(domain) or len(domain) > 200:  # room for b65535.reflectors. within 253 octets
+        raise table.error("domain", f"is no domain in lower case: {domain!r}", "write it like example.org")
+    return domain
+
+
+def _number(table: Table, key: str, least: int, most: int, default: int | None = None) -> int:
+    value = table.take(key, int, default)
+    if not least <= value <= most:
+        raise table.error(key, f"is {value}", f"choose {least} to {most}")
+    return value
+
+
+def _hosts(table: Table) -> tuple[HostConfig, ...]:
+    hosts = tuple(_host(row) for row in table.tables("host"))
+    if not 1 <= len(hosts) <= HOSTS_MAX:
+        raise table.error("host", f"stands {len(hosts)} times", f"describe 1 to {HOSTS_MAX} hosts, each as [[host]]")
+    for what in ("name", "address"):
+        values = [getattr(host, what) for host in hosts]
+        twice = next((value for value in values if values.count(value) > 1), "")
+        if twice:
+            raise table.error("host", f"has two with the {what} {twice}", "give each its own")
+    return hosts
+
+
+def _host(row: Table) -> HostConfig:
+    host = HostConfig(row.take("name", str), row.take("address", str))
+    row.done()
+    if not _HOST.match(host.name) or host.name in NOT_HOSTS:
+        raise row.error("name", f"cannot be {host.name!r}", "use letters in lower case, digits and hyphens: host-1")
+    try:
+        ipaddress.ip_address(host.address)
+    except ValueError:
+        raise row.error("address", f"is no IP address: {host.address!r}", "write it like 192.0.2.1") from None
+    return host
+
+
+def _ports(table: Table) -> Ports:
+    values = {f.name: _number(table, f.name, 1, 65_535, getattr(Ports(), f.name)) for f in fields(Ports)}
+    table.done()
+    for name, port in values.items():
+        rival = next((other for other, same in values.items() if same == port and other != name), "")
+        if rival:
+            raise table.error(name, f"is {port}, and so is {rival}", "give each a port of its own")
+    return Ports(**values)
+
+
+def _tls(table: Table, root: Path) -> TlsPaths:
+    defaults = {
+        "certificate": "tls/{host}.pem",
+        "key": "tls/{host}.key",
+        "ca": "tls/ca.pem",
+        "stream_certificate": "tls/{host}.stream.pem",
+        "stream_key": "tls/{host}.stream.key",
+    }
+    paths = {key: root / table.take(key, str, default) for key, default in defaults.items()}
+    table.done()
+    return TlsPaths(**paths)
+
+
+def _smtp(table: Table) -> SmtpSettings:
+    relays = table.table("relays").rest()
+    for domain, relay in relays.items():
+        _check_host_port(table, f"relays.{domain}", relay)
+    settings = SmtpSettings(
+        message_octets_max=_number(table, "message_octets_max", 65_536, 1 << 30, MESSAGE_OCTETS_MAX),
+        recipients_max=_number(table, "recipients_max", 100, 10_000, RECIPIENTS_MAX),
+        relays=MappingProxyType({domain.lower(): relay for domain, relay in relays.items()}),
+        smarthost=table.take("smarthost", str, ""),
+        resolver=table.take("resolver", str, ""),
+        foreign_port=_number(table, "foreign_port", 1, 65_535, 25),
+    )
+    for key in ("smarthost", "resolver"):
+        if getattr(settings, key):
+            _check_host_port(table, key, getattr(settings, key))
+    table.done()
+    return settings
+
+
+def _check_host_port(table: Table, key: str, value: Any) -> None:
+    match = _HOST_PORT.match(value) if isinstance(value, str) else None
+    if not match or not 1 <= int(match[1]) <= 65_535:
+        raise table.error(key, f"is {value!r}", 'write it as "host:port"')
+
+
+def _feeds(top: Table) -> FeedSettings:
+    try:
+        allow = tuple(ipaddress.ip_network(text) for text in top.take("feed_allow_networks", list, []))
+    except ValueError as error:
+        raise top.error("feed_allow_networks", str(error), 'write networks like "10.1.0.0/16"') from None
+    table = top.table("feeds")
+    settings = FeedSettings(
+        allow_networks=allow,
+        poll_seconds_min=_number(table, "poll_seconds_min", 1, 86_400, FeedSettings().poll_seconds_min),
+        poll_seconds_max=_number(table, "poll_seconds_max", 60, 2_592_000, FeedSettings().poll_seconds_max),
+        fetch_octets_max=_number(table, "fetch_octets_max", 65_536, 1 << 28, FeedSettings().fetch_octets_max),
+    )
+    table.done()
+    if settings.poll_seconds_min > settings.poll_seconds_max:
+        raise table.error("poll_seconds_min", "is above poll_seconds_max", "lower it")
+    return settings

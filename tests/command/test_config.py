@@ -1,0 +1,83 @@
+"""What an operator writes into heliograph.toml, and what is said of mistakes."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import pytest
+
+from heliograph.config import ConfigError, load
+
+GOOD = """
+domain = "fabric.test"
+buckets = 4096
+primary = "host-1"
+feed_allow_networks = ["10.1.0.0/16"]
+
+[[host]]
+name = "host-1"
+address = "127.0.0.1"
+
+[[host]]
+name = "host-2"
+address = "127.0.0.2"
+
+[ports]
+smtp = 25
+
+[tls]
+certificate = "/etc/ssl/{host}.pem"
+
+[smtp.relays]
+"Example.COM" = "127.0.0.1:1025"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    (folder / "heliograph.toml").write_text(text)
+    return folder
+
+
+def test_a_good_file_is_read_whole(tmp_path: Path) -> None:
+    config = load(written(tmp_path, GOOD))
+    assert [(host.name, host.address) for host in config.hosts] == [("host-1", "127.0.0.1"), ("host-2", "127.0.0.2")]
+    assert (config.ports.smtp, config.ports.imaps) == (25, 2993)
+    assert config.tls.of("host-2").certificate == Path("/etc/ssl/host-2.pem")
+    assert config.tls.of("host-2").stream_key == tmp_path / "tls" / "host-2.stream.key"
+    assert config.smtp.relays == {"example.com": "127.0.0.1:1025"}
+    assert config.feeds.allow_networks == (ipaddress.ip_network("10.1.0.0/16"),)
+    assert config.host_folder("host-1") == tmp_path / "hosts" / "host-1"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('domain = "fabric.test"', 'domain = "Fabric"', "line 2: domain is no domain"),
+        ('domain = "fabric.test"', "", "domain is missing"),
+        ("buckets = 4096", "buckets = 0", "line 3: buckets is 0: choose 1 to 65536"),
+        ("buckets = 4096", 'buckets = "many"', "buckets must be a whole number"),
+        ("buckets = 4096", "bucket = 4096\nbuckets = 4096", "did you mean 'buckets'?"),
+        ('primary = "host-1"', 'primary = "host-9"', "primary names no host"),
+        ('name = "host-2"', 'name = "host-1"', "two with the name host-1"),
+        ('name = "host-2"', 'name = "timeline"', "host.name cannot be 'timeline'"),
+        ('address = "127.0.0.2"', 'address = "here"', "host.address is no IP address"),
+        ("smtp = 25", "smpt = 25", "ports.smpt is not known: did you mean 'smtp'?"),
+        ("smtp = 25", "smtp = 2143", "ports.smtp is 2143, and so is imap"),
+        ("smtp = 25", "smtp = 70000", "ports.smtp is 70000: choose 1 to 65535"),
+        ("10.1.0.0/16", "10.1.0.1/16", "feed_allow_networks"),
+        ("127.0.0.1:1025", "127.0.0.1", "smtp.relays"),
+        ("[ports]", "[ports", "is not TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_what_to_do(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in GOOD
+    with pytest.raises(ConfigError) as complaint:
+        load(written(tmp_path, GOOD.replace(old, new, 1)))
+    assert said in str(complaint.value)
+    assert "heliograph.toml" in str(complaint.value)
+
+
+def test_no_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="heliograph init"):
+        load(tmp_path)
