@@ -1,0 +1,195 @@
+"""The step that joins the rooms: where a recipient's mail goes, and what a room's answer leads to.
+
+Law: everything here happens inside the caller's transaction. A room that fails on mail from another room fails
+alone: that mail then waits in the queue like any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from directory.names import Follow, Foreign, Leaf, Name, Reflector, Role, Timeline, Unknown
+from directory.snapshot import Directory
+from mail.address import Address, BadAddress, parse_address
+from mail.envelope import Arrival, Outgoing, Receipt, Recipient
+from mail.headers import drop_headers
+from mail.outcome import Deferred, Outcome, Refused
+from mail.signature import TRUSTED_PREFIX, carries_fabric_fields, prove, sign
+from spool.queue import Queue
+from spool.route import Abroad, Here, Route, Via
+from store import Bodies, Transaction
+
+log = logging.getLogger("heliograph.flow")
+
+# One step may hand mail from room to room this often before the rest goes through the queue: a command to follow a
+# feed takes three. It bounds recursion and the length of one transaction.
+HANDS_MAX = 8
+
+
+class Room(Protocol):
+    """What every room offers (see reflector, mailbox_host, ingest)."""
+
+    def receive(self, tx: Transaction, arrival: Arrival, name: Name, /) -> Receipt: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    reflector: Room
+    mailbox: Room
+    ingest: Room
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this host is: its name, its Ed25519 seed, the SMTP port of the fabric's hosts, the operator's entity, and
+    where foreign mail goes ("" for the MX of its domain): a smarthost, or a relay per domain, as "host:port"."""
+
+    host: str
+    key: bytes
+    smtp_port: int
+    postmaster: str = ""
+    smarthost: str = ""
+    relays: tuple[tuple[str, str], ...] = ()
+
+
+class Flow:
+    """Implements `spool.route.Fabric` for this host."""
+
+    def __init__(self, me: Identity, directory: Callable[[], Directory], queue: Queue, rooms: Rooms) -> None:
+        self.me = me
+        self.directory = directory
+        self._queue = queue
+        self._rooms = rooms
+        self._relays = dict(me.relays)
+
+    def name_of(self, address: Address) -> Name:
+        """Tell what an address means; the operator's role names mean the operator's mailbox."""
+        names = self.directory().names
+        name = names.classify(address)
+        if isinstance(name, Role):
+            if not self.me.postmaster:
+                return Unknown(f"no operator's mailbox: set postmaster in the configuration of {names.domain}")
+            return Timeline(self.me.postmaster, "", names.bucket(self.me.postmaster))
+        return name
+
+    def route_of(self, address: Address, name: Name) -> Route:
+        """Tell where mail for an address goes now, by the zone that this host holds."""
+        match name:
+            case Foreign(domain):
+                return Abroad(domain, self._relays.get(domain, self.me.smarthost))
+            case Unknown(reason):
+                return Refused(f"5.1.1 {reason}")
+            case Follow(None):
+                return Here()
+        directory = self.directory()
+        owner = directory.host_of(name)
+        if owner == self.me.host:
+            return Here()
+        record = directory.hosts.get(owner)
+        if record is None:  # a zone never refuses mail: it may be about to be mended
+            return Deferred(f"4.4.4 the zone names no host {owner}")
+        return Via(owner, record.address, self.me.smtp_port, _inside(directory, address, name))
+
+    def route(self, recipient: str) -> Route:
+        try:
+            address = parse_address(recipient)
+        except BadAddress as bad:
+            return Refused(f"5.1.3 {bad}", 553)
+        return self.route_of(address, self.name_of(address))
+
+    def prove(self, nonce: str, server: str) -> tuple[str, str] | None:
+        return self.me.host, prove(self.me.key, nonce=nonce, client=self.me.host, server=server)
+
+    def receive(self, tx: Transaction, arrival: Arrival, recipient: str) -> Outcome:
+        return self._receive(tx, arrival, recipient, hands=0)
+
+    def dispatch(self, tx: Transaction, outgoing: Outgoing, now: float) -> None:
+        """Send a room's mail: to rooms of this host at once, to everyone else through the queue."""
+        self._dispatch(tx, outgoing, now, hands=0)
+
+    def _receive(self, tx: Transaction, arrival: Arrival, recipient: str, hands: int) -> Outcome:
+        address = parse_address(recipient)
+        receipt = self._room(name := self.name_of(address)).receive(tx, arrival, name)
+        if not isinstance(receipt.outcome, Deferred):
+            for outgoing in receipt.outgoing:
+                self._dispatch(tx, outgoing, arrival.now, hands + 1)
+        return receipt.outcome
+
+    def _room(self, name: Name) -> Room:
+        match name:
+            case Timeline() | Leaf():
+                return self._rooms.mailbox
+            case Reflector():
+                return self._rooms.reflector
+            case Follow():
+                return self._rooms.ingest
+        raise LookupError(f"no room for {name}")
+
+    def _dispatch(self, tx: Transaction, outgoing: Outgoing, now: float, hands: int) -> None:
+        here: list[Recipient] = []
+        away: list[Recipient] = []
+        for recipient in outgoing.recipients:
+            stays = hands < HANDS_MAX and isinstance(self.route(recipient.address), Here)
+            (here if stays else away).append(recipient)
+        content = self._sealed(outgoing, bool(away))
+        body = Bodies.keep(tx, content)
+        envid = hashlib.sha256(outgoing.content).hexdigest()
+        arrival = Arrival(outgoing.sender, content, body, envid, self.me.host if outgoing.signed else "", now, now)
+        away += [r for r in here if not self._hand_over(tx, arrival, r, hands)]
+        if away:
+            self._enqueue(tx, arrival, away)
+        Bodies.release(tx, body)
+
+    def _sealed(self, outgoing: Outgoing, leaves: bool) -> bytes:
+        """Sign what is to be believed elsewhere; let nothing else carry what looks like our word.
+
+        A reader who was sent a signed command of somebody else's could use it again: see docs/decisions.
+        """
+        if not outgoing.signed:
+            fields = carries_fabric_fields(outgoing.content)
+            return drop_headers(outgoing.content, prefix=TRUSTED_PREFIX) if fields else outgoing.content
+        if not leaves:
+            return outgoing.content
+        domain = self.directory().names.domain
+        return sign(outgoing.content, domain=domain, host=self.me.host, key=self.me.key)
+
+    def _hand_over(self, tx: Transaction, arrival: Arrival, recipient: Recipient, hands: int) -> bool:
+        """Let a room of this host take it now; False: it goes through the queue, which asks again and tells why."""
+        if recipient.sender is not None:
+            arrival = replace(arrival, sender=recipient.sender)
+        try:
+            outcome = tx.nested(lambda part: self._receive(part, arrival, recipient.address, hands))
+        except Exception:
+            if not tx.connection.in_transaction:
+                raise
+            log.exception("room failed on mail for %r; it waits in the queue", recipient.address)
+            return False
+        return not isinstance(outcome, Deferred | Refused)
+
+    def _enqueue(self, tx: Transaction, arrival: Arrival, recipients: list[Recipient]) -> None:
+        Bodies.share(tx, arrival.body)  # the queue's own reference
+        self._queue.put(
+            tx,
+            sender=arrival.sender,
+            recipients=recipients,
+            body=arrival.body,
+            envid=arrival.envid,
+            signed_by=arrival.signed_by,
+            accepted_at=arrival.accepted_at,
+            now=arrival.now,
+        )
+
+
+def _inside(directory: Directory, address: Address, name: Name) -> str:
+    """The address in its bucket: what a host calls a mailbox of another host."""
+    names = directory.names
+    match name:
+        case Timeline(entity, detail, bucket):
+            return f"{entity}{'+' if detail else ''}{detail}@b{bucket}.timeline.{names.domain}"
+        case Reflector(entity, detail):
+            return names.reflector_inside(entity, detail)
+    return str(address)

@@ -1,0 +1,96 @@
+"""Header blocks as bytes: reading never raises, writing never injects."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mail.headers import (
+    Headers,
+    add_headers,
+    drop_headers,
+    first_addr_spec,
+    header_line,
+    split_message,
+)
+
+MESSAGE = b"From: a@b\r\nSubject: one\r\n two\r\nHeliograph-Post: 1\r\n\t2\r\nX: y\r\n\r\nHeliograph-Post: body\r\n"
+
+
+def test_a_message_is_cut_after_the_empty_line() -> None:
+    assert split_message(b"A: b\r\n\r\ntext") == (b"A: b\r\n\r\n", b"text")
+    assert split_message(b"A: b\r\n") == (b"A: b\r\n", b"")
+    assert split_message(b"\r\ntext") == (b"\r\n", b"text")
+
+
+def test_fields_are_unfolded() -> None:
+    headers = Headers.parse(split_message(MESSAGE)[0])
+    assert headers.get("SUBJECT") == "one two"
+    assert headers.all("heliograph-post") == ["1\t2"]
+    assert headers.get("missing", "-") == "-"
+
+
+def test_dropping_takes_folded_lines_along_and_leaves_the_text() -> None:
+    assert drop_headers(MESSAGE, prefix="Heliograph-") == (
+        b"From: a@b\r\nSubject: one\r\n two\r\nX: y\r\n\r\nHeliograph-Post: body\r\n"
+    )
+    assert drop_headers(MESSAGE, ["x", "FROM"]).startswith(b"Subject: one")
+
+
+@pytest.mark.parametrize("spelling", [b"heliograph-post: 1", b"HELIOGRAPH-Post : 1", b"Heliograph-X:\r\n 1"])
+def test_no_spelling_of_a_trusted_field_survives_dropping(spelling: bytes) -> None:
+    content = b"A: b\r\nnot a field\r\n" + spelling + b"\r\n\r\ntext"
+    assert b"eliograph" not in drop_headers(content, prefix="Heliograph-").lower()
+
+
+def test_a_line_break_in_a_value_cannot_start_another_field() -> None:
+    for value in ("x\r\nBcc: all@x", "x\nBcc: y", "x\r"):
+        with pytest.raises(ValueError):
+            header_line("Subject", value)
+
+
+def test_long_and_foreign_values_are_encoded_and_folded() -> None:
+    line = header_line("Subject", "ü" * 300)
+    assert line.isascii() and line.endswith(b"\r\n")
+    assert all(len(part) <= 78 for part in line.split(b"\r\n"))
+    assert add_headers(b"\r\ntext", [("A", "b")]) == b"A: b\r\n\r\ntext"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("Bob <Bob@Fabric.Test>", "bob@fabric.test"),
+        ('"eve@evil.test" <bob@fabric.test>', "bob@fabric.test"),
+        ("bob@fabric.test (Bob)", "bob@fabric.test"),
+        ('"Bob" <bob@fabric.test>, x@y', "bob@fabric.test"),
+        ("eve@evil.test <bob@fabric.test>", "bob@fabric.test"),
+        ("<>", ""),
+        ("undisclosed-recipients:;", ""),
+        ("bob", ""),
+    ],
+)
+def test_the_address_that_a_from_field_names(value: str, expected: str) -> None:
+    assert first_addr_spec(value) == expected
+
+
+@given(st.binary(max_size=400))
+def test_reading_never_raises_and_dropping_nothing_changes_nothing(content: bytes) -> None:
+    headers = Headers.parse(split_message(content)[0])
+    for name, _ in headers.fields:
+        headers.get(name)
+    assert drop_headers(content) == content
+
+
+@given(
+    st.lists(st.sampled_from([b"A: 1\r\n", b"Heliograph-X: 2\r\n", b" fold\r\n", b"junk\r\n", b"B:\r\n"]), max_size=12)
+)
+def test_after_dropping_no_parser_finds_the_field(lines: list[bytes]) -> None:
+    content = drop_headers(b"".join(lines) + b"\r\ntext", prefix="heliograph-")
+    assert not any(name.startswith("heliograph-") for name, _ in Headers.parse(split_message(content)[0]).fields)
+
+
+def test_hostile_blocks_are_read_in_linear_time() -> None:
+    for piece in (b"a" * 100_000, b": " * 50_000, b"\r\n" * 50_000, b"A:\r\n " * 25_000, b'"' * 100_000):
+        Headers.parse(piece)
+        first_addr_spec(piece.decode())
