@@ -1,0 +1,87 @@
+"""What becomes of a message's content between DATA and the queue: trust, completion, trace.
+
+Law: pure. A stranger's ``Heliograph-*`` fields are gone before anything reads them; our own word for a signed-in user
+(``Heliograph-Authenticated``) goes to rooms only, never into a copy that a reader sees: she could use it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.utils import formatdate
+
+from directory.names import FabricNames, Follow, Reflector
+from directory.snapshot import Directory
+from heliograph.flow import Flow
+from mail.address import Address
+from mail.headers import Headers, add_headers, drop_headers, first_addr_spec, header_line, split_message
+from mail.outcome import Refused
+from mail.signature import TRUSTED_PREFIX, carries_fabric_fields, sign, signer
+from spool.door import Envelope, RcptTo, Session
+from spool.route import Via
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A message as it is queued for some of its recipients."""
+
+    content: bytes
+    recipients: list[RcptTo]
+    signed_by: str = ""
+
+
+def foreign_from(content: bytes, entity: str, names: FabricNames) -> Refused | None:
+    """Submission refuses a foreign From: what our users send is signed as our word (RFC 6409 6.1)."""
+    fields = Headers.parse(split_message(content)[0]).all("from")
+    found = first_addr_spec(fields[0]) if len(fields) == 1 else ""
+    if found and names.local_entity(found) == entity:
+        return None
+    return Refused(f"5.7.1 the From field must be one address, {names.person(entity)}; it is {found or 'missing'!r}")
+
+
+def arrived(envelope: Envelope, content: bytes, directory: Directory) -> list[Part]:
+    """Mail from outside or from another host: believe a host's signature, or strip what only a host may say."""
+    if not carries_fabric_fields(content):
+        return [Part(content, envelope.recipients)]
+    host = signer(content, domain=directory.names.domain, key_of=directory.key_of)
+    return [Part(content if host else _stripped(content), envelope.recipients, host)]
+
+
+def submitted(envelope: Envelope, content: bytes, entity: str, flow: Flow, now: float, fresh_id: str) -> list[Part]:
+    """A signed-in user's mail: completed (RFC 6409 8), and vouched for where it goes to a room."""
+    names = flow.directory().names
+    content = _completed(_stripped(content), names.domain, now, fresh_id)
+    to_rooms = [r for r in envelope.recipients if _is_room(flow, r)]
+    others = [r for r in envelope.recipients if r not in to_rooms] if to_rooms else envelope.recipients
+    parts = [Part(content, others)] if others else []
+    if to_rooms:
+        vouched = add_headers(content, [("Heliograph-Authenticated", entity)])
+        if any(isinstance(flow.route(r.address), Via) for r in to_rooms):
+            vouched = sign(vouched, domain=names.domain, host=flow.me.host, key=flow.me.key)
+        parts.append(Part(vouched, to_rooms, flow.me.host))
+    return parts
+
+
+def received_field(session: Session, envelope: Envelope, me: str, number: str, now: float) -> bytes:
+    """The trace field (RFC 5321 4.4); it does not name the user who signed in. `me`: this host's full name."""
+    kind = "LMTP" if session.role == "lmtp" else "UTF8SMTP" if envelope.smtputf8 else "ESMTP"
+    kind += ("S" if session.tls else "") + ("A" if session.entity else "")  # RFC 3848
+    helo = "".join(c for c in session.helo if c.isascii() and (c.isalnum() or c in ".-:[]"))[:255] or "unknown"
+    by = f"by {me} with {kind} id {number};"
+    return f"Received: from {helo} ([{session.peer}])\r\n\t{by}\r\n\t{formatdate(now)}\r\n".encode()
+
+
+def _is_room(flow: Flow, recipient: RcptTo) -> bool:
+    local, _, domain = recipient.address.rpartition("@")
+    return isinstance(flow.name_of(Address(local, domain)), Reflector | Follow)
+
+
+def _stripped(content: bytes) -> bytes:
+    return drop_headers(content, prefix=TRUSTED_PREFIX) if carries_fabric_fields(content) else content
+
+
+def _completed(content: bytes, domain: str, now: float, fresh_id: str) -> bytes:
+    headers = Headers.parse(split_message(content)[0])
+    missing = b"" if headers.has("date") else header_line("Date", formatdate(now))
+    if not headers.has("message-id"):
+        missing += header_line("Message-ID", f"<{fresh_id}@{domain}>")
+    return missing + content
