@@ -1,0 +1,137 @@
+"""What a zone says of a fabric: its buckets, its hosts, who owns what.
+
+Law: read leniently here, judge in `directory.lint`; `to_directory` is for zones that lint.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import socket
+
+from directory import wire
+from directory.names import FabricNames
+from directory.snapshot import Directory, HostRecord, Map
+from directory.zone import Zone
+
+MAPS: tuple[Map, ...] = ("timeline", "reflectors")
+KEY_OCTETS = 32  # an Ed25519 public key
+NOT_HOSTS = frozenset(("timeline", "reflectors", "fabric"))  # labels under D that mean something else
+BUCKETS_MAX = 65_536
+HASH = "mmh3-32"
+
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z")
+
+
+def label(text: str) -> bytes:
+    return bytes((len(text),)) + text.encode()
+
+
+def bucket_name(zone: Zone, which: Map, bucket: int) -> bytes:
+    """The wire name of ``b7.timeline.D``."""
+    return label(f"b{bucket}") + label(which) + zone.origin
+
+
+def host_name(zone: Zone, name: bytes) -> str:
+    """``host-1.D`` -> ``host-1``; "" for a name that cannot be a host's, or is not directly under D."""
+    if not name[0] or name[name[0] + 1 :] != zone.origin:
+        return ""
+    host = name[1 : name[0] + 1].decode("latin-1")
+    return host if _HOST.match(host) and host not in NOT_HOSTS else ""
+
+
+def text_values(zone: Zone, name: bytes) -> list[str]:
+    """The TXT of a name, each record's strings joined (as RFC 7208 3.3 has it)."""
+    values = []
+    for rdata in zone.rdatas(name, wire.TXT):
+        joined, at = b"", 0
+        while at < len(rdata):
+            joined += rdata[at + 1 : at + 1 + rdata[at]]
+            at += 1 + rdata[at]
+        values.append(joined.decode("latin-1"))
+    return values
+
+
+def published_buckets(zone: Zone) -> int | None:
+    """The count of buckets from ``_heliograph.D TXT "v=1 buckets=4096 hash=mmh3-32 seed=0"``, if it says one."""
+    for value in text_values(zone, label("_heliograph") + zone.origin):
+        tags = dict(re.findall(r"(\w+)=(\S+)", value))
+        buckets = tags.get("buckets", "")
+        if tags.get("v") == "1" and tags.get("hash") == HASH and tags.get("seed") == "0" and buckets.isdecimal():
+            return int(buckets[:10]) if 0 < int(buckets[:10]) <= BUCKETS_MAX else None
+    return None
+
+
+def address_of(zone: Zone, name: bytes) -> str:
+    """The first A, else the first AAAA; "" without either."""
+    for rdata in zone.rdatas(name, wire.A):
+        return socket.inet_ntop(socket.AF_INET, rdata)
+    for rdata in zone.rdatas(name, wire.AAAA):
+        return socket.inet_ntop(socket.AF_INET6, rdata)
+    return ""
+
+
+def key_name(zone: Zone, host: str) -> bytes:
+    """The wire name of ``host-1._domainkey.fabric.D``."""
+    return label(host) + label("_domainkey") + label("fabric") + zone.origin
+
+
+def key_of(zone: Zone, host: str) -> bytes | None:
+    """A host's public key; None where there is no record, an empty one (revoked, RFC 6376 3.6.1) or a broken one."""
+    values = text_values(zone, key_name(zone, host))
+    return read_key(values[0]) if len(values) == 1 else None
+
+
+def _tags(value: str) -> dict[str, str]:
+    return {tag.strip(): text.strip() for tag, _, text in (part.partition("=") for part in value.split(";"))}
+
+
+def is_key(value: str) -> bool:
+    """Tell whether a record at a key's place is meant as a key: an empty ``p=`` revokes (RFC 6376 3.6.1)."""
+    return _tags(value).get("p") != ""
+
+
+def read_key(value: str) -> bytes | None:
+    """``v=DKIM1; k=ed25519; p=BASE64`` -> 32 octets (RFC 8463 4), or None."""
+    tags = _tags(value)
+    try:
+        key = base64.b64decode("".join(tags.get("p", "").split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    wanted = tags.get("v", "DKIM1") == "DKIM1" and tags.get("k") == "ed25519" and len(key) == KEY_OCTETS
+    return key if wanted else None
+
+
+def host_names(zone: Zone) -> list[str]:
+    """The hosts: what some MX of the zone names, directly under D; and what has a key there."""
+    targets = {rdata[2:].lower() for _, rrset in zone.rrsets() if rrset.rtype == wire.MX for rdata in rrset.rdatas}
+    under = label("_domainkey") + label("fabric") + zone.origin
+    keyed = {owner[: owner[0] + 1] + zone.origin for owner, _ in zone.rrsets() if owner[owner[0] + 1 :] == under}
+    return sorted({host_name(zone, name) for name in targets | keyed} - {""})
+
+
+def to_directory(zone: Zone) -> Directory:
+    """Return the fabric's routing of a zone without errors."""
+    buckets = published_buckets(zone)
+    if buckets is None:
+        raise ValueError("no _heliograph record: the zone was not linted")
+    hosts = {}
+    for name in host_names(zone):
+        if address := address_of(zone, label(name) + zone.origin):
+            hosts[name] = HostRecord(name, address, key_of(zone, name))
+    timeline, reflectors = (_owners(zone, which, buckets) for which in MAPS)
+    return Directory(FabricNames(zone.domain, buckets), zone.serial, hosts, timeline, reflectors)
+
+
+def _owners(zone: Zone, which: Map, buckets: int) -> tuple[str, ...]:
+    """The first MX of every bucket; each distinct set of them is looked at once."""
+    names: dict[tuple[bytes, ...], str] = {}
+    owners = []
+    for bucket in range(buckets):
+        rdatas = zone.rdatas(bucket_name(zone, which, bucket), wire.MX)
+        owner = names.get(rdatas)
+        if owner is None:
+            owner = names[rdatas] = host_name(zone, min((rdata[:2], rdata[2:].lower()) for rdata in rdatas)[1])
+        owners.append(owner)
+    return tuple(owners)

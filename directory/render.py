@@ -1,0 +1,150 @@
+"""The text of a zone: a new fabric's, for a human who will edit it; and a served one's, for the copy on disk.
+
+Law: what is rendered reads back as the same zone, and lints.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from directory import wire
+from directory.fabric import HASH, MAPS
+from directory.rdata import TXT_OCTETS_MAX, rdata_text, type_name
+from directory.snapshot import HostRecord
+from directory.zone import Zone
+
+Spread = Literal["ranges", "round-robin"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePorts:
+    """Where mail clients find the services (RFC 6186, RFC 8314); 0 leaves one out."""
+
+    submission: int = 587
+    submissions: int = 465
+    imap: int = 143
+    imaps: int = 993
+
+
+def render_zone(
+    domain: str,
+    buckets: int,
+    hosts: Sequence[HostRecord],
+    *,
+    serial: int = 1,
+    ttl: int = 300,
+    ports: ServicePorts = ServicePorts(),
+    spread: Spread = "ranges",
+    dkim: Mapping[str, str] | None = None,
+) -> str:
+    """Return a new fabric's zone. `hosts`: the first is the DNS primary. `dkim`: selector -> the TXT of the fabric's
+    own keys for users' mail, at ``selector._domainkey.D``."""
+    lines = [
+        *_head(domain, hosts, serial, ttl),
+        *_entrances(hosts),
+        *_heliograph(buckets),
+        *_hosts(domain, hosts),
+        *_dkim(dkim or {}),
+        *_services(hosts, ports),
+        *_maps(buckets, hosts, spread),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def zone_text(zone: Zone, comment: str) -> str:
+    """Return a zone record by record, with a comment as its first line."""
+    texts: dict[tuple[int, bytes], str] = {}
+    lines = [f"; {comment}", f"$ORIGIN {zone.domain}.", _record("@", zone.soa.ttl, wire.SOA, zone.soa.rdatas[0], texts)]
+    for owner, rrset in zone.rrsets():
+        name = wire.text_of(owner) + "."
+        lines.extend(_record(name, rrset.ttl, rrset.rtype, rdata, texts) for rdata in rrset.rdatas)
+    return "\n".join(lines) + "\n"
+
+
+def _record(name: str, ttl: int, rtype: int, rdata: bytes, texts: dict[tuple[int, bytes], str]) -> str:
+    """One line. Data that repeats (an MX) is put into words once."""
+    text = texts.get((rtype, rdata))
+    if text is None:
+        text = texts[rtype, rdata] = f"{type_name(rtype)} {rdata_text(rtype, rdata)}"
+    return f"{name} {ttl} IN {text}"
+
+
+def _head(domain: str, hosts: Sequence[HostRecord], serial: int, ttl: int) -> Iterator[str]:
+    yield f"; The zone of {domain}: which host owns which bucket."
+    yield ";"
+    yield "; Edit this file while the fabric runs: it is read again within a second. A mistake is reported with its"
+    yield "; line, and the last good zone goes on. Raise the serial with every change; forget it, and it is done for you."
+    yield ";"
+    yield "; To move a bucket, change the host in its line. To give it a standby, add an MX with a higher number:"
+    yield ";     b7.timeline   MX 10 host-2"
+    yield ";     b7.timeline   MX 20 host-3"
+    yield ""
+    yield f"$ORIGIN {domain}."
+    yield f"$TTL {ttl}"
+    yield ""
+    yield f"@   SOA {hosts[0].name} postmaster ("
+    yield f"        {serial:<10} ; serial: raise it"
+    yield "        300        ; refresh: how often the hosts ask, should a NOTIFY get lost"
+    yield "        60         ; retry"
+    yield "        14d        ; expire"
+    yield "        60 )       ; how long others remember that a name does not exist"
+    for host in hosts:
+        yield f"@   NS {host.name}"
+
+
+def _entrances(hosts: Sequence[HostRecord]) -> Iterator[str]:
+    yield ""
+    yield "; Where the world's mail comes in: any host takes it for the whole fabric. They also send for it (SPF)."
+    for name in ("@", *MAPS):
+        for host in hosts:
+            yield f"{name:<11} MX 10 {host.name}"
+        yield f'{name:<11} TXT "v=spf1 mx -all"'
+
+
+def _heliograph(buckets: int) -> Iterator[str]:
+    yield ""
+    yield "; By this, other fabrics find the bucket of an address here. It never changes."
+    yield f'_heliograph TXT "v=1 buckets={buckets} hash={HASH} seed=0"'
+
+
+def _hosts(domain: str, hosts: Sequence[HostRecord]) -> Iterator[str]:
+    yield ""
+    yield "; The hosts: address, mail, and the key that others know one by. Take a key away to revoke its host."
+    for host in hosts:
+        kind = "A" if ipaddress.ip_address(host.address).version == 4 else "AAAA"
+        yield f"{host.name} {kind} {host.address}"
+        yield f"{host.name} MX 10 {host.name}"
+        if host.key is not None:
+            key = base64.b64encode(host.key).decode()
+            yield f'{host.name}._domainkey.fabric TXT "v=DKIM1; k=ed25519; p={key}"'
+
+
+def _dkim(keys: Mapping[str, str]) -> Iterator[str]:
+    if keys:
+        yield ""
+        yield "; The keys that users' mail to the world is signed with (DKIM)."
+    for selector, value in keys.items():
+        parts = [value[at : at + TXT_OCTETS_MAX] for at in range(0, len(value), TXT_OCTETS_MAX)]
+        yield f"{selector}._domainkey TXT " + " ".join(f'"{part}"' for part in parts)
+
+
+def _services(hosts: Sequence[HostRecord], ports: ServicePorts) -> Iterator[str]:
+    yield ""
+    yield "; Where mail clients find the fabric (RFC 6186, RFC 8314)."
+    for service in ("submission", "submissions", "imap", "imaps"):
+        if port := getattr(ports, service):
+            for host in hosts:
+                yield f"_{service}._tcp SRV 0 1 {port} {host.name}"
+
+
+def _maps(buckets: int, hosts: Sequence[HostRecord], spread: Spread) -> Iterator[str]:
+    for which, words in zip(MAPS, ("people's mail and timelines", "sources' reflectors"), strict=True):
+        yield ""
+        yield f"; {which}: {words}. One line a bucket."
+        for bucket in range(buckets):
+            at = bucket % len(hosts) if spread == "round-robin" else bucket * len(hosts) // buckets
+            yield f"b{bucket}.{which} MX 10 {hosts[at].name}"
