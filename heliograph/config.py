@@ -29,7 +29,7 @@ from mail.address import is_entity
 BUCKETS_MAX = 65_536  # two MX records each: more would make the zone's transfer slow and its file unreadable
 HOSTS_MAX = 256  # one fabric, one operator; beyond it the full mesh of streams grows too wide
 
-_DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\Z")
+DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\Z")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?\Z")
 _HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})\Z")
 NOT_HOSTS = frozenset({"timeline", "reflectors", "fabric", "localhost"})  # names with another meaning in the zone
@@ -63,7 +63,7 @@ def load(root: Path) -> Config:
 
 def _domain(table: Table) -> str:
     domain = table.take("domain", str)
-    if not _DOMAIN.match(domain) or len(domain) > 200:  # room for b65535.reflectors. within 253 octets
+    if not DOMAIN.match(domain) or len(domain) > 200:  # room for b65535.reflectors. within 253 octets
         raise table.error("domain", f"is no domain in lower case: {domain!r}", "write it like example.org")
     return domain
 

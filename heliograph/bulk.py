@@ -1,0 +1,49 @@
+"""Importing accounts in bulk: sorted by the host that owns them, in batches.
+
+Law: whether every row can be imported is known before the first is; a batch is one transaction, and repeating an
+interrupted import adds what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from heliograph import exits
+from heliograph.desk import desk
+from heliograph.exits import CommandError
+from heliograph.operations import ROWS_MAX, Answer
+from heliograph.published import published_directory
+from heliograph.settings import Config
+
+Rows = Sequence[tuple[str, str]]
+
+
+def import_rows(config: Config, rows: Rows) -> Answer:
+    """Import (name, hash) rows at their owners."""
+    by_host = _by_owner(config, rows)
+    absent = [name for name in by_host if not config.host_folder(name).is_dir()]
+    if absent:
+        first = by_host[absent[0]][0][0]
+        text = f"{first} and others belong to {', '.join(sorted(absent))}, not on this machine: import them there"
+        raise CommandError(exits.UNAVAILABLE, text)
+    total = {"added": 0, "present": 0}
+    for name, part in by_host.items():
+        with desk(config, name) as host:
+            for batch in _batches(part):
+                answer = host.ask("account import", rows=batch)
+                total = {key: total[key] + answer[key] for key in total}
+    return total | {"hosts": {name: len(part) for name, part in by_host.items()}}
+
+
+def _by_owner(config: Config, rows: Rows) -> dict[str, list[tuple[str, str]]]:
+    directory = published_directory(config)
+    by_host: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        owner = directory.owner("timeline", directory.names.bucket(row[0]))
+        by_host.setdefault(owner, []).append(row)
+    return by_host
+
+
+def _batches(rows: Rows) -> Iterator[list[tuple[str, str]]]:
+    for start in range(0, len(rows), ROWS_MAX):
+        yield list(rows[start : start + ROWS_MAX])

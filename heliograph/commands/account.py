@@ -1,0 +1,160 @@
+"""``heliograph account``: who may sign in.
+
+Law: an account is made at the host that owns its bucket; the command finds that host by the zone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from heliograph import exits
+from heliograph.commands.frame import config_of, json_option, note, say
+from heliograph.exits import CommandError
+
+if TYPE_CHECKING:
+    from heliograph.settings import Config
+
+PASSWORD_FILE = click.option(
+    "--password-file", metavar="FILE", help="Read the password from FILE (- for standard input); its last newline goes."
+)
+
+
+@click.group()
+def account() -> None:
+    """Add, import, list and remove accounts; set passwords."""
+
+
+@account.command()
+@click.argument("name")
+@PASSWORD_FILE
+@click.option("--title", default="", help="What the person's followers read as the list's name.")
+@json_option
+@click.pass_context
+def add(context: click.Context, name: str, password_file: str | None, title: str) -> None:
+    """Add the account NAME. The password is asked for."""
+    from mailbox_host.passwords import hash_password
+
+    from heliograph.desk import desk
+    from heliograph.passwords import new_password
+
+    config = config_of(context)
+    entity = _entity(config, name)
+    owner = _owner(config, entity)
+    hashed = hash_password(new_password(entity, password_file))
+    with desk(config, owner) as host:
+        answer = host.ask("account add", name=entity, hash=hashed, title=title)
+    answer["address"] = f"{entity}@{config.domain}"
+    say(answer, f"{answer['address']} has an account at {owner}")
+
+
+@account.command("import")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@json_option
+@click.pass_context
+def import_(context: click.Context, file: Path) -> None:
+    """Add accounts with hashed passwords from FILE (- for standard input).
+
+    Lines read name:hash, as in Dovecot's passwd-file, or {"name": "...", "hash": "..."}; hashes begin with $argon2id$.
+    Accounts that are there already stay as they are.
+    """
+    from heliograph.account_file import read_accounts
+    from heliograph.bulk import import_rows
+
+    config = config_of(context)
+    try:
+        with click.open_file(str(file), encoding="utf-8") as lines:
+            rows = read_accounts(lines, config.domain, str(file))
+    except OSError as error:
+        raise CommandError(exits.NOINPUT, f"{file}: {error.strerror}: name a file that can be read") from None
+    except UnicodeDecodeError:
+        raise CommandError(exits.DATA, f"{file}: is not UTF-8: nothing was imported") from None
+    answer = import_rows(config, rows)
+    say(answer, f"{answer['added']} accounts added, {answer['present']} were there already")
+
+
+@account.command("list")
+@click.option("--host", "only", metavar="NAME", help="Only the accounts of this host.")
+@json_option
+@click.pass_context
+def list_(context: click.Context, only: str | None) -> None:
+    """List the accounts of the hosts on this machine."""
+    from heliograph.desk import desk, hosts_here
+
+    config = config_of(context)
+    rows: list[dict[str, str]] = []
+    for name in hosts_here(config, only):
+        with desk(config, name) as host:
+            after, more = "", True
+            while more:
+                page = host.ask("account list", after=after)
+                rows += [{"account": entity, "host": name} for entity in page["accounts"]]
+                more = page["more"]
+                after = page["accounts"][-1] if more else ""
+    rows.sort(key=lambda row: row["account"])
+    say({"accounts": rows}, "\n".join(f"{row['account']:<30} {row['host']}" for row in rows) or "no accounts")
+
+
+@account.command()
+@click.argument("name")
+@PASSWORD_FILE
+@json_option
+@click.pass_context
+def passwd(context: click.Context, name: str, password_file: str | None) -> None:
+    """Set the password of the account NAME. It is asked for."""
+    from mailbox_host.passwords import hash_password
+
+    from heliograph.desk import desk
+    from heliograph.passwords import new_password
+
+    config = config_of(context)
+    entity = _entity(config, name)
+    hashed = hash_password(new_password(entity, password_file))
+    with desk(config, _owner(config, entity)) as host:
+        answer = host.ask("account passwd", name=entity, hash=hashed)
+    say(answer, f"{entity} has a new password")
+
+
+@account.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_context
+def remove(context: click.Context, name: str, yes: bool) -> None:
+    """Remove the account NAME, its mail and its list of followers."""
+    from heliograph.desk import desk
+
+    config = config_of(context)
+    entity = _entity(config, name)
+    if not yes:
+        note(f"All mail of {entity}@{config.domain} and the list of followers will be gone.")
+        if not click.confirm("Remove the account?", err=True):
+            raise CommandError(exits.USAGE, "nothing was removed")
+    with desk(config, _owner(config, entity)) as host:
+        answer = host.ask("account remove", name=entity)
+    say(answer, f"{entity} is removed")
+
+
+def _entity(config: Config, name: str) -> str:
+    """A login name is ``alice`` or ``alice@D``."""
+    from heliograph.location import NAMES_RULE
+    from mail.address import is_entity
+
+    entity = name.removesuffix(f"@{config.domain}")
+    if not is_entity(entity):
+        raise CommandError(exits.DATA, f"{name!r}: is no name for an account: {NAMES_RULE}")
+    return entity
+
+
+def _owner(config: Config, entity: str) -> str:
+    """Return the host that owns an entity's timeline; it must be on this machine."""
+    from heliograph.published import published_directory
+
+    directory = published_directory(config)
+    owner = directory.owner("timeline", directory.names.bucket(entity))
+    if not config.host_folder(owner).is_dir():
+        text = f"{entity} belongs to {owner}, which is not on this machine: run this where {owner} runs"
+        raise CommandError(exits.UNAVAILABLE, text)
+    return owner

@@ -1,0 +1,109 @@
+"""``heliograph init``: a new fabric's folder.
+
+Law: it never overwrites anything; it says what to do next.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from heliograph import exits
+from heliograph.commands.frame import json_option, say
+from heliograph.exits import CommandError
+
+if TYPE_CHECKING:
+    from heliograph.init import Wish
+    from heliograph.settings import Ports
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--domain", default="fabric.test", show_default=True, help="The fabric's domain.")
+@click.option("--hosts", default=1, show_default=True, type=click.IntRange(1, 256), help="How many hosts.")
+@click.option(
+    "--buckets",
+    default=4096,
+    show_default=True,
+    type=click.IntRange(1, 65_536),
+    help="How many buckets entities are spread over; fixed for the fabric's life.",
+)
+@click.option("--net", default="127.0.0.0/24", show_default=True, help="The hosts get its first addresses.")
+@click.option("--postmaster", default="", metavar="NAME", help="The account that gets the operator's mail.")
+@click.option("--port", "ports", multiple=True, metavar="SERVICE=NUMBER", help="A port of its own, like smtp=25.")
+@json_option
+def init(
+    folder: Path, domain: str, hosts: int, buckets: int, net: str, postmaster: str, ports: tuple[str, ...]
+) -> None:
+    """Make a new fabric in the folder DIR: configuration, zone, keys, certificates."""
+    import secrets
+
+    from heliograph.config import load
+    from heliograph.init import plan
+    from heliograph.new_folder import make_folder
+
+    wish = _wish(domain, hosts, buckets, net, postmaster, ports)
+    try:
+        made = plan(wish, time.time(), secrets.token_bytes)
+    except ValueError as error:
+        raise CommandError(exits.USAGE, str(error)) from None
+    again = make_folder(folder, made.files, made.configuration)
+    config = load(folder)
+    answer = {
+        "folder": str(config.root),
+        "domain": domain,
+        "buckets": buckets,
+        "hosts": {host.name: host.address for host in config.hosts},
+        "zone": str(config.zone_file),
+        "ca": str(config.tls.ca),
+        "resumed": again,
+    }
+    at = "" if str(folder) == "var" else f" -C {folder}"
+    lines = [
+        f"{config.root}: the fabric {domain}, {hosts} host{'s' if hosts > 1 else ''}, {buckets} buckets",
+        f"  zone           {config.zone_file}",
+        f"  configuration  {config.root / 'heliograph.toml'}",
+        f"  clients trust  {config.tls.ca}",
+        f"Next: heliograph{at} account add alice",
+        f"      heliograph{at} up",
+    ]
+    say(answer, "\n".join(["an interrupted init was completed", *lines] if again else lines))
+
+
+def _wish(domain: str, hosts: int, buckets: int, net: str, postmaster: str, ports: tuple[str, ...]) -> Wish:
+    """Check what was typed, as the configuration will be checked when it is read."""
+    from heliograph.config import DOMAIN
+    from heliograph.init import Wish
+    from mail.address import is_entity
+
+    if not DOMAIN.match(domain) or len(domain) > 200:
+        raise CommandError(exits.USAGE, f"--domain {domain}: is no domain in lower case: write it like example.org")
+    if postmaster and not is_entity(postmaster):
+        raise CommandError(exits.USAGE, f"--postmaster {postmaster}: is no name for an account")
+    try:
+        network = ipaddress.ip_network(net)
+    except ValueError as error:
+        raise CommandError(exits.USAGE, f"--net {net}: {error}: write it like 127.0.0.0/24") from None
+    return Wish(domain, hosts, buckets, network, postmaster, _ports(ports))
+
+
+def _ports(pairs: tuple[str, ...]) -> Ports:
+    from dataclasses import replace
+
+    from heliograph.settings import Ports
+
+    chosen: dict[str, int] = {}
+    for pair in pairs:
+        name, _, number = pair.partition("=")
+        if name not in Ports.__dataclass_fields__ or not number.isdecimal() or not 1 <= int(number) <= 65_535:
+            known = ", ".join(Ports.__dataclass_fields__)
+            raise CommandError(exits.USAGE, f"--port {pair}: write SERVICE=NUMBER; the services are {known}")
+        chosen[name] = int(number)
+    ports = replace(Ports(), **chosen)
+    if len({getattr(ports, name) for name in Ports.__dataclass_fields__}) < len(Ports.__dataclass_fields__):
+        raise CommandError(exits.USAGE, "--port: two services cannot have one port")
+    return ports

@@ -1,0 +1,37 @@
+"""``heliograph up`` and ``heliograph host``: the fabric at work.
+
+Law: ``ready`` is printed, flushed and alone on its line, when every host accepts, and never before.
+"""
+
+from __future__ import annotations
+
+import click
+
+from heliograph.commands.frame import config_of, json_option
+
+
+@click.command()
+@json_option
+@click.pass_context
+def up(context: click.Context) -> int:
+    """Run every host of this machine; print `ready` when all accept. SIGTERM or Ctrl-C ends them."""
+    import asyncio
+
+    from heliograph.desk import hosts_here
+    from heliograph.up import Fleet
+
+    config = config_of(context)
+    return asyncio.run(Fleet(config.root, hosts_here(config)).run())
+
+
+@click.command()
+@click.argument("name")
+@click.option("--ready-fd", type=int, hidden=True, help="Write a line there when the host accepts.")
+@click.option("--life-fd", type=int, hidden=True, help="End when the other end of this pipe is closed.")
+@json_option
+@click.pass_context
+def host(context: click.Context, name: str, ready_fd: int | None, life_fd: int | None) -> int:
+    """Run the host NAME in the foreground. SIGTERM ends it, SIGHUP makes it read its certificates again."""
+    from heliograph.host_process import run_host
+
+    return run_host(config_of(context), name, ready_fd, life_fd)

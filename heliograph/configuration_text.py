@@ -1,0 +1,78 @@
+"""The text of a new heliograph.toml: what an operator reads first.
+
+Law: every setting stands there with its default and a line that says what it does; those with a default are commented
+out, so that a later default reaches who never chose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from heliograph.settings import FeedSettings, HostConfig, Ports, SmtpSettings
+
+TEXT = """\
+# Heliograph: one fabric. Changes take effect when its hosts restart; certificates already on SIGHUP.
+
+domain = "{domain}"
+# How many buckets entities are spread over. Fixed for the fabric's life: other fabrics compute with it.
+buckets = {buckets}
+# The host whose DNS server is the zone's primary: it serves zones/{domain}.zone, the others transfer it.
+primary = "{primary}"
+# The account that gets mail to postmaster@, abuse@ and the other role names (RFC 2142).
+postmaster = "{postmaster}"
+# Networks of your own that feeds may be read from, like "10.1.0.0/16". Others inside your network are refused.
+feed_allow_networks = []
+{hosts}
+# The same on every host. In production: smtp = 25, submission = 587, submissions = 465, imap = 143, imaps = 993,
+# dns = 53, https = 443; and let the process bind them (AmbientCapabilities=CAP_NET_BIND_SERVICE).
+[ports]
+{ports}
+
+# Certificates; {{host}} stands for a host's name. Your own may take the place of the first two: set the paths,
+# then send the hosts SIGHUP.
+[tls]
+# certificate = "tls/{{host}}.pem"
+# key = "tls/{{host}}.key"
+# ca = "tls/ca.pem"
+# stream_certificate = "tls/{{host}}.stream.pem"
+# stream_key = "tls/{{host}}.stream.key"
+
+[smtp]
+# message_octets_max = {smtp.message_octets_max}
+# recipients_max = {smtp.recipients_max}
+# smarthost = "relay.example.net:25"   # all mail to the outside; without it, by MX
+# resolver = "127.0.0.1:53"            # without it, the system's
+# foreign_port = {smtp.foreign_port}
+
+[smtp.relays]
+# "example.com" = "192.0.2.7:25"       # mail for one domain goes there
+
+[feeds]
+# poll_seconds_min = {feeds.poll_seconds_min}
+# poll_seconds_max = {feeds.poll_seconds_max}
+# fetch_octets_max = {feeds.fetch_octets_max}
+"""
+
+HOST = """
+[[host]]
+name = "{host.name}"
+address = "{host.address}"
+"""
+
+
+def configuration_text(domain: str, buckets: int, hosts: Sequence[HostConfig], ports: Ports, postmaster: str) -> str:
+    """Write a new configuration."""
+    return TEXT.format(
+        domain=domain,
+        buckets=buckets,
+        primary=hosts[0].name,
+        postmaster=postmaster,
+        hosts="".join(HOST.format(host=host) for host in hosts),
+        ports="\n".join(_port_line(name, getattr(ports, name)) for name in Ports.__dataclass_fields__),
+        smtp=SmtpSettings(),
+        feeds=FeedSettings(),
+    )
+
+
+def _port_line(name: str, port: int) -> str:
+    return f"{'# ' if port == getattr(Ports(), name) else ''}{name} = {port}"

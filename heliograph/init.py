@@ -1,0 +1,81 @@
+"""Making a new fabric: everything that its hosts need to start, decided first, then written at once.
+
+Law: `plan` decides and writes nothing; `heliograph.new_folder` writes all of it or nothing that counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from directory.render import ServicePorts, render_zone
+from directory.snapshot import HostRecord
+from heliograph import certificates
+from heliograph.configuration_text import configuration_text
+from heliograph.keys import HOST_KEY, KEY_OCTETS, TOKEN_KEY, key_text, public_key
+from heliograph.new_folder import File
+from heliograph.settings import HostConfig, Network, Ports
+
+Random = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the operator asks for."""
+
+    domain: str
+    hosts: int
+    buckets: int
+    net: Network
+    postmaster: str
+    ports: Ports
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A new fabric's files, and its configuration, which is written last."""
+
+    files: tuple[File, ...]
+    configuration: bytes
+    hosts: tuple[HostConfig, ...]
+
+
+def plan(wish: Wish, now: float, random: Random) -> Plan:
+    """Decide what a new fabric consists of. Raise ValueError where its network has too few addresses."""
+    hosts = tuple(_hosts(wish))
+    seeds = [random(KEY_OCTETS) for _ in hosts]
+    zone = _zone(wish, hosts, seeds, serial=int(now))
+    files = [File(f"zones/{wish.domain}.zone", zone.encode()), *_certificates(wish.domain, hosts, seeds, now)]
+    for host, seed in zip(hosts, seeds, strict=True):
+        files.append(File(f"hosts/{host.name}/{HOST_KEY}", key_text(seed)))
+        files.append(File(f"hosts/{host.name}/{TOKEN_KEY}", key_text(random(KEY_OCTETS))))
+    text = configuration_text(wish.domain, wish.buckets, hosts, wish.ports, wish.postmaster)
+    return Plan(tuple(files), text.encode(), hosts)
+
+
+def _hosts(wish: Wish) -> Iterator[HostConfig]:
+    """host-1, host-2 ... at the network's first addresses."""
+    addresses = list(islice(wish.net.hosts(), wish.hosts))
+    if len(addresses) < wish.hosts:
+        raise ValueError(f"{wish.net} has {len(addresses)} addresses for {wish.hosts} hosts: choose a wider --net")
+    for number, address in enumerate(addresses, 1):
+        yield HostConfig(f"host-{number}", str(address))
+
+
+def _zone(wish: Wish, hosts: Sequence[HostConfig], seeds: Sequence[bytes], serial: int) -> str:
+    records = [HostRecord(host.name, host.address, public_key(seed)) for host, seed in zip(hosts, seeds, strict=True)]
+    ports = ServicePorts(wish.ports.submission, wish.ports.submissions, wish.ports.imap, wish.ports.imaps)
+    return render_zone(wish.domain, wish.buckets, records, serial=serial, ports=ports)
+
+
+def _certificates(domain: str, hosts: Sequence[HostConfig], seeds: Sequence[bytes], now: float) -> Iterator[File]:
+    ca = certificates.make_ca(domain, now)
+    yield File("tls/ca.pem", ca.certificate_pem())
+    yield File("tls/ca.key", ca.key_pem())
+    for host, seed in zip(hosts, seeds, strict=True):
+        server = certificates.make_server(ca, host=host.name, domain=domain, address=host.address, now=now)
+        stream = certificates.make_stream(ca, host=host.name, domain=domain, seed=seed, now=now)
+        for name, pair in ((host.name, server), (f"{host.name}.stream", stream)):
+            yield File(f"tls/{name}.pem", pair.certificate_pem())
+            yield File(f"tls/{name}.key", pair.key_pem())

@@ -1,0 +1,168 @@
+"""What the command can do to a host, each as a function of the host's database and directory.
+
+Law: an operation does its work in one transaction and returns plain values (JSON); it runs the same in the running
+host, asked through its control socket, and in the command itself while the host is down. What cannot be done is a
+CommandError that says what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from directory.snapshot import Directory
+from heliograph import exits
+from heliograph.exits import CommandError
+from heliograph.location import NAMES_RULE, locate
+from mail.address import is_entity
+from mail.control import CreateSource, RemoveSource, add_controls
+from mail.envelope import Outgoing, Recipient
+from mailbox_host import accounts
+from spool import queue as spool_queue
+from spool.queue import Queue
+from store import Reader, Transaction, events
+
+ROWS_MAX = 1000  # rows in one answer or one batch: some hundred kilobytes, some milliseconds of the writer
+
+Dispatch = Callable[[Transaction, Outgoing, float], None]
+Answer = dict[str, Any]
+Source = Reader | Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The host that an operation works on. `dispatch` sends a room's mail; `live` tells what only a running host
+    knows (nothing while it is down)."""
+
+    host: str
+    directory: Callable[[], Directory]
+    queue: Queue
+    dispatch: Dispatch
+    live: Callable[[], Answer] = dict
+
+
+def add_account(tx: Transaction, site: Site, now: float, name: str, hash: str, title: str = "") -> Answer:
+    """Make an account and tell its reflector."""
+    _check_here(site, name)
+    try:
+        accounts.add(tx, name, hash, now)
+    except accounts.AccountExists:
+        raise CommandError(exits.CANTCREAT, f"{name}: has an account already: `account passwd` changes it") from None
+    site.dispatch(tx, _control(site, name, CreateSource(name, name, title)), now)
+    events.append(tx, now, "account-added", account=name)
+    return {"account": name, "host": site.host}
+
+
+def import_accounts(tx: Transaction, site: Site, now: float, rows: list[list[str]]) -> Answer:
+    """Make many accounts with hashed passwords; those that are there already are left as they are."""
+    if len(rows) > ROWS_MAX:
+        raise CommandError(exits.USAGE, f"{len(rows)} rows: at most {ROWS_MAX} at a time")
+    fresh = [(name, hashed) for name, hashed in rows if not accounts.exists(tx, name)]
+    for name, _ in fresh:
+        _check_here(site, name)
+    accounts.add_many(tx, fresh, now)
+    for name, _ in fresh:
+        site.dispatch(tx, _control(site, name, CreateSource(name, name)), now)
+    events.append(tx, now, "accounts-imported", count=len(fresh))
+    return {"added": len(fresh), "present": len(rows) - len(fresh)}
+
+
+def set_password(tx: Transaction, site: Site, now: float, name: str, hash: str) -> Answer:
+    """Change an account's password."""
+    _check_account(tx, site, name)
+    accounts.set_password(tx, name, hash)
+    events.append(tx, now, "password-set", account=name)
+    return {"account": name, "host": site.host}
+
+
+def remove_account(tx: Transaction, site: Site, now: float, name: str) -> Answer:
+    """Remove an account with all its mail, and its reflector."""
+    _check_account(tx, site, name)
+    accounts.remove(tx, name)
+    site.dispatch(tx, _control(site, name, RemoveSource(name)), now)
+    events.append(tx, now, "account-removed", account=name)
+    return {"account": name, "host": site.host}
+
+
+def list_accounts(source: Source, site: Site, now: float, after: str = "") -> Answer:
+    """A page of accounts, by name."""
+    names = list(accounts.names(source, after, ROWS_MAX))
+    return {"host": site.host, "accounts": names, "more": len(names) == ROWS_MAX}
+
+
+def list_queue(source: Source, site: Site, now: float, message: int = 0, n: int = -1) -> Answer:
+    """A page of what waits, oldest first."""
+    rows = spool_queue.waiting(source, after=(message, n), limit=ROWS_MAX)
+    return {"host": site.host, "waiting": [asdict(row) for row in rows], "more": len(rows) == ROWS_MAX}
+
+
+def count_queue(source: Source, site: Site, now: float) -> Answer:
+    """What waits, by destination."""
+    return {"host": site.host, "destinations": [asdict(count) for count in spool_queue.counts(source)]}
+
+
+def retry_queue(tx: Transaction, site: Site, now: float, messages: list[int] | None = None) -> Answer:
+    """Try deferred mail at once."""
+    return {"host": site.host, "recipients": site.queue.retry(tx, messages, now)}
+
+
+def drop_queue(tx: Transaction, site: Site, now: float, messages: list[int]) -> Answer:
+    """Throw messages away."""
+    dropped = site.queue.drop(tx, messages)
+    events.append(tx, now, "dropped", messages=messages[:100], recipients=dropped)
+    return {"host": site.host, "recipients": dropped}
+
+
+def status(source: Source, site: Site, now: float) -> Answer:
+    """One host at a glance."""
+    messages, recipients = spool_queue.totals(source)
+    at_work = {"up": False} | site.live()
+    queued = {"messages": messages, "recipients": recipients}
+    return {"host": site.host, **at_work, "serial": site.directory().serial, "queue": queued}
+
+
+def where(source: Source, site: Site, now: float, entity: str) -> Answer:
+    """Where an entity's mail and followers are, by the zone that this host routes by."""
+    return locate(site.directory(), entity)
+
+
+WRITES: Mapping[str, Callable[..., Answer]] = {
+    "account add": add_account,
+    "account import": import_accounts,
+    "account passwd": set_password,
+    "account remove": remove_account,
+    "queue retry": retry_queue,
+    "queue drop": drop_queue,
+}
+READS: Mapping[str, Callable[..., Answer]] = {
+    "account list": list_accounts,
+    "queue list": list_queue,
+    "queue counts": count_queue,
+    "status": status,
+    "where": where,
+}
+
+
+def _check_here(site: Site, name: str) -> None:
+    """An account is made at the owner of its bucket: only there does its mail arrive."""
+    if not is_entity(name):
+        raise CommandError(exits.DATA, f"{name!r}: is no name for an account: {NAMES_RULE}")
+    directory = site.directory()
+    owner = directory.owner("timeline", directory.names.bucket(name))
+    if owner != site.host:
+        raise CommandError(exits.UNAVAILABLE, f"{name} belongs to {owner}, not to {site.host}: do it at {owner}")
+
+
+def _check_account(tx: Transaction, site: Site, name: str) -> None:
+    if not accounts.exists(tx, name):
+        raise CommandError(exits.NOUSER, f"{name}: has no account at {site.host}: see `account list`")
+
+
+def _control(site: Site, name: str, control: CreateSource | RemoveSource) -> Outgoing:
+    """Control mail from this host to an entity's reflector."""
+    names = site.directory().names
+    to = names.reflector_inside(name)
+    text = f"From: postmaster@{names.domain}\r\nTo: {to}\r\nSubject: {type(control).__name__} {name}\r\n"
+    content = add_controls(f"{text}Auto-Submitted: auto-generated\r\n\r\n".encode(), control)
+    return Outgoing("", (Recipient(to),), content, signed=True)
