@@ -9,29 +9,22 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from heliograph import exits, operations
+from heliograph.control_socket import FILE_NAME, socket_path
 from heliograph.exits import CommandError
 from heliograph.operations import Answer, Site
 from store import Store, StoreFull
 
 log = logging.getLogger("heliograph.control")
 
-FILE_NAME = "control.sock"
 LINE_OCTETS_MAX = 4 << 20  # a batch of ROWS_MAX rows is some hundred kilobytes
 CONNECTIONS_MAX = 16  # operators and scripts; the work is the one writer's anyway
-ANSWER_SECONDS_MAX = 600.0  # removing a mailbox of a million messages takes its time
-
-
-class NotRunning(Exception):
-    """Nobody answers at the host's control socket."""
 
 
 class ControlServer:
@@ -100,63 +93,13 @@ class ControlServer:
         raise CommandError(exits.USAGE, f"{name!r}: this host knows no such operation: is it of the same version?")
 
 
-class ControlClient:
-    """Asks a running host. Raises NotRunning where none answers."""
-
-    def __init__(self, folder: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(ANSWER_SECONDS_MAX)
-        try:
-            with _socket_path(folder) as path:
-                self._socket.connect(path)
-        except (FileNotFoundError, ConnectionRefusedError) as error:
-            self._socket.close()
-            raise NotRunning(str(folder)) from error
-        except PermissionError as error:
-            self._socket.close()
-            raise CommandError(exits.NOPERM, f"{folder}: belongs to another user: run this as that user") from error
-        self._lines = self._socket.makefile("rb")
-
-    def ask(self, operation: str, **arguments: Any) -> Answer:
-        """Carry out an operation there."""
-        try:
-            self._socket.sendall(json.dumps({"do": operation, "with": arguments}).encode() + b"\n")
-            line = self._lines.readline()
-        except OSError as error:
-            raise CommandError(
-                exits.TEMPFAIL, f"the host did not answer ({error}): see `status`, then repeat"
-            ) from None
-        if not line:
-            raise CommandError(exits.TEMPFAIL, "the host went away before it answered: see `status`, then repeat")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise CommandError(answer["error"]["code"], answer["error"]["message"])
-        result: Answer = answer["ok"]
-        return result
-
-    def close(self) -> None:
-        with suppress(OSError):
-            self._lines.close()
-            self._socket.close()
-
-
 def _listen(folder: Path) -> socket.socket:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    with _socket_path(folder) as path:
+    with socket_path(folder) as path:
         Path(path).unlink(missing_ok=True)
         listening.bind(path)
         Path(path).chmod(0o600)
     return listening
-
-
-@contextmanager
-def _socket_path(folder: Path) -> Iterator[str]:
-    """Name the socket through its folder's handle: a socket's address holds 107 octets, a path may be longer."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{handle}/{FILE_NAME}"
-    finally:
-        os.close(handle)
 
 
 def _error(code: int, message: str) -> Answer:

@@ -10,23 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from directory.names import Name
-from heliograph import exits, operations
-from heliograph.control import ControlClient, NotRunning
+from heliograph import exits
+from heliograph.control_socket import ControlClient, NotRunning
 from heliograph.exits import CommandError
-from heliograph.flow import Flow, Identity, Rooms
-from heliograph.keys import read_key
 from heliograph.lock import HostLock, Locked
-from heliograph.operations import Answer, Site
-from heliograph.published import published_directory
 from heliograph.settings import Config
-from heliograph.tables import MIGRATIONS
-from mail.envelope import Arrival, Receipt
-from mail.outcome import Deferred
-from spool.queue import Queue
-from store import Store, StoreFull, Transaction
 
-DATABASE = "heliograph.db"
 PATIENCE_SECONDS = 10.0  # a host that starts or stops holds its lock without answering; it takes a second or two
 LOOK_AGAIN_SECONDS = 0.1
 
@@ -34,39 +23,9 @@ LOOK_AGAIN_SECONDS = 0.1
 class Desk(Protocol):
     """A host that can be asked."""
 
-    def ask(self, operation: str, **arguments: Any) -> Answer: ...
+    def ask(self, operation: str, **arguments: Any) -> dict[str, Any]: ...
 
-
-class ClosedRoom:
-    """A room of a host that is down: mail for it waits in the queue until the host runs again."""
-
-    def receive(self, tx: Transaction, arrival: Arrival, name: Name, /) -> Receipt:
-        return Receipt(Deferred("4.3.2 the host is down"))
-
-
-class ClosedHost:
-    """A host that is down: operations run here, on its database. Hold its lock."""
-
-    def __init__(self, config: Config, name: str) -> None:
-        directory = published_directory(config)
-        queue = Queue()
-        me = Identity(name, read_key(config, name), config.ports.smtp, config.postmaster)
-        flow = Flow(me, lambda: directory, queue, Rooms(ClosedRoom(), ClosedRoom(), ClosedRoom()))
-        self._site = Site(name, lambda: directory, queue, flow.dispatch)
-        self._store = Store(config.host_folder(name) / DATABASE, MIGRATIONS)
-
-    def ask(self, operation: str, **arguments: Any) -> Answer:
-        site, now = self._site, time.time()
-        try:
-            if operation in operations.WRITES:
-                return self._store.write_now(lambda tx: operations.WRITES[operation](tx, site, now, **arguments))
-            return operations.READS[operation](self._store.reader, site, now, **arguments)
-        except StoreFull as error:
-            text = f"{site.host}: the disk is full: make room, then repeat ({error})"
-            raise CommandError(exits.TEMPFAIL, text) from None
-
-    def close(self) -> None:
-        self._store.close()
+    def close(self) -> None: ...
 
 
 @contextmanager
@@ -94,7 +53,7 @@ def hosts_here(config: Config, wanted: str | None = None) -> list[str]:
     return here
 
 
-def _reach(config: Config, name: str, lock: HostLock) -> ControlClient | ClosedHost:
+def _reach(config: Config, name: str, lock: HostLock) -> Desk:
     """Ask the running host, or take the place of one that is down; wait for one that is starting or stopping."""
     give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
@@ -104,8 +63,14 @@ def _reach(config: Config, name: str, lock: HostLock) -> ControlClient | ClosedH
             pass
         try:
             lock.take()
-            return ClosedHost(config, name)
+            return _closed(config, name)
         except Locked as held:
             if time.monotonic() > give_up:
                 raise CommandError(exits.TEMPFAIL, f"{held}, which does not answer: is it starting? Repeat") from None
             time.sleep(LOOK_AGAIN_SECONDS)
+
+
+def _closed(config: Config, name: str) -> Desk:
+    from heliograph.closed_host import ClosedHost  # all of a host's packages: only where they are needed
+
+    return ClosedHost(config, name)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LINGER_SECONDS_MAX = 15.0  # after its parent's death; longer than a graceful end takes
 
 REMEDIES = {
-    errno.EADDRINUSE: "another program listens there (`ss -ltnp` names it): stop it, or change [ports] in heliograph.toml",
+    errno.EADDRINUSE: "another program listens there (see `ss -ltnp`): stop it, or change [ports] in heliograph.toml",
     errno.EADDRNOTAVAIL: "this machine has no such address: correct [[host]] in heliograph.toml and the zone",
     errno.EACCES: "a port below 1024 needs CAP_NET_BIND_SERVICE: grant it, or choose a higher one in [ports]",
 }

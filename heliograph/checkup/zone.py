@@ -1,0 +1,51 @@
+"""The zone: without mistakes, and of one mind with the configuration.
+
+Law: the zone is judged as the hosts judge it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from heliograph.checkup.finding import Finding, fault, good, warning
+from heliograph.keys import public_key, read_key
+from heliograph.published import judge
+from heliograph.settings import Config
+
+
+def zone(config: Config) -> Iterator[Finding]:
+    """Lint the live zone and compare it with the configuration."""
+    path = config.zone_file
+    if not path.is_file():
+        if config.host_folder(config.primary).is_dir():
+            yield fault("zone", f"{path}: is missing", "bring it back from a backup, or from a host's copy")
+        return
+    found = judge(config, path)
+    for problem in found.problems:
+        grade = warning if problem.warning else fault
+        yield grade("zone", problem.shown(str(path)).removesuffix(" " + problem.remedy), problem.remedy)
+    if found.directory is None:
+        return
+    yield good("zone", f"serial {found.directory.serial}, {config.buckets} buckets in two maps")
+    for host in config.hosts:
+        record = found.directory.hosts.get(host.name)
+        if record is None:
+            yield warning("zone", f"{host.name} is configured and not in the zone", "add its records, or take it out")
+        elif record.address != host.address:
+            text = f"{host.name} is {record.address} in the zone and {host.address} in heliograph.toml"
+            yield fault("zone", text, "make them the same")
+        elif config.host_folder(host.name).is_dir() and record.key != public_key(read_key(config, host.name)):
+            yield fault(
+                "zone", f"the zone's key of {host.name} is not the one on disk", "correct its _domainkey record"
+            )
+    for name in sorted(set(found.directory.hosts) - {host.name for host in config.hosts}):
+        yield warning("zone", f"{name} is in the zone and not configured", "add it to heliograph.toml as [[host]]")
+
+
+def postmaster(config: Config) -> Iterator[Finding]:
+    """RFC 5321 4.5.1: mail to postmaster must reach somebody."""
+    if config.postmaster:
+        yield good("postmaster", f"{config.postmaster} gets the operator's mail")
+    else:
+        text = "nobody gets mail to postmaster@ and abuse@"
+        yield warning("postmaster", text, 'set postmaster = "name" in heliograph.toml to an account')

@@ -1,0 +1,57 @@
+"""A host that is down, as the command works on it.
+
+Law: the caller holds the host's lock. What an operation sends waits in the queue until the host runs again.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from directory.names import Name
+from heliograph import exits, operations
+from heliograph.exits import CommandError
+from heliograph.flow import Flow, Identity, Rooms
+from heliograph.keys import read_key
+from heliograph.operations import Answer, Site
+from heliograph.published import published_directory
+from heliograph.settings import Config
+from heliograph.tables import MIGRATIONS
+from mail.envelope import Arrival, Receipt
+from mail.outcome import Deferred
+from spool.queue import Queue
+from store import Store, StoreFull, Transaction
+
+DATABASE = "heliograph.db"
+
+
+class ClosedRoom:
+    """A room of a host that is down: mail for it waits in the queue until the host runs again."""
+
+    def receive(self, tx: Transaction, arrival: Arrival, name: Name, /) -> Receipt:
+        return Receipt(Deferred("4.3.2 the host is down"))
+
+
+class ClosedHost:
+    """A host that is down: operations run here, on its database. Hold its lock."""
+
+    def __init__(self, config: Config, name: str) -> None:
+        directory = published_directory(config)
+        queue = Queue()
+        me = Identity(name, read_key(config, name), config.ports.smtp, config.postmaster)
+        flow = Flow(me, lambda: directory, queue, Rooms(ClosedRoom(), ClosedRoom(), ClosedRoom()))
+        self._site = Site(name, lambda: directory, queue, flow.dispatch)
+        self._store = Store(config.host_folder(name) / DATABASE, MIGRATIONS)
+
+    def ask(self, operation: str, **arguments: Any) -> Answer:
+        site, now = self._site, time.time()
+        try:
+            if operation in operations.WRITES:
+                return self._store.write_now(lambda tx: operations.WRITES[operation](tx, site, now, **arguments))
+            return operations.READS[operation](self._store.reader, site, now, **arguments)
+        except StoreFull as error:
+            text = f"{site.host}: the disk is full: make room, then repeat ({error})"
+            raise CommandError(exits.TEMPFAIL, text) from None
+
+    def close(self) -> None:
+        self._store.close()

@@ -1,0 +1,61 @@
+"""``heliograph doctor``: everything that can be wrong, with what to do.
+
+Law: it only looks. Exit code 0 where nothing is at fault, 69 otherwise; warnings do not count.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from heliograph import exits
+from heliograph.commands.frame import config_of, json_option, say
+
+if TYPE_CHECKING:
+    from heliograph.checkup.finding import Finding
+    from heliograph.settings import Config
+
+MARKS = {"good": "ok", "warning": "warning", "fault": "FAULT"}
+
+
+@click.command()
+@json_option
+@click.pass_context
+def doctor(context: click.Context) -> int:
+    """Look for trouble and say what to do about it."""
+    config = config_of(context)
+    findings = examine(config, time.time())
+    faults = sum(finding.grade == "fault" for finding in findings)
+    warnings = sum(finding.grade == "warning" for finding in findings)
+    lines = [*map(_line, findings), f"{faults} faults, {warnings} warnings"]
+    answer = {"faults": faults, "warnings": warnings, "findings": [asdict(finding) for finding in findings]}
+    say(answer, "\n".join(lines))
+    return exits.UNAVAILABLE if faults else exits.OK
+
+
+def examine(config: Config, now: float) -> list[Finding]:
+    """Run every check."""
+    from heliograph.checkup.certificates import certificates
+    from heliograph.checkup.finding import good
+    from heliograph.checkup.machine import clock, disk, permissions
+    from heliograph.checkup.network import network
+    from heliograph.checkup.zone import postmaster, zone
+
+    return [
+        good("configuration", f"{config.root / 'heliograph.toml'}: {config.domain}, {len(config.hosts)} hosts"),
+        *permissions(config),
+        *certificates(config, now),
+        *zone(config),
+        *postmaster(config),
+        *disk(config),
+        *clock(config, now),
+        *network(config),
+    ]
+
+
+def _line(finding: Finding) -> str:
+    todo = f"\n{'':<24}-> {finding.remedy}" if finding.remedy else ""
+    return f"{MARKS[finding.grade]:<8}{finding.check:<16}{finding.text}{todo}"
