@@ -1,0 +1,96 @@
+"""Commands: subscribe, unsubscribe, help, and the confirmation of what a stranger asked.
+
+Law: a signed-in user of the fabric is obeyed at once, for herself alone; for everyone else the address in From is asked
+first. A machine is neither obeyed nor answered.
+"""
+
+from __future__ import annotations
+
+from mail.envelope import Outgoing, Receipt
+from mail.headers import first_addr_spec
+from mail.outcome import Delivered, Refused
+from reflector.answers import voice
+from reflector.automatic import why_automatic
+from reflector.command_words import Command, first_line, read_folder, read_line, subject_of
+from reflector.confirmations import ask, redeem
+from reflector.courtesy import forget_asking, reply
+from reflector.letter import Letter, Step, drop, untitled, walk
+from reflector.membership import follow, leave
+from reflector.repeats import drop_repeats, remember
+from reflector.subscriptions import Subscriber, open_interval, read_subscriber
+
+DONE = Delivered("2.0.0 Ok")
+
+
+def drop_automatic(letter: Letter) -> Receipt | None:
+    reason = why_automatic(letter.arrival, letter.house.names)
+    return drop(letter, reason) if reason else None
+
+
+def take_confirmation(letter: Letter) -> Receipt | None:
+    """Whoever holds the token speaks for its address, from whatever address he replies."""
+    word, _, token = letter.door.partition(".")
+    if word != "confirm":
+        return None
+    confirmed = redeem(letter, token)
+    if isinstance(confirmed, Refused):
+        return Receipt(confirmed)
+    forget_asking(letter, confirmed.who)
+    outgoing = obey(letter, confirmed.who, Command(confirmed.action, confirmed.folder))
+    return remember(letter, Receipt(DONE, outgoing))
+
+
+def carry_out(letter: Letter) -> Receipt | None:
+    proven, who = is_proven(letter), correspondent(letter)
+    if who is None:
+        return Receipt(Refused("5.1.7 The From address is none that can follow"))
+    letter = letter if proven else untitled(letter)
+    command = command_of(letter)
+    if command is None or command.word == "help":
+        text = voice(letter).help(confused=command is None)
+        return remember(letter, Receipt(DONE, reply(letter, who, text, proven=proven)))
+    act = obey if proven else hear_stranger
+    return remember(letter, Receipt(DONE, act(letter, who, command)))
+
+
+COMMAND_STEPS: tuple[Step, ...] = (drop_automatic, drop_repeats, take_confirmation, carry_out)
+
+
+def take_command(letter: Letter) -> Receipt:
+    return walk(COMMAND_STEPS, letter)
+
+
+def correspondent(letter: Letter) -> Subscriber | None:
+    """Tell who wrote: who signed in, or else whom From names."""
+    names, entity = letter.house.names, letter.arrival.authenticated
+    if entity:
+        return Subscriber(names.person(entity), entity)
+    return read_subscriber(names, first_addr_spec(letter.arrival.headers.get("from")))
+
+
+def is_proven(letter: Letter) -> bool:
+    return bool(letter.arrival.authenticated)
+
+
+def command_of(letter: Letter) -> Command | None:
+    """Read what is wanted: from the address, or from Subject or first line where the address leaves it open."""
+    subject, line = subject_of(letter.arrival), first_line(letter.arrival)
+    if letter.door in ("subscribe", "unsubscribe", "help"):
+        return Command(letter.door, read_folder(subject) or read_folder(line) or "INBOX")
+    return read_line(subject) or (read_line(line) if letter.door == "request" else None)
+
+
+def obey(letter: Letter, who: Subscriber, command: Command) -> tuple[Outgoing, ...]:
+    """Do it, and tell her."""
+    text, outgoing = follow(letter, who, command.folder) if command.word == "subscribe" else leave(letter, who)
+    return (*outgoing, *reply(letter, who, text, proven=True))
+
+
+def hear_stranger(letter: Letter, who: Subscriber, command: Command) -> tuple[Outgoing, ...]:
+    """Ask the address first, unless there is nothing to do; of timelines here we do not know that."""
+    follows = open_interval(letter.tx, letter.source.name, who.address) is not None
+    if command.word == "subscribe" and follows and not who.entity:
+        return reply(letter, who, voice(letter).already(), proven=False)
+    if command.word == "unsubscribe" and not follows and not who.entity:
+        return reply(letter, who, voice(letter).not_following(), proven=False)
+    return ask(letter, who, command.word, command.folder)

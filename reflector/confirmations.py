@@ -1,0 +1,71 @@
+"""Asking for a subscriber's word, and taking it.
+
+Law: nobody is subscribed, nor unsubscribed, on the strength of a From field. A token is good once, for one address and
+one action, for three days; and only its address ever saw it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mail.envelope import Outgoing
+from mail.outcome import Refused
+from reflector.answers import question, voice
+from reflector.courtesy import may_write
+from reflector.letter import Letter
+from reflector.settings import DAY_SECONDS
+from reflector.subscriptions import Subscriber, read_subscriber
+from reflector.tokens import fingerprint, is_token, make_token, same
+
+CONFIRM = "confirm"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """`action`: subscribe or unsubscribe."""
+
+    who: Subscriber
+    action: str
+    folder: str
+
+
+def ask(letter: Letter, who: Subscriber, action: str, folder: str) -> tuple[Outgoing, ...]:
+    """Write to an address whether it wants this; silently not, if it was asked today."""
+    tx, arrival, settings = letter.tx, letter.arrival, letter.house.settings
+    # A day longer than they are good for, so that a late reply hears why.
+    tx.execute("DELETE FROM confirmation WHERE expires < ?", (arrival.now - DAY_SECONDS,))
+    if not may_write(letter, who, CONFIRM, proven=False):
+        return ()
+    parts = (letter.source.name, who.address, action, letter.envid, repr(arrival.now))
+    token = make_token(letter.house.key, CONFIRM, *parts)
+    tx.execute(
+        "INSERT OR REPLACE INTO confirmation VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            fingerprint(letter.house.key, token),
+            letter.source.name,
+            who.address,
+            action,
+            folder,
+            arrival.now + settings.confirm_seconds,
+        ),
+    )
+    letter.tell("asked", address=who.address, action=action)
+    text = voice(letter).confirm(action, who.address, settings.confirm_seconds // DAY_SECONDS)
+    return (question(letter, who, text, token),)
+
+
+def redeem(letter: Letter, token: str) -> Confirmed | Refused:
+    """Take a token: good once."""
+    again = f"ask again: {voice(letter).at('subscribe')}"
+    print_ = fingerprint(letter.house.key, token)
+    row = letter.tx.one(
+        "SELECT fingerprint, address, action, folder, expires FROM confirmation WHERE fingerprint = ? AND source = ?",
+        (print_, letter.source.name),
+    )
+    if not is_token(token) or row is None or not same(row[0], print_):
+        return Refused(f"5.7.1 This confirmation is unknown, or was used already; {again}")
+    letter.tx.execute("DELETE FROM confirmation WHERE fingerprint = ?", (print_,))
+    if row[4] <= letter.arrival.now:
+        return Refused(f"5.7.1 This confirmation has expired; {again}")
+    who = read_subscriber(letter.house.names, row[1])
+    return Confirmed(who, row[2], row[3]) if who else Refused("5.1.3 This address cannot follow")

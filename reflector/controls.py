@@ -1,0 +1,108 @@
+"""Control mail to a reflector: let there be a source, let it go, subscribe this address.
+
+Law: believed only from a host of the fabric, and never in a user's letter. All is judged before anything is done, so
+that what is deferred or refused has changed nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mail.address import is_entity
+from mail.control import Control, CreateSource, Goodbye, RemoveSource, Subscribe, read_controls
+from mail.envelope import Arrival, Outgoing, Receipt
+from mail.outcome import Deferred, Delivered, Outcome, Refused
+from reflector.answers import control_mail, voice
+from reflector.command_words import Command, clean_folder
+from reflector.commands import hear_stranger, obey
+from reflector.letter import House, Letter, untitled
+from reflector.repeats import drop_repeats, remember
+from reflector.sources import Source, bury_source, create_source, find_source, take_generation
+from reflector.subscriptions import close_all, read_subscriber
+from store import Transaction, events
+
+DOOR = "control"
+
+
+def take_controls(house: House, tx: Transaction, arrival: Arrival, name: str) -> Receipt:
+    """Carry out a message's controls for the source `name`, in their order."""
+    try:
+        controls = read_controls(arrival.headers)
+    except ValueError as error:
+        return _refuse(tx, arrival, name, Refused(f"5.5.4 {error}"))
+    verdict = judge(house, name, find_source(tx, name), controls)
+    if isinstance(verdict, Refused):
+        return _refuse(tx, arrival, name, verdict)
+    if isinstance(verdict, Deferred):
+        return Receipt(verdict)
+    return Receipt(verdict, tuple(mail for control in controls for mail in _perform(house, tx, arrival, control)))
+
+
+def judge(house: House, name: str, source: Source | None, controls: Sequence[Control]) -> Outcome:
+    """Tell what becomes of these controls, without doing them."""
+    owner = source.owner if source else ""
+    for control in controls:
+        if control.source != name if isinstance(control, CreateSource | RemoveSource | Subscribe) else True:
+            return Refused("5.5.4 This control is not for this reflector")
+        match control:
+            case CreateSource():
+                if not is_entity(control.owner) or owner not in ("", control.owner):
+                    return Refused(f"5.7.1 {name} belongs to another owner")
+                owner = control.owner
+            case RemoveSource():
+                owner = ""
+            case Subscribe() if not owner:
+                # Its CreateSource may still be on the way: mail is not ordered.
+                return Deferred("4.2.1 This source does not exist yet")
+            case Subscribe() if read_subscriber(house.names, control.subscriber) is None:
+                return Refused("5.1.3 The subscriber's address is none that can follow")
+    return Delivered("2.0.0 Ok")
+
+
+def _perform(house: House, tx: Transaction, arrival: Arrival, control: Control) -> tuple[Outgoing, ...]:
+    if isinstance(control, CreateSource):
+        return _create(tx, arrival, control)
+    source = find_source(tx, getattr(control, "source", ""))
+    if source is None:
+        return ()  # removed twice
+    door = f"{DOOR} {control.subscriber}" if isinstance(control, Subscribe) else DOOR  # several in one message
+    letter = Letter(house, tx, arrival, source, door)
+    return _remove(letter) if isinstance(control, RemoveSource) else _subscribe(letter, control)
+
+
+def _create(tx: Transaction, arrival: Arrival, control: CreateSource) -> tuple[Outgoing, ...]:
+    known = find_source(tx, control.source) is not None
+    create_source(tx, control.source, control.owner, control.title, control.backlog, arrival.now)
+    if not known:
+        events.append(tx, arrival.now, "source-created", source=control.source, owner=control.owner)
+    return ()
+
+
+def _remove(letter: Letter) -> tuple[Outgoing, ...]:
+    """Say goodbye to the timelines we know of. Local followers we do not know: no more posts come to them."""
+    tx, source = letter.tx, letter.source
+    generation = take_generation(tx, source.name)
+    addresses = close_all(tx, source.name, source.next_post)
+    bury_source(tx, source.name)
+    letter.tell("source-removed", fabric=len(addresses))
+    if not addresses:
+        return ()
+    entities = [address.partition("@")[0] for address in addresses]
+    return (
+        control_mail(letter, entities, voice(letter).goodbye(), Goodbye(source.name, source.next_post, generation)),
+    )
+
+
+def _subscribe(letter: Letter, control: Control) -> tuple[Outgoing, ...]:
+    assert isinstance(control, Subscribe)
+    who = read_subscriber(letter.house.names, control.subscriber)
+    if who is None or drop_repeats(letter):
+        return ()
+    command = Command("subscribe", clean_folder(control.folder) or "INBOX")
+    outgoing = obey(letter, who, command) if control.confirmed else hear_stranger(untitled(letter), who, command)
+    return remember(letter, Receipt(outgoing=outgoing)).outgoing
+
+
+def _refuse(tx: Transaction, arrival: Arrival, name: str, outcome: Refused) -> Receipt:
+    events.append(tx, arrival.now, "control-refused", source=name, host=arrival.signed_by, reason=outcome.text)
+    return Receipt(outcome)

@@ -1,0 +1,59 @@
+"""What happens to mail to ``bob@reflectors.D``, step by step.
+
+Law: only the owner's own signed-in mail becomes a post, and each only once. A command in the Subject is heard, except
+that the owner's mail with any text in it is a post whatever its Subject: "help" may be what bob has to say.
+"""
+
+from __future__ import annotations
+
+from mail.envelope import Receipt
+from mail.outcome import Delivered, Refused
+from reflector.answers import voice
+from reflector.command_words import is_bare, read_line, subject_of
+from reflector.commands import take_command
+from reflector.expansion import counts, expand
+from reflector.letter import Letter, Step, drop, walk
+from reflector.list_headers import stamp_post
+from reflector.loops import hops_of, why_loop
+from reflector.repeats import drop_repeats, remember
+from reflector.sources import keep_recent, take_number
+
+
+def drop_loops(letter: Letter) -> Receipt | None:
+    reason = why_loop(letter)
+    return drop(letter, reason) if reason else None
+
+
+def hear_commands(letter: Letter) -> Receipt | None:
+    command = read_line(subject_of(letter.arrival))
+    if command is None or (letter.by_owner and not is_bare(letter.arrival)):
+        return None
+    return take_command(Letter(letter.house, letter.tx, letter.arrival, letter.source, "subject"))
+
+
+def refuse_strangers(letter: Letter) -> Receipt | None:
+    if letter.by_owner:
+        return None
+    owner, speak = letter.source.owner, voice(letter)
+    letter.tell("refused", reason="not the owner", authenticated=letter.arrival.authenticated)
+    reason = f"5.7.1 only {owner} may post here (signed in); to write to {owner} use {letter.house.names.person(owner)}"
+    return Receipt(Refused(f"{reason}; to follow send to {speak.at('subscribe')}"))
+
+
+def send_post(letter: Letter) -> Receipt | None:
+    """Number it, stamp it, keep it for those who come later, and send it to all."""
+    house, tx, arrival, source = letter.house, letter.tx, letter.arrival, letter.source
+    post = take_number(tx, source.name)
+    hops, envid = hops_of(arrival), letter.envid
+    content = stamp_post(house.names, source, post, arrival.content, envid=envid, now=arrival.now, hops=hops)
+    keep_recent(tx, source, post, content)
+    outgoing = expand(house, tx, source.name, post, content)
+    letter.tell("expanded", post=post, **counts(outgoing))
+    return remember(letter, Receipt(Delivered(f"2.0.0 Ok: post {post}"), (outgoing,)))
+
+
+POSTING_STEPS: tuple[Step, ...] = (drop_loops, hear_commands, refuse_strangers, drop_repeats, send_post)
+
+
+def take_post(letter: Letter) -> Receipt:
+    return walk(POSTING_STEPS, letter)

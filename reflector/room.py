@@ -1,0 +1,74 @@
+"""The reflectors' room: takes what is addressed to a source, or to one of its commands.
+
+Law: no I/O, no clock, no randomness: the same arrival in the same tables gives the same receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from directory.names import Reflector
+from directory.snapshot import Directory
+from mail.envelope import Arrival, Receipt
+from mail.outcome import Refused
+from reflector.commands import take_command
+from reflector.controls import take_controls
+from reflector.letter import House, Letter, is_control
+from reflector.posting import take_post
+from reflector.settings import Settings
+from reflector.sources import find_source
+from reflector.tokens import KEY_OCTETS_MIN, is_token
+from reflector.upkeep import forward_to_owner, note_bounce
+from store import Reader, Transaction
+
+Flow = Callable[[Letter], Receipt]
+
+DOORS: dict[str, Flow] = {
+    "": take_post,
+    "subscribe": take_command,
+    "unsubscribe": take_command,
+    "help": take_command,
+    "request": take_command,
+    "confirm": take_command,
+    "owner": forward_to_owner,
+    "bounce": note_bounce,
+}
+WITH_TOKEN = ("confirm", "bounce")
+
+
+def flow_of(detail: str) -> Flow | None:
+    """Tell which flow an address's detail leads to; None: to none."""
+    word, dot, token = detail.partition(".")
+    if dot:
+        return DOORS[word] if word in WITH_TOKEN and is_token(token) else None
+    return DOORS.get(word) if word != "confirm" else None
+
+
+class ReflectorRoom:
+    """All reflectors of the buckets that this host owns."""
+
+    def __init__(
+        self, host: str, directory: Callable[[], Directory], token_key: bytes, settings: Settings | None = None
+    ) -> None:
+        if not KEY_OCTETS_MIN <= len(token_key) <= 64:  # BLAKE2b takes no longer one
+            raise ValueError(f"the token key has {KEY_OCTETS_MIN} to 64 octets")
+        self.host = host
+        self._directory = directory
+        self._key = token_key
+        self._settings = settings or Settings()
+
+    def knows(self, reader: Reader | Transaction, name: Reflector) -> bool:
+        """Tell whether mail to this name can be taken. A host's own control mail may also create what is not known."""
+        return flow_of(name.detail) is not None and find_source(reader, name.entity) is not None
+
+    def receive(self, tx: Transaction, arrival: Arrival, name: Reflector) -> Receipt:
+        """Take one arrival for one name."""
+        house = House(self.host, self._directory(), self._key, self._settings)
+        if not name.detail and is_control(arrival):
+            return take_controls(house, tx, arrival, name.entity)
+        source, flow = find_source(tx, name.entity), flow_of(name.detail)
+        if source is None:
+            return Receipt(Refused(f"5.1.1 There is no {name.entity} to follow here"))
+        if flow is None:
+            return Receipt(Refused(f"5.1.1 No such command; try {house.names.reflector(source.name, 'help')}"))
+        return flow(Letter(house, tx, arrival, source, name.detail))

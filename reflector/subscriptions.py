@@ -1,0 +1,123 @@
+"""Subscribers and their intervals.
+
+Law: one address has one open interval at most; what is closed is never opened again, a new one is. Each change carries
+the generation it was made in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from directory.bucket import hash_of
+from directory.names import FabricNames, Foreign, Timeline
+from mail.address import Address, BadAddress, parse_address
+from reflector.tables import OPEN
+from store import Transaction
+
+FABRIC = "fabric"
+FOREIGN = "foreign"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """Who follows or wants to: the address as the world knows it, and the entity if she is of this fabric."""
+
+    address: str
+    entity: str = ""
+
+    @property
+    def kind(self) -> str:
+        return FABRIC if self.entity else FOREIGN
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One row: posts from_post <= number < until_post go to the subscriber."""
+
+    from_post: int
+    until_post: int
+    generation: int
+
+
+def read_subscriber(names: FabricNames, text: str) -> Subscriber | None:
+    """Tell who an address is. None: no address, or one of ours that nobody reads: no list follows a list."""
+    try:
+        address = parse_address(text)
+    except BadAddress:
+        return None
+    address = Address(address.local.lower(), address.domain)  # no provider of today tells Carol from carol
+    name = names.classify(address)
+    if isinstance(name, Timeline):
+        return Subscriber(names.person(name.entity), name.entity)
+    return Subscriber(str(address)) if isinstance(name, Foreign) else None
+
+
+def open_interval(tx: Transaction, source: str, address: str) -> Interval | None:
+    row = tx.one(
+        "SELECT from_post, until_post, generation FROM subscriber"
+        f" WHERE source = ? AND address = ? AND until_post = {OPEN}",
+        (source, address),
+    )
+    return Interval(*row) if row else None
+
+
+def last_until(tx: Transaction, source: str, address: str) -> int:
+    """Return where the latest closed interval ended (0: there was none): before it nothing is sent again."""
+    row = tx.one("SELECT max(until_post) FROM subscriber WHERE source = ? AND address = ?", (source, address))
+    return int(row[0]) if row and row[0] is not None else 0
+
+
+def subscribe(
+    tx: Transaction, source: str, who: Subscriber, from_post: int, generation: int, token: str, folder: str
+) -> None:
+    """Open an interval. Closed ones of the same address go: no post's number lies in them any more."""
+    tx.execute("DELETE FROM subscriber WHERE source = ? AND address = ?", (source, who.address))
+    tx.execute(
+        f"INSERT INTO subscriber VALUES (NULL, ?, ?, ?, ?, ?, {OPEN}, ?, ?, ?)",
+        (source, who.address, who.kind, hash_of(who.address), from_post, generation, token, folder),
+    )
+    tx.execute("UPDATE source SET subscribers = subscribers + 1 WHERE name = ?", (source,))
+
+
+def unsubscribe(tx: Transaction, source: str, address: str, until_post: int, generation: int) -> None:
+    """Close the open interval."""
+    tx.execute(
+        "UPDATE subscriber SET until_post = ?, generation = ?"
+        f" WHERE source = ? AND address = ? AND until_post = {OPEN}",
+        (until_post, generation, source, address),
+    )
+    tx.execute("UPDATE source SET subscribers = subscribers - 1 WHERE name = ?", (source,))
+
+
+def change(tx: Transaction, source: str, address: str, generation: int, folder: str) -> None:
+    """Give the open interval a new folder and generation."""
+    tx.execute(
+        f"UPDATE subscriber SET generation = ?, folder = ? WHERE source = ? AND address = ? AND until_post = {OPEN}",
+        (generation, folder, source, address),
+    )
+
+
+def close_all(tx: Transaction, source: str, until_post: int) -> list[str]:
+    """Close every interval; return the fabric subscribers' addresses."""
+    rows = tx.all(
+        f"UPDATE subscriber SET until_post = ? WHERE source = ? AND until_post = {OPEN} RETURNING kind, address",
+        (until_post, source),
+    )
+    return sorted(address for kind, address in rows if kind == FABRIC)
+
+
+def followers_of_post(tx: Transaction, source: str, post: int) -> Iterator[tuple[str, str, str]]:
+    """Stream (kind, address, token) of every interval that contains a post's number."""
+    return iter(
+        tx.execute(
+            "SELECT kind, address, token FROM subscriber WHERE source = ? AND until_post > ? AND from_post <= ?",
+            (source, post, post),
+        )
+    )
+
+
+def subscriber_of_token(tx: Transaction, source: str, token: str) -> str:
+    """Return the address that a bounce token was made for, or ""."""
+    row = tx.one("SELECT address FROM subscriber WHERE source = ? AND token = ? AND token <> ''", (source, token))
+    return str(row[0]) if row else ""

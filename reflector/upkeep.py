@@ -1,0 +1,31 @@
+"""Mail for the owner, and mail that comes back.
+
+Law: a bounce is noted and never answered. What goes to the owner is an ordinary letter: nothing in it claims the
+fabric's trust, and it passes here once.
+"""
+
+from __future__ import annotations
+
+from mail.envelope import Outgoing, Receipt, Recipient
+from mail.headers import add_headers, drop_headers
+from mail.outcome import Delivered
+from reflector.letter import Letter, drop
+from reflector.loops import LOOP_FIELD, has_passed
+from reflector.subscriptions import subscriber_of_token
+
+
+def forward_to_owner(letter: Letter) -> Receipt:
+    names, arrival, source = letter.house.names, letter.arrival, letter.source
+    door = names.reflector(source.name, "owner")
+    if has_passed(letter, door):
+        return drop(letter, "own X-Loop")
+    content = add_headers(drop_headers(arrival.content, prefix="heliograph-"), [(LOOP_FIELD, door)])
+    return Receipt(outgoing=(Outgoing(arrival.sender, (Recipient(names.timeline(source.owner)),), content),))
+
+
+def note_bounce(letter: Letter) -> Receipt:
+    """Note whose mail came back; an unknown token (an older interval's) names nobody."""
+    token = letter.door.partition(".")[2]
+    subscriber = subscriber_of_token(letter.tx, letter.source.name, token) if token else ""
+    letter.tell("bounced", subscriber=subscriber, sender=letter.arrival.sender)
+    return Receipt(Delivered("2.0.0 Noted"))
