@@ -1,0 +1,179 @@
+"""The SMTP commands besides MAIL and RCPT: greeting, TLS, signing in, proof of a fabric host, and the message itself.
+
+Law: what a client said before TLS is forgotten after it (RFC 3207 4.2); 250 after the message means that the Door has
+it on disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import ssl
+
+from mail.outcome import Deferred, Delivered, Outcome, Refused
+from spool import replies
+from spool.data_reader import DataReader
+from spool.door import Role
+from spool.lobby import Entrance
+from spool.replies import printable, reply_of
+from spool.smtp_auth import MECHANISMS
+from spool.smtp_session import SmtpSession
+
+log = logging.getLogger("heliograph.smtp")
+
+COMMANDS = "EHLO HELO DATA QUIT STARTTLS HELP VRFY EXPN".split()
+COMMANDS_OF: dict[Role, list[str]] = {
+    "mx": [*COMMANDS, "XHELIOGRAPH"],
+    "submission": [*COMMANDS, "AUTH"],
+    "lmtp": ["LHLO", "DATA", "QUIT", "STARTTLS", "HELP", "VRFY"],
+}
+
+_HOSTNAME = re.compile(r"[!-~\xa1-\ud7ff\ue000-\U0010ffff]{1,255}")
+
+
+class SmtpServer(SmtpSession):
+    """A session of the roles mx and submission."""
+
+    def __init__(self, entrance: Entrance) -> None:
+        super().__init__(entrance)
+        self.tls_context = entrance.tls
+        self._smtp_methods = {name: getattr(self, f"smtp_{name}") for name in COMMANDS_OF[entrance.role]}
+        self._nonce = secrets.token_hex(16)
+
+    async def smtp_HELO(self, hostname: str) -> None:
+        if self._greeted("HELO", hostname):
+            self.say(f"250 {self.hostname}\r\n".encode())
+
+    async def smtp_EHLO(self, hostname: str) -> None:
+        if self._greeted("EHLO", hostname):
+            self.say(self._extensions())
+
+    def _greeted(self, verb: str, hostname: str) -> bool:
+        name = hostname.partition(" ")[0]
+        if not _HOSTNAME.fullmatch(name):
+            self.say(replies.HELLO_SYNTAX % verb.encode())
+            return False
+        self.transaction.reset()  # RFC 5321 4.1.4
+        self.guest.helo = name
+        assert self.session is not None
+        self.session.host_name = name
+        self.session.extended_smtp = verb != "HELO"
+        return True
+
+    def _extensions(self) -> bytes:
+        offers = [
+            self.hostname,
+            "PIPELINING",
+            f"SIZE {self.settings.message_octets_max}",
+            "8BITMIME",
+            "SMTPUTF8",
+            "ENHANCEDSTATUSCODES",
+            "DSN",
+        ]
+        if self.tls_context and not self.guest.tls:
+            offers.append("STARTTLS")
+        if self.guest.role == "submission" and not self._auth_require_tls:
+            offers.append(f"AUTH {' '.join(MECHANISMS)}")
+        if self.guest.role == "mx":
+            offers.append(f"XHELIOGRAPH {self._nonce}")
+        return "".join(f"250-{offer}\r\n" for offer in offers[:-1]).encode() + f"250 {offers[-1]}\r\n".encode()
+
+    async def smtp_STARTTLS(self, arg: str) -> None:
+        """On asyncio's own start_tls, which uvloop has as well; aiosmtpd's reaches into asyncio's inside."""
+        if arg or self.guest.tls or not self.tls_context:
+            self.say(replies.NO_ARGUMENT if arg else replies.TLS_NOW if self.guest.tls else replies.NOT_HERE)
+            return
+        self.say(replies.TLS_READY)
+        await self.flush()
+        self.intake.discard()  # RFC 3207 6: what was pipelined in the clear must not be obeyed inside TLS
+        try:
+            await self._writer.start_tls(self.tls_context, ssl_handshake_timeout=self.settings.handshake_seconds_max)
+        except (OSError, ssl.SSLError) as error:
+            log.info("TLS failed peer=%s: %s", self.guest.peer, printable(str(error)))
+            self.abort()
+            raise ConnectionResetError from error
+        self._forget()
+
+    def _forget(self) -> None:
+        self.transport = self._writer.transport
+        self.transaction.reset()
+        self.guest.tls, self.guest.helo, self.guest.host = True, "", ""
+        self._nonce = secrets.token_hex(16)
+        self._auth_require_tls = False
+        assert self.session is not None
+        self.session.host_name, self.session.extended_smtp = None, False
+
+    async def smtp_AUTH(self, arg: str) -> None:
+        if self.transaction.envelope is not None:  # RFC 4954 4
+            self.say(replies.NESTED_MAIL)
+            return
+        if not arg:
+            self.say(replies.AUTH_SYNTAX)
+            return
+        mechanism, *response = arg.split()
+        await super().smtp_AUTH(" ".join([mechanism.upper(), *response]))
+
+    async def smtp_XHELIOGRAPH(self, arg: str) -> None:
+        words = arg.split()
+        if len(words) != 2 or not arg.isascii():
+            self.say(replies.PROOF_SYNTAX)
+            return
+        outcome = self.door.prove(self.guest, words[0], self._nonce, words[1])
+        log.info("proof peer=%s host=%s: %s", self.guest.peer, printable(words[0]), printable(outcome.text))
+        self.say(reply_of(outcome))
+
+    async def smtp_DATA(self, arg: str) -> None:
+        refusal = replies.NO_ARGUMENT if arg else self.transaction.data_refusal()
+        if refusal:
+            self.say(refusal)
+            return
+        self.say(replies.GO_AHEAD)
+        await self.flush()
+        self.begin_phase(self.settings.data_seconds_max)
+        content = await self._read_message()
+        if content is not None:
+            await self.committing(self._deliver(content))
+
+    async def _read_message(self) -> bytes | Refused | Deferred | None:
+        """Return the message or what is wrong with it; None: the client went away or was dismissed in the middle."""
+        reader = DataReader(self.settings.message_octets_max, self.entrance.lobby.room)
+        try:
+            while (rest := reader.feed(self.intake.take())) is None:
+                if reader.is_endless:
+                    self.dismiss(replies.TOO_MUCH_DATA)
+                if not await self.intake.more():
+                    return None
+                self._reset_timeout()
+            self.intake.give_back(rest)
+            return reader.finish()
+        finally:
+            reader.close()
+
+    async def _deliver(self, content: bytes | Refused | Deferred) -> None:
+        count = self.transaction.accepted
+        outcome = await self.transaction.deliver(content)
+        if isinstance(outcome, Delivered):
+            self.earn()
+        self.conclude(outcome, count)
+
+    def conclude(self, outcome: Outcome, count: int) -> None:
+        """Answer for the message that `count` RCPTs were answered 250 for."""
+        self.say(reply_of(outcome))
+
+    async def smtp_QUIT(self, arg: str) -> None:
+        if arg:
+            self.say(replies.NO_ARGUMENT)
+        else:
+            self.dismiss(replies.BYE)
+
+    async def smtp_VRFY(self, arg: str) -> None:
+        """RFC 5321 7.3: 252 tells nobody who exists."""
+        self.say(replies.VERIFY if arg else replies.VRFY_SYNTAX)
+
+    async def smtp_EXPN(self, arg: str) -> None:
+        self.say(replies.NOT_HERE)
+
+    async def smtp_HELP(self, arg: str) -> None:
+        names = sorted([*self._smtp_methods, "MAIL", "RCPT", "RSET", "NOOP"])
+        self.say(f"214 2.0.0 Commands: {' '.join(names)}\r\n".encode())
