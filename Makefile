@@ -3,15 +3,29 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: install run test check format demo peers soak bench clean tests zones
+.PHONY: help install run test check format demo peers soak bench clean tests zones
+
+help:
+	@echo 'make run     a fabric on this machine, in var/ (made at the first run)'
+	@echo 'make test    format, lint, types, imports and tests: under 3 minutes'
+	@echo 'make demo    a self-checking tour of a throw-away fabric of three hosts'
+	@echo 'make peers   tests with real mail clients and servers (Debian, as root)'
+	@echo 'make soak    the long runs: minutes to hours'
+	@echo 'make bench   measurements beside a peer or a raw floor'
+	@echo 'make clean   take away what the others made, except var/'
 
 install: $(STAMP)
 
-$(STAMP): setup.cfg pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python -m pip install --quiet --editable '.[test]'
+$(STAMP): setup.cfg pyproject.toml scripts/install
+	@PYTHON='$(PYTHON)' scripts/install
 	@touch $@
+
+run: install
+	@exec $(BIN)/python scripts/run.py
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 
 check: install
 	$(BIN)/ruff format --check .
@@ -21,3 +35,22 @@ check: install
 
 test: check
 	$(BIN)/pytest -n 2 -m 'not peers and not soak'
+
+# Nothing follows the demo's last line, which counts what passed and failed.
+demo: install
+	@$(BIN)/python -m heliograph.demo
+
+peers: install
+	scripts/peers
+	$(BIN)/pytest -m peers
+
+soak: install
+	$(BIN)/pytest -m soak --timeout=7200
+
+# BENCH='--quick' make bench: under a minute each.
+bench: install
+	scripts/bench $(BENCH)
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
