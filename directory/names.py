@@ -13,6 +13,8 @@ from directory.bucket import bucket_of
 from mail.address import ROLE_NAMES, Address, is_entity
 
 _BUCKET = re.compile(r"b(0|[1-9][0-9]{0,9})\Z")
+_QUOTED = re.compile(r'"([A-Za-z0-9._+-]+)"\Z')
+_SUB = re.compile(r"sub\.[0-9]{1,9}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,13 @@ class FabricNames:
         """Tell what an address means."""
         if address.domain != self.domain and not address.domain.endswith("." + self.domain):
             return Foreign(address.domain)
-        entity, detail = address.detail
-        where = address.domain[: -len(self.domain)].rstrip(".")
+        if not address.local.isascii():
+            # Folding case makes ASCII of some characters (the Kelvin sign becomes k): another mailbox than was meant.
+            return Unknown("names here are ASCII")
+        entity, detail = _unquoted(address).detail
+        where = address.domain[: -len(self.domain) - 1]  # less the dot
+        if address.domain.startswith("."):
+            return Unknown("no such domain")
         if entity in ROLE_NAMES and not detail:
             return Role(entity)
         first, _, rest = where.partition(".")
@@ -145,6 +152,8 @@ class FabricNames:
             entity, detail = entity.removesuffix("-request"), "request"
         if not is_entity(entity):
             return Unknown("no such source here")
+        if _SUB.match(detail):
+            return self._sub_reflector(entity, detail, label)
         bucket = self.bucket(entity)
         return (
             Reflector(entity, detail, bucket)
@@ -152,8 +161,28 @@ class FabricNames:
             else Unknown("wrong bucket for this source")
         )
 
+    def _sub_reflector(self, entity: str, detail: str, label: str) -> Name:
+        """``bob+sub.7@b412.reflectors.D``: the address says the bucket, which is not bob's own."""
+        bucket = self._bucket_of_label(label)
+        return (
+            Unknown("a sub-reflector is addressed in its bucket")
+            if bucket is None
+            else Reflector(entity, detail, bucket)
+        )
+
     def _follow(self, label: str) -> Name:
-        match = _BUCKET.match(label)
         if not label:
             return Follow(None)
-        return Follow(int(match[1])) if match and int(match[1]) < self.buckets else Unknown("no such bucket")
+        bucket = self._bucket_of_label(label)
+        return Unknown("no such bucket") if bucket is None else Follow(bucket)
+
+    def _bucket_of_label(self, label: str) -> int | None:
+        """``b412`` -> 412; None for what is no bucket of this fabric."""
+        match = _BUCKET.match(label)
+        return int(match[1]) if match and int(match[1]) < self.buckets else None
+
+
+def _unquoted(address: Address) -> Address:
+    """``"alice"@D`` is alice@D (RFC 5321 4.1.2: quotes that are not needed mean nothing)."""
+    match = _QUOTED.match(address.local)
+    return Address(match[1], address.domain) if match else address

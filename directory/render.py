@@ -77,7 +77,7 @@ def _head(domain: str, hosts: Sequence[HostRecord], serial: int, ttl: int) -> It
     yield f"; The zone of {domain}: which host owns which bucket."
     yield ";"
     yield "; Edit this file while the fabric runs: it is read again within a second. A mistake is reported with its"
-    yield "; line, and the last good zone goes on. Raise the serial with every change; forget it, and it is done for you."
+    yield "; line, and the last good zone goes on. Raise the serial with every change (else it is raised)."
     yield ";"
     yield "; To move a bucket, change the host in its line. To give it a standby, add an MX with a higher number:"
     yield ";     b7.timeline   MX 10 host-2"
