@@ -6,6 +6,7 @@ first. A machine is neither obeyed nor answered.
 
 from __future__ import annotations
 
+from mail.address import is_entity
 from mail.envelope import Outgoing, Receipt
 from mail.headers import first_addr_spec
 from mail.outcome import Delivered, Refused
@@ -64,7 +65,7 @@ def correspondent(letter: Letter) -> Subscriber | None:
     """Tell who wrote: who signed in, or else whom From names."""
     names, entity = letter.house.names, letter.arrival.authenticated
     if entity:
-        return Subscriber(names.person(entity), entity)
+        return Subscriber(names.person(entity), entity) if is_entity(entity) else None
     return read_subscriber(names, first_addr_spec(letter.arrival.headers.get("from")))
 
 

@@ -14,14 +14,16 @@ from mail.envelope import Arrival, Outgoing, Receipt
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from reflector.answers import control_mail, voice
 from reflector.command_words import Command, clean_folder
-from reflector.commands import hear_stranger, obey
+from reflector.commands import hear_stranger
+from reflector.courtesy import reply
 from reflector.letter import House, Letter, untitled
+from reflector.membership import follow
 from reflector.repeats import drop_repeats, remember
 from reflector.sources import Source, bury_source, create_source, find_source, take_generation
 from reflector.subscriptions import close_all, read_subscriber
 from store import Transaction, events
 
-DOOR = "control"
+DOOR = "control"  # bob+control@: a source need not exist to be created, so anybody's name is known there
 
 
 def take_controls(house: House, tx: Transaction, arrival: Arrival, name: str) -> Receipt:
@@ -99,8 +101,19 @@ def _subscribe(letter: Letter, control: Control) -> tuple[Outgoing, ...]:
     if who is None or drop_repeats(letter):
         return ()
     command = Command("subscribe", clean_folder(control.folder) or "INBOX")
-    outgoing = obey(letter, who, command) if control.confirmed else hear_stranger(untitled(letter), who, command)
+    if control.confirmed:
+        text, outgoing = follow(letter, who, command.folder)
+        if text.purpose == "full":  # else the room that has her word answers her
+            outgoing = reply(letter, who, text, proven=True)
+    else:
+        outgoing = hear_stranger(untitled(letter), who, command)
     return remember(letter, Receipt(outgoing=outgoing)).outgoing
+
+
+def drop_stray(tx: Transaction, arrival: Arrival, name: str) -> Receipt:
+    """What came to bob+control@ without a host's word: no refusal, which would be a bounce to whom From may forge."""
+    events.append(tx, arrival.now, "dropped", source=name, door=DOOR, reason="no host's word")
+    return Receipt(Delivered("2.0.0 Ok"))
 
 
 def _refuse(tx: Transaction, arrival: Arrival, name: str, outcome: Refused) -> Receipt:

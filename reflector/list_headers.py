@@ -21,7 +21,6 @@ LIST_FIELDS = (
     "list-post",
     "list-owner",
     "list-archive",
-    "archived-at",
 )
 # Bcc and requests for receipts would show or gather followers. The author's DKIM signature was our own fabric's, for
 # the way here; the post is signed anew at its last hop.

@@ -12,7 +12,8 @@ from directory.snapshot import Directory
 from mail.envelope import Arrival, Receipt
 from mail.outcome import Refused
 from reflector.commands import take_command
-from reflector.controls import take_controls
+from reflector.controls import DOOR as CONTROL
+from reflector.controls import drop_stray, take_controls
 from reflector.letter import House, Letter, is_control
 from reflector.posting import take_post
 from reflector.settings import Settings
@@ -58,14 +59,18 @@ class ReflectorRoom:
         self._settings = settings or Settings()
 
     def knows(self, reader: Reader | Transaction, name: Reflector) -> bool:
-        """Tell whether mail to this name can be taken. A host's own control mail may also create what is not known."""
+        """Tell whether mail to this name can be taken."""
+        if name.detail == CONTROL:
+            return True
         return flow_of(name.detail) is not None and find_source(reader, name.entity) is not None
 
     def receive(self, tx: Transaction, arrival: Arrival, name: Reflector) -> Receipt:
         """Take one arrival for one name."""
         house = House(self.host, self._directory(), self._key, self._settings)
-        if not name.detail and is_control(arrival):
+        if name.detail in ("", CONTROL) and is_control(arrival):
             return take_controls(house, tx, arrival, name.entity)
+        if name.detail == CONTROL:
+            return drop_stray(tx, arrival, name.entity)
         source, flow = find_source(tx, name.entity), flow_of(name.detail)
         if source is None:
             return Receipt(Refused(f"5.1.1 There is no {name.entity} to follow here"))

@@ -1,7 +1,7 @@
 """Mail for the owner, and mail that comes back.
 
 Law: a bounce is noted and never answered. What goes to the owner is an ordinary letter: nothing in it claims the
-fabric's trust, and it passes here once.
+fabric's trust, and no signature leaves with it by which she could; it passes here once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ def forward_to_owner(letter: Letter) -> Receipt:
     door = names.reflector(source.name, "owner")
     if has_passed(letter, door):
         return drop(letter, "own X-Loop")
-    content = add_headers(drop_headers(arrival.content, prefix="heliograph-"), [(LOOP_FIELD, door)])
+    # A host's signature vouched for who wrote this, to us. Who got it could add the dropped field again and pass for
+    # the writer. A stranger's own signature stays: the owner's client may want to check it.
+    vouched = ("dkim-signature",) if arrival.signed_by else ()
+    content = add_headers(drop_headers(arrival.content, vouched, prefix="heliograph-"), [(LOOP_FIELD, door)])
     return Receipt(outgoing=(Outgoing(arrival.sender, (Recipient(names.timeline(source.owner)),), content),))
 
 

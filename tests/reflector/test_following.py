@@ -186,10 +186,9 @@ def test_a_new_follower_gets_the_newest_posts_at_once() -> None:
         town.write("times@reflectors.fabric.test", by="times", subject=f"n{number}", text=str(number))
     town.fetch()
     town.control("times", Subscribe("times", "carol@fabric.test", "Feeds"))
-    welcome, *posts, answer = town.fetch(NAMES.timeline("carol"))
+    welcome, *posts = town.fetch(NAMES.timeline("carol"))
     assert welcome.controls == [Welcome("times", 3, 1, "Feeds")]
     assert [mail.post for mail in posts] == [3, 4] and all(mail.signed for mail in posts)
-    assert "You follow Times" in answer.text
     assert town.bodies() == 2
 
 

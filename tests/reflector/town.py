@@ -110,7 +110,7 @@ class Town:
         """A host of the fabric speaks to a source."""
         self.letters += not repeat
         letter = f"Message-ID: <control-{self.letters}@pen.test>\r\n\r\n".encode()
-        return self.deliver(NAMES.reflector_inside(source), add_controls(letter, *controls), "", host)
+        return self.deliver(NAMES.reflector_inside(source, "control"), add_controls(letter, *controls), "", host)
 
     def deliver(self, to: str, content: bytes, sender: str = "x@pen.test", host: str = "") -> Receipt:
         """Hand a message to the room, then everything that follows from it to whom it is for."""
