@@ -192,7 +192,7 @@ def test_no_list_follows_a_list(town: Town) -> None:
     assert isinstance(receipt.outcome, Delivered) and town.fetch() == []
     for nobody in ("not an address", "x@[1.2.3.4", "a..b@pen.test", ";"):
         assert is_refused(town.write(SUBSCRIBE, by=EVE, fields={"From": nobody})), nobody
-    assert is_refused(town.write(SUBSCRIBE, by="Not/An/Entity"))
+    assert is_refused(town.write(SUBSCRIBE, by="Not/An/Entity", sender=EVE, fields={"From": EVE}))
 
 
 def test_every_flipped_bit_of_a_confirmation_fails(town: Town) -> None:
