@@ -157,7 +157,7 @@ def _feeds(top: Table) -> FeedSettings:
         allow_networks=allow,
         poll_seconds_min=_number(table, "poll_seconds_min", 1, 86_400, FeedSettings().poll_seconds_min),
         poll_seconds_max=_number(table, "poll_seconds_max", 60, 2_592_000, FeedSettings().poll_seconds_max),
-        fetch_octets_max=_number(table, "fetch_octets_max", 65_536, 1 << 28, FeedSettings().fetch_octets_max),
+        octets_max=_number(table, "octets_max", 65_536, 1 << 28, FeedSettings().octets_max),
     )
     table.done()
     if settings.poll_seconds_min > settings.poll_seconds_max:

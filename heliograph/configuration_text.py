@@ -50,7 +50,7 @@ feed_allow_networks = []
 [feeds]
 # poll_seconds_min = {feeds.poll_seconds_min}
 # poll_seconds_max = {feeds.poll_seconds_max}
-# fetch_octets_max = {feeds.fetch_octets_max}
+# octets_max = {feeds.octets_max}
 """
 
 HOST = """

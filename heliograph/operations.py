@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from email.utils import formatdate
 from typing import Any
 
 from directory.snapshot import Directory
@@ -49,7 +50,7 @@ def add_account(tx: Transaction, site: Site, now: float, name: str, hash: str, t
         accounts.add(tx, name, hash, now)
     except accounts.AccountExists:
         raise CommandError(exits.CANTCREAT, f"{name}: has an account already: `account passwd` changes it") from None
-    site.dispatch(tx, _control(site, name, CreateSource(name, name, title)), now)
+    site.dispatch(tx, _control(site, name, CreateSource(name, name, title), now), now)
     events.append(tx, now, "account-added", account=name)
     return {"account": name, "host": site.host}
 
@@ -63,7 +64,7 @@ def import_accounts(tx: Transaction, site: Site, now: float, rows: list[list[str
         _check_here(site, name)
     accounts.add_many(tx, fresh, now)
     for name, _ in fresh:
-        site.dispatch(tx, _control(site, name, CreateSource(name, name)), now)
+        site.dispatch(tx, _control(site, name, CreateSource(name, name), now), now)
     events.append(tx, now, "accounts-imported", count=len(fresh))
     return {"added": len(fresh), "present": len(rows) - len(fresh)}
 
@@ -80,7 +81,7 @@ def remove_account(tx: Transaction, site: Site, now: float, name: str) -> Answer
     """Remove an account with all its mail, and its reflector."""
     _check_account(tx, site, name)
     accounts.remove(tx, name)
-    site.dispatch(tx, _control(site, name, RemoveSource(name)), now)
+    site.dispatch(tx, _control(site, name, RemoveSource(name), now), now)
     events.append(tx, now, "account-removed", account=name)
     return {"account": name, "host": site.host}
 
@@ -159,10 +160,17 @@ def _check_account(tx: Transaction, site: Site, name: str) -> None:
         raise CommandError(exits.NOUSER, f"{name}: has no account at {site.host}: see `account list`")
 
 
-def _control(site: Site, name: str, control: CreateSource | RemoveSource) -> Outgoing:
-    """Control mail from this host to an entity's reflector."""
+def _control(site: Site, name: str, control: CreateSource | RemoveSource, now: float) -> Outgoing:
+    """Control mail to an entity's reflector. Each has a Message-ID of its own, since a repeat is dropped there."""
     names = site.directory().names
-    to = names.reflector_inside(name)
-    text = f"From: postmaster@{names.domain}\r\nTo: {to}\r\nSubject: {type(control).__name__} {name}\r\n"
-    content = add_controls(f"{text}Auto-Submitted: auto-generated\r\n\r\n".encode(), control)
+    to = names.reflector_inside(name, "control")
+    lines = (
+        f"From: postmaster@{names.domain}",
+        f"To: {to}",
+        f"Subject: {type(control).__name__} {name}",
+        f"Date: {formatdate(now)}",
+        f"Message-ID: <{name}.{now:.6f}@{site.host}.{names.domain}>",
+        "Auto-Submitted: auto-generated",
+    )
+    content = add_controls("\r\n".join((*lines, "", "")).encode(), control)
     return Outgoing("", (Recipient(to),), content, signed=True)

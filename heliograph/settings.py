@@ -84,7 +84,7 @@ class FeedSettings:
     allow_networks: tuple[Network, ...] = ()
     poll_seconds_min: int = 900
     poll_seconds_max: int = 86_400
-    fetch_octets_max: int = 8_388_608
+    octets_max: int = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
