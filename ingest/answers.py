@@ -1,0 +1,89 @@
+"""What this room writes to people.
+
+Law: an answer goes to a person who wrote, never to a machine, never with a return path of its own (RFC 3834 2, 3.3:
+the null path, Auto-Submitted, In-Reply-To), so that two automata cannot keep each other busy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from directory.names import FabricNames
+from ingest.post import line_of, mail_date, part, unstructured
+from mail.envelope import Outgoing, Recipient
+from mail.headers import header_line
+
+MESSAGE_ID_CHARACTERS_MAX = 500
+
+HELP = """\
+Write the address of a feed, or of a page that has one, to {follow}
+and its posts come to you as mail:
+
+    https://example.org/feed.xml
+    https://example.org/ folder=News
+
+Up to {urls} addresses can stand in one mail, each on a line of its own, or one
+in the Subject. With folder=NAME the posts go to a folder.
+
+You are told the feed's own address. To stop, write unsubscribe to it.
+"""
+
+FOLLOWED = """\
+You follow {title}.
+
+Its address here is {address}
+The newest posts come to {folder}, new ones as they appear. Others can follow it
+by writing subscribe to that address.
+
+To stop, write to {stop}
+
+Asked for: {url}
+"""
+
+FAILED = """\
+{url}
+cannot be followed: {reason}.
+
+Nothing was changed. Write the address again to try again.
+"""
+
+
+def help_text(names: FabricNames, urls_max: int) -> str:
+    return HELP.format(follow=names.follow(), urls=urls_max)
+
+
+def followed_text(names: FabricNames, *, source: str, title: str, folder: str, url: str) -> str:
+    return FOLLOWED.format(
+        title=line_of(title, 200),
+        address=names.reflector(source),
+        stop=names.reflector(source, "unsubscribe"),
+        folder="your inbox" if folder.upper() == "INBOX" else f"the folder {folder}",
+        url=url,
+    )
+
+
+def failed_text(failures: tuple[tuple[str, str], ...], left_out: int = 0) -> str:
+    """Say of each address why it cannot be followed."""
+    said = "\n".join(FAILED.format(url=line_of(url, 400), reason=reason) for url, reason in failures)
+    more = (
+        f"\n{left_out} more addresses stood in your mail than are read in one. Write them again.\n" if left_out else ""
+    )
+    return said + more
+
+
+def answer(names: FabricNames, *, to: str, subject: str, text: str, about: str, now: float) -> Outgoing:
+    """Write an answer to a person. `about`: the Message-ID of what she wrote, or ""."""
+    about = about if about.isascii() and len(about) <= MESSAGE_ID_CHARACTERS_MAX and about.isprintable() else ""
+    told = hashlib.blake2b(f"{to}\0{subject}\0{text}\0{about}\0{now}".encode("utf-8", "replace"), digest_size=12)
+    lines = [
+        ("From", f"Follow <{names.follow()}>"),
+        ("To", to),
+        ("Subject", unstructured(line_of(subject, 200))),
+        ("Date", mail_date(now, now)),
+        ("Message-ID", f"<{told.hexdigest()}.follow@{names.domain}>"),
+        *([("In-Reply-To", about), ("References", about)] if about else []),
+        ("Auto-Submitted", "auto-replied"),
+        ("MIME-Version", "1.0"),
+    ]
+    head = b"".join(header_line(name, value) for name, value in lines)
+    return Outgoing("", (Recipient(to),), head + part("text/plain", text))

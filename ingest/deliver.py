@@ -1,0 +1,96 @@
+"""What a poll found becomes mail: posts, the word to the reflector, answers to people.
+
+Law: pure of I/O. The caller spools what is returned in the transaction that remembers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote
+
+from directory.names import FabricNames
+from ingest.answers import answer, failed_text, followed_text
+from ingest.items import Item
+from ingest.post import line_of, mail_date, post, unstructured
+from ingest.requests import Request
+from mail.control import CONTROLS_MAX, Control, CreateSource, Subscribe, add_controls
+from mail.envelope import Outgoing, Recipient
+from mail.headers import header_line
+
+TITLE_QUOTED_MAX = 600  # in a control field, whose line has at most 998 octets
+
+
+def posts(
+    names: FabricNames, items: Iterable[tuple[Item, int]], *, source: str, title: str, bucket: int, now: float
+) -> list[Outgoing]:
+    """Write items to their source's reflector. What cannot be delivered comes back to the bucket's ``follow``."""
+    address, inside = names.reflector(source), names.reflector_inside(source)
+    return [
+        Outgoing(
+            names.follow(bucket),
+            (Recipient(inside),),
+            post(item, name, source=source, address=address, title=title, domain=names.domain, now=now),
+            signed=True,
+        )
+        for item, name in items
+    ]
+
+
+def subscriptions(
+    names: FabricNames, source: str, requests: Sequence[Request], *, new: CreateSource | None, now: float
+) -> list[Outgoing]:
+    """Write to a source's reflector: let it be, if it is new, and let these people follow it."""
+    words: list[Control] = [new] if new else []
+    words += [Subscribe(source, each.subscriber, each.folder, each.confirmed) for each in requests]
+    return [
+        _control_mail(names, source, words[at : at + CONTROLS_MAX], now) for at in range(0, len(words), CONTROLS_MAX)
+    ]
+
+
+def new_source(source: str, title: str, backlog: int) -> CreateSource:
+    """Let there be a source for a feed: it posts in its own name."""
+    shown = line_of(title, 200)
+    while len(quote(shown, safe="@:/+.-_")) > TITLE_QUOTED_MAX:
+        shown = shown[: len(shown) * 3 // 4]
+    return CreateSource(source, owner=source, title=shown, backlog=backlog)
+
+
+def welcomes(names: FabricNames, requests: Iterable[Request], *, source: str, title: str, now: float) -> list[Outgoing]:
+    """Tell those who are sure of what they asked for; the others are asked by the reflector first."""
+    return [
+        answer(
+            names,
+            to=each.subscriber,
+            subject=f"You follow {line_of(title, 150)}",
+            text=followed_text(names, source=source, title=title, folder=each.folder, url=each.url),
+            about=each.asked_by,
+            now=now,
+        )
+        for each in requests
+        if each.confirmed
+    ]
+
+
+def regret(names: FabricNames, request: Request, reason: str, now: float) -> Outgoing:
+    """Tell one person why nothing comes of her request."""
+    return answer(
+        names,
+        to=request.subscriber,
+        subject="A feed cannot be followed",
+        text=failed_text(((request.url, reason),)),
+        about=request.asked_by,
+        now=now,
+    )
+
+
+def _control_mail(names: FabricNames, source: str, words: Sequence[Control], now: float) -> Outgoing:
+    inside = names.reflector_inside(source)
+    lines = [
+        ("From", f"Follow <{names.follow()}>"),
+        ("To", inside),
+        ("Subject", unstructured(f"Followers of {source}")),
+        ("Date", mail_date(now, now)),
+        ("Auto-Submitted", "auto-generated"),
+    ]
+    head = b"".join(header_line(name, value) for name, value in lines)
+    return Outgoing("", (Recipient(inside),), add_controls(head + b"\r\n", *words), signed=True)

@@ -1,0 +1,165 @@
+"""Which items of a document are new, and what each is called for ever.
+
+Law: an item is one post, whatever becomes of its guid, its link or its title. It is known if its guid is known; or
+its link is, where no other item of the document has that link; or its title and text are, where they are long enough
+to tell. Pure: what was seen comes in, what is to be done goes out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from ingest.items import Listed
+
+FLOOD_ITEMS_MIN = 8  # of 32 floods in one planet's history none had fewer
+FLOOD_SENT = 3
+SENT_MAX = 50  # posts of one poll; what is beyond comes with the next, so that one transaction stays short
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An item that was posted or passed over before. `item` names it for ever; `day`: when it was last listed."""
+
+    item: int
+    k1: int | None
+    k2: int | None
+    k3: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`send`: places in the document, oldest first, with each one's name; `mark`: all that is seen from now on.
+
+    `left`: so many new items wait for the next poll.
+    """
+
+    send: tuple[tuple[int, int], ...]
+    mark: tuple[Seen, ...]
+    left: int = 0
+
+
+def judge(
+    listed: Sequence[Listed], seen: Iterable[Seen], *, day: int, last_post_at: float, backlog: int | None
+) -> Verdict:
+    """Decide what is posted. `backlog`: of a new feed that many are; None for a feed that is followed already."""
+    known = _Known(seen)
+    keys = _trusted(listed)
+    places = [place for place in range(len(listed)) if keys[place] is not None]
+    flood = len([p for p in places if known.find(keys[p]) is None]) >= max(FLOOD_ITEMS_MIN, len(places) / 2)
+    fresh: dict[int, int] = {}  # name -> place
+    marks: dict[int, Seen] = {}
+    for place in places:
+        key = keys[place]
+        assert key is not None
+        item = known.find(key, flood=flood and backlog is None)
+        if item is None:
+            item = key.name
+            fresh.setdefault(item, place)
+        marks[item] = Seen(item, key.k1, key.k2, key.k3, day)
+        known.add(marks[item])
+    order = _oldest_first(listed, fresh)
+    sent = _sent(listed, order, flood=flood, last_post_at=last_post_at, backlog=backlog)
+    now, later = sent[:SENT_MAX], sent[SENT_MAX:]
+    for _, item in later:
+        del marks[item]
+    return Verdict(tuple(now), tuple(marks.values()), len(later))
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """An item's keys as far as they can be trusted in this document, and its name if it is new."""
+
+    k1: int | None
+    k2: int | None
+    k3: int
+    telling: bool
+
+    @property
+    def name(self) -> int:
+        return self.k1 if self.k1 is not None else self.k2 if self.k2 is not None else self.k3
+
+
+class _Known:
+    def __init__(self, seen: Iterable[Seen]) -> None:
+        self._by_k1: dict[int, int] = {}
+        self._by_k2: dict[int, int] = {}
+        self._by_k3: dict[int, int] = {}
+        self._items: set[int] = set()
+        for each in seen:
+            self.add(each)
+        self._before = dict(self._by_k3)
+
+    def add(self, seen: Seen) -> None:
+        self._items.add(seen.item)
+        if seen.k1 is not None:
+            self._by_k1.setdefault(seen.k1, seen.item)
+        if seen.k2 is not None:
+            self._by_k2.setdefault(seen.k2, seen.item)
+        self._by_k3.setdefault(seen.k3, seen.item)
+
+    def find(self, key: _Key | None, *, flood: bool = False) -> int | None:
+        """Return the name of the item that this one is. `flood`: half of the document seems new, so that a short text
+        that was there before counts too: the site gave everything another guid and another link."""
+        if key is None:
+            return None
+        found = None if key.k1 is None else self._by_k1.get(key.k1)
+        if found is None and key.k2 is not None:
+            found = self._by_k2.get(key.k2)
+        if found is None and (key.telling or (key.k1 is None and key.k2 is None)):
+            found = self._by_k3.get(key.k3)
+        if found is None and flood:
+            found = self._before.get(key.k3)
+        if found is None and key.name in self._items:  # named so once, then changed in every respect, then back
+            found = key.name
+        return found
+
+
+def _trusted(listed: Sequence[Listed]) -> list[_Key | None]:
+    """Drop keys that several different items of the document share; None for an item that is listed twice."""
+    guids = _ambiguous((each.k1, each.k2 if each.k2 is not None else each.k3) for each in listed)
+    links = _ambiguous((each.k2, each.k1 if each.k1 is not None else each.k3) for each in listed)
+    keys: list[_Key | None] = []
+    met: set[tuple[int | None, int | None, int | None]] = set()
+    for each in listed:
+        k1 = None if each.k1 in guids else each.k1
+        k2 = None if each.k2 in links else each.k2
+        identity = (k1, None, None) if k1 is not None else (None, k2, None if k2 is not None else each.k3)
+        keys.append(None if identity in met else _Key(k1, k2, each.k3, each.telling))
+        met.add(identity)
+    return keys
+
+
+def _ambiguous(pairs: Iterable[tuple[int | None, Hashable]]) -> set[int | None]:
+    """Return the keys that stand with more than one partner."""
+    partners = Counter(key for key, _ in set(pairs) if key is not None)
+    return {key for key, count in partners.items() if count > 1}
+
+
+def _oldest_first(listed: Sequence[Listed], fresh: dict[int, int]) -> list[tuple[int, int]]:
+    """Order new items: by date where all have one, else as feeds are written, the newest on top."""
+    order = [(place, item) for item, place in fresh.items()]
+    order.sort(key=lambda pair: -pair[0])
+    dates = {place: listed[place].date for place, _ in order}
+    if all(date is not None for date in dates.values()):
+        order.sort(key=lambda pair: dates[pair[0]] or 0.0)
+    return order
+
+
+def _sent(
+    listed: Sequence[Listed],
+    order: list[tuple[int, int]],
+    *,
+    flood: bool,
+    last_post_at: float,
+    backlog: int | None,
+) -> list[tuple[int, int]]:
+    if backlog is not None:
+        return order[len(order) - min(backlog, len(order)) :]
+    dates = [date for place, _ in order if (date := listed[place].date) is not None]
+    if flood and len(order) >= FLOOD_ITEMS_MIN and dates and median(dates) < last_post_at:
+        return order[-FLOOD_SENT:]
+    return order

@@ -1,0 +1,91 @@
+"""What the parsing process tells of a document: first what is listed in it, then the items that were asked for.
+
+Law: these values cross a pipe as JSON; whoever reads them assumes nothing of their texts but that they are texts.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+QUESTION = struct.Struct(">II")  # octets of JSON, octets of document
+ANSWER = struct.Struct(">I")  # octets of JSON
+ITEMS_MAX = 500  # of one document; feeds list 10 to 100
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One item's keys: of its guid, of its link, of its title and text (`telling`: over 100 characters of them)."""
+
+    k1: int | None
+    k2: int | None
+    k3: int
+    telling: bool
+    date: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A feed. `floor_seconds`: how long it asks to be left alone (ttl, updatePeriod)."""
+
+    title: str
+    link: str
+    floor_seconds: float
+    items: tuple[Listed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """No feed but a page; `feeds` are the addresses that it gives of its own."""
+
+    feeds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Neither:
+    """Nothing that can be followed, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """An enclosure, which is mailed as a link."""
+
+    url: str
+    kind: str
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item, ready to be mailed: `html` is sanitised, `text` is the same for people without HTML."""
+
+    title: str
+    author: str
+    link: str
+    date: float | None
+    text: str
+    html: str
+    attachments: tuple[Attachment, ...]
+
+
+Reading = Listing | Page | Neither
+
+
+def reading_of(told: dict[str, Any]) -> Reading:
+    """Read the parsing process's first answer."""
+    match told["kind"]:
+        case "feed":
+            items = tuple(Listed(*row) for row in told["items"][:ITEMS_MAX])
+            return Listing(told["title"], told["link"], float(told["floor"]), items)
+        case "page":
+            return Page(tuple(told["feeds"]))
+    return Neither(told["reason"])
+
+
+def item_of(told: dict[str, Any]) -> Item:
+    """Read one of the items that were asked for."""
+    attachments = tuple(Attachment(url, kind, int(octets)) for url, kind, octets in told["attachments"])
+    return Item(told["title"], told["author"], told["link"], told["date"], told["text"], told["html"], attachments)

@@ -1,0 +1,67 @@
+"""What the command shows and does: ``feed list``, ``feed show``, ``feed poll``.
+
+Law: reads and one small write, each a plain function of a Reader or a Transaction; nothing here is formatted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingest.urls import BadUrl, canonical
+from store import Reader, Transaction
+
+PAGE_FEEDS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLine:
+    """A feed as its operator sees it. Times are seconds since 1970, 0 for never; `items`: how many are remembered."""
+
+    source: str
+    title: str
+    url: str
+    bucket: int
+    next_due: float
+    errors: int
+    last_at: float
+    last_answer: str
+    last_post_at: float
+    gap: float
+    items: int
+
+
+_SELECT = (
+    "SELECT source, title, url, bucket, next_due, errors, last_at, last_answer, last_post_at, gap, "
+    "(SELECT count(*) FROM seen WHERE seen.feed = feed.id) FROM feed "
+)
+
+
+def feed_list(reader: Reader, after: str = "", limit: int = PAGE_FEEDS) -> list[FeedLine]:
+    """Return feeds in order of their sources' names, those after one name."""
+    rows = reader.all(_SELECT + "WHERE source > ? ORDER BY source LIMIT ?", (after, limit))
+    return [FeedLine(*row) for row in rows]
+
+
+def feed_show(reader: Reader, which: str) -> FeedLine | None:
+    """Return the feed of a source's name or of an address."""
+    row = reader.one(_SELECT + "WHERE source = ? OR url = ?", (which, _url(which)))
+    return FeedLine(*row) if row else None
+
+
+def feed_poll(tx: Transaction, which: str, now: float) -> bool:
+    """Make a feed due now; False where there is none. Wake the poller after the commit."""
+    changed = tx.execute("UPDATE feed SET next_due = ? WHERE source = ? OR url = ?", (now, which, _url(which)))
+    return changed.rowcount > 0
+
+
+def requests_waiting(reader: Reader) -> int:
+    """Return how many requests are not done yet."""
+    row = reader.one("SELECT count(*) FROM request")
+    return int(row[0]) if row else 0
+
+
+def _url(which: str) -> str:
+    try:
+        return canonical(which).text
+    except BadUrl:
+        return which

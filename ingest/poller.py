@@ -1,0 +1,129 @@
+"""The clock of this room: it finds what is due and sees to it, one at a time per registrable domain.
+
+Law: it holds nothing that a crash could lose: what is due stands in the database, and stays there until the
+transaction that settles it. A fault of ours in one feed's poll is that feed's error, and nobody else's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from ingest import feeds, requests
+from ingest.answer import Failed
+from ingest.feeds import Feed
+from ingest.fetch import Fetcher
+from ingest.follow import follow, give_up_or_wait
+from ingest.poll import Spool, Tools, poll, write_failure
+from ingest.pool import WorkerPool
+from ingest.requests import Request
+from ingest.room import IngestRoom
+from store import Store, StoreFull
+
+log = logging.getLogger("ingest.poller")
+
+LOOK_SECONDS_MAX = 60.0  # the clock may be set, another process may make a feed due
+REST_SECONDS = 10.0  # after a full disk: mail needs what room there is first
+OUR_FAULT = Failed("an error of this host; its operator finds it in the log")
+
+
+class Poller:
+    """Polls feeds and carries out requests from `start` to `stop`. `wake`: look again what is due, now."""
+
+    def __init__(self, store: Store, spool: Spool, room: IngestRoom, clock: Callable[[], float] = time.time) -> None:
+        settings = room.settings
+        agent = f"Heliograph (feeds by mail; +mailto:postmaster@{room.directory().names.domain})"
+        self._tools = Tools(room, store, spool, clock, Fetcher(settings, agent, clock), WorkerPool(settings))
+        self._bell = asyncio.Event()
+        self._runs: asyncio.Task[None] | None = None
+        self._busy: dict[str, asyncio.Task[None]] = {}  # by registrable domain
+        room.on_request = self.wake
+
+    async def start(self) -> None:
+        """Begin; returns at once. The parsing processes and the HTTP client start when they are first needed."""
+        self._runs = asyncio.create_task(self._run(), name="ingest-poller")
+
+    async def stop(self) -> None:
+        """Drop what is under way (it is still due), end the processes."""
+        tasks = [task for task in (self._runs, *self._busy.values()) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._busy.clear()
+        await self._tools.fetcher.close()
+        await self._tools.pool.close()
+
+    def wake(self) -> None:
+        self._bell.set()
+
+    async def _run(self) -> None:
+        while True:
+            self._bell.clear()
+            try:
+                self._start_due()
+                wait = self._wait_seconds()
+            except Exception:  # the loop outlives whatever a read of the database may meet
+                log.exception("cannot tell what is due")
+                wait = REST_SECONDS
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._bell.wait(), wait)
+
+    def _start_due(self) -> None:
+        """Start what is due, requests first, as far as there is room and its domain is free."""
+        reader, now = self._tools.store.reader, self._tools.clock()
+        most = self._tools.room.settings.fetches_max
+        for request in requests.due(reader, now, most + len(self._busy)):
+            self._begin(request.domain, self._follow(request), most)
+        for feed in feeds.due(reader, now, most + len(self._busy)):
+            self._begin(feed.domain, self._poll(feed), most)
+
+    def _begin(self, domain: str, work: Coroutine[Any, Any, None], most: int) -> None:
+        if domain in self._busy or len(self._busy) >= most:
+            work.close()
+            return
+        task = asyncio.create_task(work, name=f"ingest {domain}")
+        self._busy[domain] = task
+        task.add_done_callback(lambda _: self._finished(domain))
+
+    def _finished(self, domain: str) -> None:
+        self._busy.pop(domain, None)
+        self._bell.set()
+
+    def _wait_seconds(self) -> float:
+        """Return how long nothing comes due; what is due already waits for a domain, whose end rings the bell."""
+        now = self._tools.clock()
+        then = feeds.next_due(self._tools.store.reader, now)
+        return LOOK_SECONDS_MAX if then is None else min(max(then - now, 0.01), LOOK_SECONDS_MAX)
+
+    async def _follow(self, request: Request) -> None:
+        try:
+            try:
+                await follow(self._tools, request)
+            except StoreFull:
+                raise
+            except Exception:
+                log.exception("request %d for %r", request.id, request.url)
+                await give_up_or_wait(self._tools, request, OUR_FAULT)
+        except Exception as error:
+            await self._rest(error)
+
+    async def _poll(self, feed: Feed) -> None:
+        try:
+            try:
+                await poll(self._tools, feed)
+            except StoreFull:
+                raise
+            except Exception:
+                log.exception("feed %d at %r", feed.id, feed.url)
+                await write_failure(self._tools, feed, OUR_FAULT)
+        except Exception as error:
+            await self._rest(error)
+
+    async def _rest(self, error: Exception) -> None:
+        """Nothing can be written: keep the domain for a while, so that it is not asked in a circle."""
+        log.error("cannot write: %r; trying again in %d seconds", error, REST_SECONDS)
+        await asyncio.sleep(REST_SECONDS)

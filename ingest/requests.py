@@ -1,0 +1,140 @@
+"""What people asked for, until it is done: the rows of `request` and `heard`.
+
+Law: a request is taken in the transaction that took its mail, and let go in the one that answers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ingest.urls import canonical
+from mail.control import FollowFeed
+from store import Reader, Transaction
+
+WAITING_MAX = 20_000  # rows; at 2 a second a host works them off within 3 hours
+WAITING_PER_SUBSCRIBER_MAX = 200  # ten mails' worth
+# Who is not signed in may be somebody else: so many addresses a day lead to a request for confirmation, and one mail
+# a day is answered. For all of them together as many as the feeds that one host can add without feeling it.
+UNCONFIRMED_PER_DAY_MAX = 5
+UNCONFIRMED_PER_DAY_ALL_MAX = 2_000
+ANSWERS_PER_DAY_MAX = 1
+DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One row. `direct`: take the address as it is. `asked_by`: the Message-ID of the mail that asked."""
+
+    id: int
+    url: str
+    domain: str
+    bucket: int
+    subscriber: str
+    folder: str
+    confirmed: bool
+    direct: bool
+    asked_by: str
+    tries: int
+
+
+_COLUMNS = "id, url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, tries"
+
+
+def has_room(source: Reader | Transaction, subscriber: str) -> bool:
+    """Tell whether one more mail of requests may be taken."""
+    total = source.one("SELECT count(*) FROM request")
+    own = source.one("SELECT count(*) FROM request WHERE subscriber = ?", (subscriber,))
+    assert total and own
+    return bool(total[0] < WAITING_MAX and own[0] < WAITING_PER_SUBSCRIBER_MAX)
+
+
+def take(tx: Transaction, wanted: FollowFeed, *, bucket: int, direct: bool, asked_by: str, now: float) -> None:
+    """Remember a request. The same once more only changes its folder, and never takes a confirmation back."""
+    tx.execute(
+        "INSERT INTO request "
+        "(url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, created_at, next_due) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (url, subscriber) DO UPDATE SET folder = excluded.folder, "
+        "confirmed = max(confirmed, excluded.confirmed), asked_by = excluded.asked_by",
+        (
+            wanted.url,
+            canonical(wanted.url).domain,
+            bucket,
+            wanted.subscriber,
+            wanted.folder,
+            wanted.confirmed,
+            direct,
+            asked_by[:500],
+            now,
+            now,
+        ),
+    )
+
+
+def due(reader: Reader, now: float, limit: int) -> list[Request]:
+    """Return requests whose time has come, the longest waiting first, one per domain."""
+    rows = reader.all(
+        f"SELECT {_COLUMNS}, min(next_due) FROM request WHERE next_due <= ? "
+        "GROUP BY domain ORDER BY min(next_due) LIMIT ?",
+        (now, limit),
+    )
+    return [_request(row[:-1]) for row in rows]
+
+
+def for_url(tx: Transaction, url: str) -> list[Request]:
+    """Return all requests for an address: one fetch answers them all."""
+    return [_request(row) for row in tx.all(f"SELECT {_COLUMNS} FROM request WHERE url = ? ORDER BY id", (url,))]
+
+
+def postpone(tx: Transaction, url: str, *, tries: int, until: float) -> None:
+    tx.execute("UPDATE request SET tries = ?, next_due = ? WHERE url = ?", (tries, until, url))
+
+
+def drop(tx: Transaction, requests: Iterable[Request]) -> None:
+    tx.executemany("DELETE FROM request WHERE id = ?", [(each.id,) for each in requests])
+
+
+def may_ask(tx: Transaction, address: str, now: float) -> bool:
+    """Count one unconfirmed request of an address; False where it, or all of them, had their share of the day."""
+    day = _today(tx, now)
+    everybody = tx.one("SELECT total(requests) FROM heard WHERE day = ?", (day,))
+    if everybody and everybody[0] >= UNCONFIRMED_PER_DAY_ALL_MAX:
+        return False
+    return _count(tx, "requests", address, day, UNCONFIRMED_PER_DAY_MAX)
+
+
+def may_be_answered(tx: Transaction, address: str, now: float) -> bool:
+    """Count one answer to an address that may be forged; False where it had its one of the day."""
+    return _count(tx, "answers", address, _today(tx, now), ANSWERS_PER_DAY_MAX)
+
+
+def _today(tx: Transaction, now: float) -> int:
+    day = int(now // DAY)
+    tx.execute("DELETE FROM heard WHERE day < ?", (day,))
+    return day
+
+
+def _count(tx: Transaction, column: str, address: str, day: int, most: int) -> bool:
+    row = tx.one(f"SELECT {column} FROM heard WHERE day = ? AND address = ?", (day, address))
+    if row and row[0] >= most:
+        return False
+    tx.execute("INSERT OR IGNORE INTO heard (address, day, requests, answers) VALUES (?, ?, 0, 0)", (address, day))
+    tx.execute(f"UPDATE heard SET {column} = {column} + 1 WHERE day = ? AND address = ?", (day, address))
+    return True
+
+
+def _request(row: tuple[object, ...]) -> Request:
+    number, url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, tries = row
+    return Request(
+        int(str(number)),
+        str(url),
+        str(domain),
+        int(str(bucket)),
+        str(subscriber),
+        str(folder),
+        bool(confirmed),
+        bool(direct),
+        str(asked_by),
+        int(str(tries)),
+    )

@@ -1,0 +1,177 @@
+"""The room behind ``follow@D``: it reads what people want, and hands each address to the host that polls it.
+
+Law: nothing is fetched here. An address is taken by the host that owns the bucket of its registrable domain, and by
+any other passed on as control mail, in the transaction that took the mail. Machines are never answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+from directory.names import Follow
+from directory.snapshot import Directory
+from ingest import requests
+from ingest.answers import answer, failed_text, help_text
+from ingest.settings import Settings
+from ingest.urls import BadUrl, canonical
+from ingest.wish import URLS_MAX, Wishes, wishes_of
+from mail.address import BadAddress, parse_address
+from mail.control import FollowFeed, add_controls, read_controls
+from mail.envelope import Arrival, Outgoing, Receipt, Recipient
+from mail.headers import first_addr_spec, header_line
+from mail.outcome import Deferred, Delivered, Refused
+from store import Transaction
+
+DIRECT = "Heliograph-Direct"  # on a passed-on request: its address was looked for already
+SUBSCRIBER_QUOTED_MAX = 150  # with a URL and a folder it must fit a control field's line
+_BULK = frozenset({"bulk", "list", "junk"})
+
+
+class IngestRoom:
+    """Implements the room of `Follow` names. `host`: this host's name."""
+
+    def __init__(self, host: str, directory: Callable[[], Directory], settings: Settings) -> None:
+        self.host = host
+        self.directory = directory
+        self.settings = settings
+        self.on_request: Callable[[], None] = lambda: None  # the poller's wake
+
+    def receive(self, tx: Transaction, arrival: Arrival, name: Follow) -> Receipt:
+        """Take a mail to ``follow@D`` or ``follow@bN.reflectors.D``."""
+        wanted = _controls(arrival)
+        if wanted is None:
+            return Receipt(Refused("5.6.0 a control of this mail cannot be read"))
+        if wanted and name.bucket is not None:
+            return self._take_controls(tx, arrival, wanted, name.bucket)
+        if is_automatic(arrival):
+            return Receipt(Delivered("2.0.0 Ok, not answered"))
+        return self._hear(tx, arrival)
+
+    def pass_on(self, wanted: FollowFeed, bucket: int, *, direct: bool, asked_by: str) -> Outgoing:
+        """Write a request to the host that polls for a bucket."""
+        names = self.directory().names
+        lines = [
+            ("From", f"Follow <{names.follow()}>"),
+            ("To", names.follow(bucket)),
+            ("Subject", "Follow a feed"),
+            ("Auto-Submitted", "auto-generated"),
+            *([("In-Reply-To", asked_by)] if asked_by else []),
+            *([(DIRECT, "yes")] if direct else []),
+        ]
+        head = b"".join(header_line(field, value) for field, value in lines)
+        content = add_controls(head + b"\r\n", wanted)
+        return Outgoing("", (Recipient(names.follow(bucket)),), content, signed=True)
+
+    def bucket_of(self, url: str) -> int:
+        """Return the bucket whose owner polls an address."""
+        return self.directory().names.bucket(canonical(url).domain)
+
+    def polls(self, bucket: int) -> bool:
+        """Tell whether this host polls for a bucket."""
+        return self.directory().owner("reflectors", bucket) == self.host
+
+    def _take_controls(self, tx: Transaction, arrival: Arrival, wanted: list[FollowFeed], bucket: int) -> Receipt:
+        """Carry out what a host asks for. The bucket is believed: another host may have another list of suffixes."""
+        if not self.polls(bucket):
+            return Receipt(Deferred("4.3.0 this bucket is moving"))
+        if not all(requests.has_room(tx, each.subscriber) for each in wanted):
+            return Receipt(Deferred("4.3.1 too many requests are waiting"))
+        direct = arrival.headers.get(DIRECT) == "yes"
+        about = message_id_of(arrival, "in-reply-to")
+        for each in wanted:
+            if each.confirmed or requests.may_ask(tx, each.subscriber, arrival.now):
+                self._take(tx, each, bucket, direct=direct, asked_by=about, now=arrival.now)
+        return Receipt()
+
+    def _hear(self, tx: Transaction, arrival: Arrival) -> Receipt:
+        """Do what a person's mail asks for."""
+        confirmed = bool(arrival.authenticated)
+        person = self._person(arrival)
+        if not person:
+            return Receipt(Delivered("2.0.0 Ok, nobody to answer"))
+        if not requests.has_room(tx, person):
+            return Receipt(Deferred("4.3.1 too many requests are waiting"))
+        wishes = wishes_of(arrival)
+        outgoing = [
+            out
+            for each in wishes.good
+            for out in self._wish(tx, arrival, FollowFeed(each.url, person, each.folder, confirmed))
+        ]
+        return Receipt(outgoing=(*outgoing, *self._answers(tx, arrival, person, wishes)))
+
+    def _wish(self, tx: Transaction, arrival: Arrival, wanted: FollowFeed) -> list[Outgoing]:
+        if not wanted.confirmed and not requests.may_ask(tx, wanted.subscriber, arrival.now):
+            return []
+        bucket, about = self.bucket_of(wanted.url), message_id_of(arrival, "message-id")
+        if not self.polls(bucket):
+            return [self.pass_on(wanted, bucket, direct=False, asked_by=about)]
+        self._take(tx, wanted, bucket, direct=False, asked_by=about, now=arrival.now)
+        return []
+
+    def _take(
+        self, tx: Transaction, wanted: FollowFeed, bucket: int, *, direct: bool, asked_by: str, now: float
+    ) -> None:
+        requests.take(tx, wanted, bucket=bucket, direct=direct, asked_by=asked_by, now=now)
+        tx.after_commit(self.on_request)
+
+    def _person(self, arrival: Arrival) -> str:
+        """Return whom this concerns: the signed-in user, or whoever From names."""
+        if arrival.authenticated:
+            return self.directory().names.person(arrival.authenticated)
+        try:
+            found = str(parse_address(first_addr_spec(arrival.headers.get("from"))))
+        except BadAddress:
+            return ""
+        return found if len(quote(found, safe="@:/+.-_")) <= SUBSCRIBER_QUOTED_MAX else ""
+
+    def _answers(self, tx: Transaction, arrival: Arrival, person: str, wishes: Wishes) -> list[Outgoing]:
+        """Tell at once what needs no fetching: that nothing was found, or what cannot be an address of a feed."""
+        names = self.directory().names
+        if not wishes.good and not wishes.bad:
+            subject, text = "How to follow a feed", help_text(names, URLS_MAX)
+        elif wishes.bad or wishes.left_out:
+            subject, text = "Not everything can be followed", failed_text(wishes.bad, wishes.left_out)
+        else:
+            return []
+        if not arrival.authenticated and not requests.may_be_answered(tx, person, arrival.now):
+            return []
+        about = message_id_of(arrival, "message-id")
+        return [answer(names, to=person, subject=subject, text=text, about=about, now=arrival.now)]
+
+
+def is_automatic(arrival: Arrival) -> bool:
+    """Tell whether a mail was written by a machine or sent through a list (RFC 3834 2, RFC 2919)."""
+    headers = arrival.headers
+    submitted = headers.get("auto-submitted", "no").partition(";")[0].strip().lower()
+    return (
+        not arrival.sender
+        or submitted != "no"
+        or headers.has("list-id")
+        or headers.get("precedence").lower() in _BULK
+        or headers.has("heliograph-source")
+    )
+
+
+def message_id_of(arrival: Arrival, field: str) -> str:
+    """Return a Message-ID that can be written into a header again, or ""."""
+    said = arrival.headers.get(field).partition(" ")[0]
+    fine = said.isascii() and said.isprintable() and len(said) <= 250 and said.startswith("<") and said.endswith(">")
+    return said if fine else ""
+
+
+def _controls(arrival: Arrival) -> list[FollowFeed] | None:
+    """Return a trusted mail's requests; None if it carries what is none, or no address that can be fetched.
+
+    A room's mail is nobody's: what a person submitted is never read as one.
+    """
+    if not arrival.signed_by or arrival.authenticated:
+        return []
+    try:
+        controls = read_controls(arrival.headers)
+        for each in controls:
+            if not isinstance(each, FollowFeed) or canonical(each.url).text != each.url:
+                return None
+    except (ValueError, BadUrl):
+        return None
+    return [each for each in controls if isinstance(each, FollowFeed)]

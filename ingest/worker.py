@@ -1,0 +1,102 @@
+"""The parsing process: a document in, its items out, over standard input and output.
+
+Law: it opens nothing and holds nothing between two documents. Whoever started it may kill it at any moment; it kills
+itself where a document costs more CPU seconds than it may, or when its standard input ends.
+
+In:  two numbers (octets of JSON, octets of document), the JSON, the document. Out: one number, JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from typing import IO, Any
+
+from ingest.discover import feeds_of
+from ingest.items import ANSWER, QUESTION
+from ingest.parse import parse_xml
+from ingest.parse_json import parse_json
+from ingest.raw_item import Feed, NoFeed, RawItem
+from ingest.render import rendered
+from ingest.sniff import kind_of
+
+MEMORY_OCTETS_MAX = 1 << 30  # a document of 5 MB takes 100 MB to parse
+NICENESS = 5  # mail goes first
+
+
+def main(pipe_in: IO[bytes], pipe_out: IO[bytes]) -> None:
+    """Answer questions until there are no more."""
+    items: list[RawItem] = []
+    while head := pipe_in.read(QUESTION.size):
+        told, document = QUESTION.unpack(head)
+        question = json.loads(pipe_in.read(told))
+        content = pipe_in.read(document)
+        if "render" in question:
+            reply: Any = [_item(items[index]) for index in question["render"]]
+        else:
+            limit_seconds(question["seconds"])
+            reply, items = read(content, question["url"], question["content_type"])
+        packed = json.dumps(reply).encode()
+        pipe_out.write(ANSWER.pack(len(packed)) + packed)
+        pipe_out.flush()
+
+
+def read(content: bytes, url: str, content_type: str) -> tuple[dict[str, Any], list[RawItem]]:
+    """Tell what a document is, and what is listed in it."""
+    kind = kind_of(content)
+    try:
+        if kind == "xml":
+            return _listing(parse_xml(content, url, content_type))
+        if kind == "json":
+            return _listing(parse_json(content, url))
+    except NoFeed as no:
+        return {"kind": "neither", "reason": str(no)}, []
+    if kind == "page":
+        return {"kind": "page", "feeds": feeds_of(content, url)}, []
+    return {"kind": "neither", "reason": "it is neither a feed nor a page"}, []
+
+
+def _listing(feed: Feed) -> tuple[dict[str, Any], list[RawItem]]:
+    title, link, floor, items = feed
+    rows = [item.listed() for item in items]
+    return {"kind": "feed", "title": title, "link": link, "floor": floor, "items": rows}, items
+
+
+def _item(item: RawItem) -> dict[str, Any]:
+    text, clean = rendered(item)
+    return {
+        "title": item.title,
+        "author": item.author,
+        "link": item.link,
+        "date": item.date,
+        "text": text,
+        "html": clean,
+        "attachments": item.attachments,
+    }
+
+
+def limit_seconds(seconds: int) -> None:
+    """Let the kernel end this process once it has used that much more CPU (SIGXCPU)."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        resource.setrlimit(resource.RLIMIT_CPU, (int(used) + seconds, hard))
+
+
+def _confine() -> None:
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_OCTETS_MAX, MEMORY_OCTETS_MAX))
+    with contextlib.suppress(OSError):
+        os.nice(NICENESS)
+
+
+if __name__ == "__main__":
+    _confine()
+    main(sys.stdin.buffer, sys.stdout.buffer)
