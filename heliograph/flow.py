@@ -10,7 +10,7 @@ import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from directory.names import Follow, Foreign, Leaf, Name, Reflector, Role, Timeline, Unknown
 from directory.snapshot import Directory
@@ -25,22 +25,36 @@ from store import Bodies, Transaction
 
 log = logging.getLogger("heliograph.flow")
 
+Claimed = TypeVar("Claimed", contravariant=True)
+
 # One step may hand mail from room to room this often before the rest goes through the queue: a command to follow a
 # feed takes three. It bounds recursion and the length of one transaction.
 HANDS_MAX = 8
 
 
-class Room(Protocol):
+class Room(Protocol[Claimed]):
     """What every room offers (see reflector, mailbox_host, ingest)."""
 
-    def receive(self, tx: Transaction, arrival: Arrival, name: Name, /) -> Receipt: ...
+    def receive(self, tx: Transaction, arrival: Arrival, name: Claimed, /) -> Receipt: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    reflector: Room
-    mailbox: Room
-    ingest: Room
+    """Who claims what."""
+
+    reflector: Room[Reflector]
+    mailbox: Room[Timeline | Leaf]
+    ingest: Room[Follow]
+
+    def receive(self, tx: Transaction, arrival: Arrival, name: Name) -> Receipt:
+        match name:
+            case Timeline() | Leaf():
+                return self.mailbox.receive(tx, arrival, name)
+            case Reflector():
+                return self.reflector.receive(tx, arrival, name)
+            case Follow():
+                return self.ingest.receive(tx, arrival, name)
+        raise LookupError(f"no room for {name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +126,11 @@ class Flow:
         self._dispatch(tx, outgoing, now, hands=0)
 
     def _receive(self, tx: Transaction, arrival: Arrival, recipient: str, hands: int) -> Outcome:
-        address = parse_address(recipient)
-        receipt = self._room(name := self.name_of(address)).receive(tx, arrival, name)
+        receipt = self._rooms.receive(tx, arrival, self.name_of(parse_address(recipient)))
         if not isinstance(receipt.outcome, Deferred):
             for outgoing in receipt.outgoing:
                 self._dispatch(tx, outgoing, arrival.now, hands + 1)
         return receipt.outcome
-
-    def _room(self, name: Name) -> Room:
-        match name:
-            case Timeline() | Leaf():
-                return self._rooms.mailbox
-            case Reflector():
-                return self._rooms.reflector
-            case Follow():
-                return self._rooms.ingest
-        raise LookupError(f"no room for {name}")
 
     def _dispatch(self, tx: Transaction, outgoing: Outgoing, now: float, hands: int) -> None:
         here: list[Recipient] = []

@@ -1,0 +1,234 @@
+"""One running host: its store, its directory, its rooms and its doors, joined.
+
+Law: nothing is accepted before everything that keeps a promise runs; closing goes the other way round: doors first,
+then what works behind them, the store last.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from mailbox_host.bell import Bell
+from mailbox_host.room import MailboxRoom
+from spool.callout import Callout
+
+from directory.names import Follow, Leaf, Name, Reflector, Timeline
+from directory.service import DirectoryService
+from directory.settings import Settings as DirectorySettings
+from directory.snapshot import Directory
+from heliograph.control import ControlServer
+from heliograph.door import Doormen, HostDoor
+from heliograph.flow import Flow, Identity, Rooms
+from heliograph.keys import TOKEN_KEY, read_key
+from heliograph.lock import HostLock
+from heliograph.login import Login
+from heliograph.operations import Answer, Site
+from heliograph.settings import Config
+from heliograph.streams import Streams
+from heliograph.tables import MIGRATIONS
+from heliograph.tls import ClientTls, between_hosts
+from ingest.poller import Poller
+from ingest.room import IngestRoom
+from ingest.settings import Settings as IngestSettings
+from mail.envelope import Outgoing
+from mailbox_host.imap.server import ImapServer
+from mailbox_host.imap.settings import Settings as ImapSettings
+from mailbox_host.passwords import PasswordChecker
+from reflector.room import ReflectorRoom
+from spool.listeners import serve
+from spool.lobby import Lobby
+from spool.queue import Queue
+from spool.runner import Runner
+from spool.runner_settings import Settings as RunnerSettings
+from spool.smtp_settings import Settings as SmtpSettings
+from store import Reader, Store, Transaction
+
+log = logging.getLogger("heliograph")
+
+DATABASE = "heliograph.db"
+
+
+class Host:
+    """A host of the fabric. It runs in the caller's event loop: several can, in one process, for tests."""
+
+    def __init__(self, config: Config, name: str, clock: Callable[[], float] = time.time) -> None:
+        self.config = config
+        self.name = name
+        self.hostname = f"{name}.{config.domain}"
+        self.address = config.host(name).address
+        self._clock = clock
+        self._folder = config.host_folder(name)
+        self._running = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Start everything; return when all doors are open. Raise Locked, NoZone, or OSError for a taken port, with
+        nothing left running."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+        log.info("%s is up at %s, zone serial %d", self.hostname, self.address, self.directory.current.serial)
+
+    async def stop(self) -> None:
+        """Close the doors, let what is in flight finish, close the store."""
+        await self._running.aclose()
+
+    def reload_certificates(self) -> None:
+        """Read the operator's certificate again; OSError: the last one stays in use."""
+        self._tls.reload()
+
+    async def _start(self) -> None:
+        self._own_folder()
+        await self._start_directory()
+        self._make_rooms()
+        await self._start_workers()
+        await self._open_doors()
+
+    def _own_folder(self) -> None:
+        self._running.callback(HostLock(self._folder).take().release)
+        self.store = Store(self._folder / DATABASE, MIGRATIONS)
+        self._running.callback(self.store.close)
+        self._tls = ClientTls(self.config.tls.of(self.name))
+
+    async def _start_directory(self) -> None:
+        config, primary = self.config, self.config.primary
+        self.directory = DirectoryService(
+            DirectorySettings(
+                domain=config.domain,
+                buckets=config.buckets,
+                address=self.address,
+                port=config.ports.dns,
+                copy=self._folder / f"{config.domain}.zone",
+                live=config.zone_file if primary == self.name else None,
+                primary_address="" if primary == self.name else config.host(primary).address,
+            )
+        )
+        await self.directory.start()
+        self._running.push_async_callback(self.directory.stop)
+
+    def _now(self) -> Directory:
+        return self.directory.current
+
+    def _make_rooms(self) -> None:
+        config = self.config
+        self.bell = Bell()
+        self.mailbox = MailboxRoom(self.name, self._now, self.bell)
+        self.reflector = ReflectorRoom(self.name, self._now, read_key(config, self.name, TOKEN_KEY))
+        feeds = IngestSettings(
+            allow_networks=config.feeds.allow_networks,
+            poll_seconds_min=config.feeds.poll_seconds_min,
+            poll_seconds_max=config.feeds.poll_seconds_max,
+            octets_max=config.feeds.octets_max,
+        )
+        self.ingest = IngestRoom(self.name, self._now, feeds)
+        self.queue = Queue()
+        rooms = Rooms(self.reflector, self.mailbox, self.ingest)
+        self.flow = Flow(self._identity(), self._now, self.queue, rooms)
+        self.poller = Poller(self.store, self._spool, self.ingest, self._clock)
+
+    def _spool(self, tx: Transaction, outgoing: Outgoing) -> None:
+        self.flow.dispatch(tx, outgoing, self._clock())
+
+    def _identity(self) -> Identity:
+        config = self.config
+        return Identity(
+            host=self.name,
+            key=read_key(config, self.name),
+            smtp_port=config.ports.smtp,
+            postmaster=config.postmaster,
+            smarthost=config.smtp.smarthost,
+            relays=tuple(config.smtp.relays.items()),
+        )
+
+    async def _start_workers(self) -> None:
+        settings = RunnerSettings(
+            host=self.name,
+            hostname=self.hostname,
+            own_addresses=frozenset({self.address}),
+            foreign_port=self.config.smtp.foreign_port,
+            resolver=self.config.smtp.resolver,
+            source_address=self.address,
+        )
+        self.runner = Runner(self.store, self.queue, self.flow, settings, self._clock)
+        await self.runner.start()
+        self._running.push_async_callback(self.runner.stop)
+        await self.poller.start()
+        self._running.push_async_callback(self.poller.stop)
+        self.callout = Callout(settings, self.flow, self._clock)
+        self._running.push_async_callback(self.callout.close)
+        server, client = between_hosts(self.config.tls.of(self.name))
+        self.streams = Streams(self._now, server, client, self.config.ports.streams)
+        checker = PasswordChecker()
+        self.login = Login(self.name, self.store, self._now, self.streams, checker)
+        self.imap = ImapServer(
+            self.store,
+            self.bell,
+            checker,
+            ImapSettings(self.config.domain, self.hostname, message_octets_max=self.config.smtp.message_octets_max),
+            locate=self.login.locate,
+            open_stream=self.login.open_imap,
+            tls=self._tls.context,
+            clock=self._clock,
+        )
+
+    async def _open_doors(self) -> None:
+        """Every door of this host, at its own address, with the same ports as on every other host."""
+        ports = self.config.ports
+        self._running.push_async_callback(self.imap.close)
+        self._running.push_async_callback(self.streams.close)
+        await self.streams.serve(self.address, {"imap": self.imap.handle_stream})
+        await self._open_mail_doors()
+        await self.imap.serve(self.address, ports.imap)
+        await self.imap.serve(self.address, ports.imaps, implicit=True)
+        control = ControlServer(self._folder, self.store, self._site(), self._clock)
+        await control.start()
+        self._running.push_async_callback(control.stop)
+
+    async def _open_mail_doors(self) -> None:
+        smtp, ports, tls = self.config.smtp, self.config.ports, self._tls.context
+        settings = SmtpSettings(
+            hostname=self.hostname,
+            domain=self.config.domain,
+            message_octets_max=smtp.message_octets_max,
+            recipients_max=smtp.recipients_max,
+        )
+        door = HostDoor(
+            self.store, self.flow, self.queue, Doormen(self._knows, self.callout, self.login.check), self._clock
+        )
+        lobby = Lobby(settings)
+        for role, port, implicit in (
+            ("mx", ports.smtp, False),
+            ("submission", ports.submission, False),
+            ("submission", ports.submissions, True),
+            ("lmtp", ports.lmtp, False),
+        ):
+            listener = await serve(door, settings, role, (self.address, port), tls, implicit, lobby)  # type: ignore[arg-type]
+            self._running.push_async_callback(listener.close)
+
+    def _knows(self, reader: Reader, name: Name) -> bool:
+        """Tell whether a name of this host exists."""
+        match name:
+            case Timeline():
+                return self.mailbox.knows(reader, name)
+            case Reflector():
+                return self.reflector.knows(reader, name)
+            case Leaf() | Follow():
+                return True  # a leaf that nobody here follows takes mail and keeps nothing
+        return False
+
+    def _site(self) -> Site:
+        return Site(self.name, self._now, self.queue, self.flow.dispatch, self._live)
+
+    def _live(self) -> Answer:
+        """What only a running host knows, for `heliograph status`."""
+        return {
+            "up": True,
+            "pid": os.getpid(),
+            "imap_connections": self.imap.connections,
+            "zone_problems": [str(problem) for problem in self.directory.problems],
+        }

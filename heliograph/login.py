@@ -1,0 +1,59 @@
+"""Whose password it is, and who may judge it.
+
+Law: a password is checked at the owner of the account; any other host asks the owner over a stream, and says "try again"
+where the owner cannot be asked. It is never logged and never kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from directory.snapshot import Directory
+from heliograph.streams import Streams
+from mail.address import is_entity
+from mail.outcome import Delivered, Outcome, Refused
+from mailbox_host import accounts
+from mailbox_host.imap.proxy import Local, Remote, verify_remotely
+from mailbox_host.passwords import PasswordChecker
+from store import Store
+
+REFUSED = Refused("5.7.8 authentication failed: check name and password", 535)
+
+
+class Login:
+    """Checks passwords for submission and IMAP on one host."""
+
+    def __init__(
+        self, host: str, store: Store, directory: Callable[[], Directory], streams: Streams, checker: PasswordChecker
+    ) -> None:
+        self._host = host
+        self._store = store
+        self._directory = directory
+        self._streams = streams
+        self._checker = checker
+
+    def owner(self, entity: str) -> str:
+        """Return the host that an account lives on; "" where it is this one."""
+        directory = self._directory()
+        owner = directory.owner("timeline", directory.names.bucket(entity))
+        return "" if owner == self._host else owner
+
+    async def check(self, entity: str, password: bytes, client: str) -> Outcome:
+        """Judge a password. `client`: the address that it came from, for the owner's log and limits."""
+        if not is_entity(entity):
+            await self._checker.check(None, password)  # as slow as for a known name
+            return REFUSED
+        owner = self.owner(entity)
+        if owner:
+            return await verify_remotely(self.open_imap, owner, entity, password, client)
+        stored = accounts.stored_hash(self._store.reader, entity)
+        return Delivered("2.7.0 Welcome", 235) if await self._checker.check(stored, password) else REFUSED
+
+    def locate(self, entity: str) -> Local | Remote:
+        """Tell where an account's sessions are served."""
+        owner = self.owner(entity)
+        return Remote(owner) if owner else Local()
+
+    async def open_imap(self, host: str, client: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await self._streams.open(host, "imap", client)

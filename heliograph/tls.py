@@ -1,0 +1,32 @@
+"""The certificates that mail clients see, and how they are changed without a restart.
+
+Law: a certificate that cannot be read leaves the last good one in use.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+from heliograph.settings import TlsPaths
+from heliograph.streams import stream_context
+
+
+class ClientTls:
+    """One context for SMTP, submission and IMAP; `reload` gives new connections the files as they are now."""
+
+    def __init__(self, paths: TlsPaths) -> None:
+        self._paths = paths
+        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8996
+        self.reload()
+
+    def reload(self) -> None:
+        """Read certificate and key again; raise OSError (ssl.SSLError is one) and change nothing if they are bad."""
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(self._paths.certificate, self._paths.key)
+        self.context.load_cert_chain(self._paths.certificate, self._paths.key)
+
+
+def between_hosts(paths: TlsPaths) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return the contexts of a stream's two sides: (server, client)."""
+    files = paths.stream_certificate, paths.stream_key, paths.ca
+    return stream_context(ssl.Purpose.CLIENT_AUTH, *files), stream_context(ssl.Purpose.SERVER_AUTH, *files)
