@@ -1,0 +1,55 @@
+"""The tour's front: sets the stage, tells the story, cleans up.
+
+Law: whatever happens, the last line is the count, and nothing is left running or on disk.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+
+from heliograph.demo.chapters import CHAPTERS, PEOPLE, Scene
+from heliograph.demo.outside import DOMAIN, MAIL_PORT, PLACE, foreign_mailbox, web_site
+from heliograph.demo.people import Person
+from heliograph.demo.stage import Stage, stage
+from heliograph.demo.story import Story
+
+
+def settings(text: str, net: str) -> str:
+    """The outside of this fabric is on its own network, and feeds are polled every second."""
+    place = net.replace(".0/24", f".{PLACE}")
+    text = text.replace("feed_allow_networks = []", f'feed_allow_networks = ["{place}/32"]')
+    text = text.replace("[smtp.relays]", f'[smtp.relays]\n"{DOMAIN}" = "{place}:{MAIL_PORT}"')
+    return text.replace("[feeds]", "[feeds]\npoll_seconds_min = 1")
+
+
+def main() -> int:
+    story = Story()
+    try:
+        with ExitStack() as scenery:
+            story.told(
+                "A heliograph is a mirror that flashes one message to everyone in sight. This one is made of mail."
+            )
+            here = scenery.enter_context(stage(settings=settings))
+            _tell(story, here, scenery)
+            if story.failed:
+                story.told("\nWhat the hosts said last:\n" + here.log()[-6000:])
+    except Exception as error:
+        story.check("the stage can be set", False, error)
+    except KeyboardInterrupt:
+        story.check("the tour comes to its end", False, "interrupted")
+    return story.end()
+
+
+def _tell(story: Story, here: Stage, scenery: ExitStack) -> None:
+    here.add_people(*PEOPLE)  # the fabric is down: the command opens the hosts' databases itself
+    seconds = here.start()
+    story.check("a fabric of three hosts is up", True, f"{seconds:.1f} s, at {here.net}")
+    mailbox = scenery.enter_context(foreign_mailbox(here))
+    site = scenery.enter_context(web_site(here.address(PLACE)))
+    clients = [Person(here, name, host) for name, host in zip(PEOPLE, (1, 3, 2, 3), strict=True)]
+    story.tell(CHAPTERS, Scene(here, mailbox, site, *clients))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
