@@ -14,7 +14,7 @@ ENTRY_LINES_MAX = 1_000  # a parenthesis that is never closed should be found wh
 
 _SPECIAL = re.compile(r'[;"()\\]')
 # An escape is two characters here, also the first two of \123: one way to match, so no backtracking to exploit.
-_TOKEN = re.compile(r'\s+|(;.*)|"((?:[^"\\]|\\.)*)"|([()])|((?:[^\s;"()\\]|\\.)+)')
+_TOKEN = re.compile(r'\s+|(;.*)|"((?:[^"\\]|\\.)*)"|([()])|((?:[^\s;"()\\]|\\.)+)', re.ASCII)
 
 
 class BadText(ValueError):
@@ -85,7 +85,7 @@ def _scan(line: str, tokens: list[str], depth: int) -> int:
 
 def octets_of(text: str) -> bytes:
     r"""Resolve escapes: ``\X`` is X, ``\DDD`` the octet of that decimal number (RFC 1035 5.1)."""
-    return b"".join(escaped or plain.encode("utf-8", "surrogateescape") for plain, escaped in _resolved(text))
+    return b"".join(plain.encode("utf-8", "surrogateescape") + escaped for plain, escaped in _resolved(text))
 
 
 def labels_of(text: str) -> list[bytes]:

@@ -195,7 +195,7 @@ class _Reader:
         name = b"".join(bytes((len(label) & 0xFF,)) + label for label in labels) + end
         if not all(0 < len(label) <= wire.LABEL_OCTETS_MAX for label in labels) or len(name) > wire.NAME_OCTETS_MAX:
             raise BadText(f"{token[:80]!a} is no domain name", "1 to 63 octets between dots, 255 in all.")
-        if any(octet <= 0x20 or octet == 0x7F for octet in token.encode()):
+        if any(octet < 0x20 or octet == 0x7F for octet in token.encode()):
             raise BadText(f"{token[:80]!a} holds a control character", "Take it out, or write it as \\DDD.")
         return name
 
