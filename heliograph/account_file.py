@@ -13,8 +13,8 @@ from collections.abc import Iterable
 
 from heliograph import exits
 from heliograph.exits import CommandError
-from heliograph.passwords import checked_hash
 from mail.address import is_entity
+from mailbox_host.passwords import import_hash
 
 COMPLAINTS_MAX = 10  # a file of the wrong kind has as many faults as lines
 LINE_CHARACTERS_MAX = 4096
@@ -49,7 +49,7 @@ def _read_line(text: str, domain: str) -> tuple[str, str]:
     name = login.removesuffix(f"@{domain}")
     if not is_entity(name):
         raise ValueError(f"{name[:60]!r} is no name for an account of {domain}")
-    return name, checked_hash(hashed)
+    return name, import_hash(hashed)
 
 
 def _from_json(text: str) -> tuple[str, str]:

@@ -6,7 +6,6 @@ never crosses the control socket, a log line or a command line.
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
@@ -14,16 +13,9 @@ import click
 
 from heliograph import exits
 from heliograph.exits import CommandError
+from mailbox_host.passwords import PASSWORD_OCTETS_MAX
 
-FILE_OCTETS_MAX = 4096  # a passphrase is a line; a larger file is the wrong file
-
-# What a hash may ask of us at each login: a hostile line must not make one login take a gigabyte or a minute.
-MEMORY_KIB_MAX = 262_144
-PASSES_MAX = 16
-LANES_MAX = 16
-_ARGON2ID = re.compile(
-    r"\$argon2id\$v=19\$m=([0-9]{1,8}),t=([0-9]{1,4}),p=([0-9]{1,4})\$[A-Za-z0-9+/]{8,128}\$[A-Za-z0-9+/]{8,256}\Z"
-)
+FILE_OCTETS_MAX = PASSWORD_OCTETS_MAX + 2  # the longest password that is taken, and its line end
 
 
 def new_password(name: str, password_file: str | None) -> bytes:
@@ -46,25 +38,15 @@ def _from_file(name: str) -> bytes:
     except OSError as error:
         raise CommandError(exits.NOINPUT, f"{name}: {error.strerror}: name a file that can be read") from None
     if len(content) > FILE_OCTETS_MAX:
-        raise CommandError(exits.DATA, f"{name}: over {FILE_OCTETS_MAX} octets: this is no password")
+        raise CommandError(exits.DATA, f"{name}: over {PASSWORD_OCTETS_MAX} octets: choose a shorter password")
     return _checked(content.removesuffix(b"\n").removesuffix(b"\r"))
 
 
 def _checked(password: bytes) -> bytes:
     if not password:
         raise CommandError(exits.DATA, "the password is empty: nobody could be kept out")
+    if len(password) > PASSWORD_OCTETS_MAX:
+        raise CommandError(exits.DATA, f"the password is over {PASSWORD_OCTETS_MAX} octets: choose a shorter one")
     if b"\0" in password:  # RFC 4616 2: a PLAIN login cannot carry it
         raise CommandError(exits.DATA, "the password holds a NUL: no mail client could send it")
     return password
-
-
-def checked_hash(text: str) -> str:
-    """Check a hash from elsewhere, with Dovecot's ``{ARGON2ID}`` or without; ValueError says what is wrong."""
-    hashed = text.removeprefix("{ARGON2ID}")
-    match = _ARGON2ID.match(hashed)
-    if not match:
-        raise ValueError("the hash is not of the form $argon2id$v=19$m=..,t=..,p=..$salt$hash")
-    memory, passes, lanes = (int(number) for number in match.groups())
-    if not (8 <= memory <= MEMORY_KIB_MAX and 1 <= passes <= PASSES_MAX and 1 <= lanes <= LANES_MAX):
-        raise ValueError(f"the hash asks for more than m={MEMORY_KIB_MAX},t={PASSES_MAX},p={LANES_MAX}")
-    return hashed

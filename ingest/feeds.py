@@ -125,7 +125,7 @@ def store_failure(tx: Transaction, feed: int, *, said: str, at: float, next_due:
 
 def seen_of(source: Source, feed: int) -> list[Seen]:
     """Return all that was seen of a feed."""
-    return [Seen(*row) for row in source.all("SELECT item, k1, k2, k3, day FROM seen WHERE feed = ?", (feed,))]
+    return [Seen(*row) for row in source.all("SELECT item, k1, k2, k3, day FROM seen_item WHERE feed = ?", (feed,))]
 
 
 def remember(tx: Transaction, feed: int, marks: Iterable[Seen], before: Iterable[Seen]) -> None:
@@ -133,15 +133,15 @@ def remember(tx: Transaction, feed: int, marks: Iterable[Seen], before: Iterable
     known = {each.item: each for each in before}
     changed = [mark for mark in marks if _differs(mark, known.get(mark.item))]
     tx.executemany(
-        "INSERT OR REPLACE INTO seen (feed, item, k1, k2, k3, day) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO seen_item (feed, item, k1, k2, k3, day) VALUES (?, ?, ?, ?, ?, ?)",
         [(feed, mark.item, mark.k1, mark.k2, mark.k3, mark.day) for mark in changed],
     )
     if changed:
-        tx.execute("DELETE FROM seen WHERE feed = ? AND day < ?", (feed, changed[0].day - KEPT_DAYS))
+        tx.execute("DELETE FROM seen_item WHERE feed = ? AND day < ?", (feed, changed[0].day - KEPT_DAYS))
     if len(known) + len(changed) > SEEN_MAX:
         tx.execute(
-            "DELETE FROM seen WHERE feed = ? AND item NOT IN "
-            "(SELECT item FROM seen WHERE feed = ? ORDER BY day DESC LIMIT ?)",
+            "DELETE FROM seen_item WHERE feed = ? AND item NOT IN "
+            "(SELECT item FROM seen_item WHERE feed = ? ORDER BY day DESC LIMIT ?)",
             (feed, feed, SEEN_MAX),
         )
 

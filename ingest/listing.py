@@ -32,7 +32,7 @@ class FeedLine:
 
 _SELECT = (
     "SELECT source, title, url, bucket, next_due, errors, last_at, last_answer, last_post_at, gap, "
-    "(SELECT count(*) FROM seen WHERE seen.feed = feed.id) FROM feed "
+    "(SELECT count(*) FROM seen_item WHERE seen_item.feed = feed.id) FROM feed "
 )
 
 

@@ -1,6 +1,6 @@
 """The tables of this room.
 
-Law: a `feed` row exists from the transaction that creates its source on; a `seen` row from the one that spools its
+Law: a `feed` row exists from the transaction that creates its source on; a `seen_item` row from the one that spools its
 post. Keys are hashes of 64 bits, so that a feed with 40 items costs under 2 KB.
 
 `request`: what people asked for and nobody fetched yet; `direct` forbids looking for another address of the feed, so
@@ -31,7 +31,7 @@ MIGRATION = Migration(
         last_at REAL NOT NULL DEFAULT 0, last_answer TEXT NOT NULL DEFAULT '', last_post_at REAL NOT NULL DEFAULT 0
     ) STRICT;
     CREATE INDEX feed_due ON feed (next_due);
-    CREATE TABLE seen (
+    CREATE TABLE seen_item (
         feed INTEGER NOT NULL, item INTEGER NOT NULL, k1 INTEGER, k2 INTEGER, k3 INTEGER, day INTEGER NOT NULL,
         PRIMARY KEY (feed, item)
     ) STRICT, WITHOUT ROWID;
