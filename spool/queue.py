@@ -18,6 +18,7 @@ from store import Bodies, Reader, Transaction
 Source = Reader | Transaction
 
 RECIPIENTS_MAX = 10_000_000  # of one message; far above any list, and n stays a small integer
+IDS_AT_ONCE = 500  # SQLite takes 32,766 parameters; a statement per size is kept, so few sizes
 HURRY_ROWS_MAX = 10_000  # in one write: 10,000 rows cost about 0.1 s of the host's only writer
 
 
@@ -181,6 +182,17 @@ def message(source: Source, id_: int) -> Message | None:
     """Return a queued message, or None where it is gone."""
     row = source.one(f"SELECT {MESSAGE} FROM queue_message WHERE id = ?", (id_,))
     return Message._make(row) if row else None
+
+
+def messages(source: Source, ids: Sequence[int]) -> dict[int, Message]:
+    """Return those of these messages that are there."""
+    found: dict[int, Message] = {}
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        part = ids[start : start + IDS_AT_ONCE]
+        marks = ",".join("?" * len(part))
+        rows = source.all(f"SELECT {MESSAGE} FROM queue_message WHERE id IN ({marks})", part)
+        found.update((row[0], Message._make(row)) for row in rows)
+    return found
 
 
 def fresh(source: Source, after: tuple[int, int], limit: int) -> list[Row]:

@@ -1,12 +1,15 @@
 """Message bodies, once each, with reference counts kept in the transaction that changes them.
 
 Law: every row anywhere that names a body holds one reference; the body goes with the last of them. The header block
-stands apart from the text, so that reading headers touches no text.
+stands apart from the text, so that reading headers touches no text; both stand apart from the count, so that counting
+a reference to a large message writes a few octets. An id is never used again: what others remember of a body may outlive
+it for a moment.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from mail.headers import split_message
 from store.database import Migration, Reader
@@ -17,9 +20,9 @@ MIGRATION = Migration(
     1,
     """
     CREATE TABLE body (
-        id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, refs INTEGER NOT NULL,
-        header BLOB NOT NULL, text BLOB NOT NULL
+        id INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, refs INTEGER NOT NULL
     ) STRICT;
+    CREATE TABLE body_content (id INTEGER PRIMARY KEY, header BLOB NOT NULL, text BLOB NOT NULL) STRICT;
     CREATE TABLE event (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL
     ) STRICT
@@ -37,11 +40,9 @@ class Bodies:
         found = tx.one("UPDATE body SET refs = refs + 1 WHERE digest = ? RETURNING id", (digest,))
         if found:
             return int(found[0])
-        header, text = split_message(content)
-        return tx.insert(
-            "INSERT INTO body (digest, size, refs, header, text) VALUES (?, ?, 1, ?, ?)",
-            (digest, len(content), header, text),
-        )
+        body = tx.insert("INSERT INTO body (digest, size, refs) VALUES (?, ?, 1)", (digest, len(content)))
+        tx.execute("INSERT INTO body_content VALUES (?, ?, ?)", (body, *split_message(content)))
+        return body
 
     @staticmethod
     def share(tx: Transaction, body: int, count: int = 1) -> None:
@@ -49,23 +50,47 @@ class Bodies:
         tx.execute("UPDATE body SET refs = refs + ? WHERE id = ?", (count, body))
 
     @staticmethod
+    def share_many(tx: Transaction, counts: Mapping[int, int]) -> None:
+        """Count more references to many bodies: id -> how many."""
+        tx.executemany("UPDATE body SET refs = refs + ? WHERE id = ?", [(n, body) for body, n in counts.items()])
+
+    @staticmethod
+    def release_many(tx: Transaction, counts: Mapping[int, int]) -> None:
+        """Give references to many bodies back."""
+        for body, count in counts.items():
+            Bodies.release(tx, body, count)
+
+    @staticmethod
     def release(tx: Transaction, body: int, count: int = 1) -> None:
         """Give references back; the body goes with the last one."""
         left = tx.one("UPDATE body SET refs = refs - ? WHERE id = ? RETURNING refs", (count, body))
         if left and left[0] <= 0:
             tx.execute("DELETE FROM body WHERE id = ?", (body,))
+            tx.execute("DELETE FROM body_content WHERE id = ?", (body,))
 
     @staticmethod
     def read(source: Reader | Transaction, body: int) -> bytes:
         """Return a stored message; KeyError where there is none (a reference was lost: a fault of ours)."""
-        row = source.one("SELECT header, text FROM body WHERE id = ?", (body,))
+        row = source.one("SELECT header, text FROM body_content WHERE id = ?", (body,))
         if row is None:
             raise KeyError(f"body {body}")
         return bytes(row[0] + row[1])
 
     @staticmethod
+    def exists(source: Reader | Transaction, body: int) -> bool:
+        return source.one("SELECT 1 FROM body WHERE id = ?", (body,)) is not None
+
+    @staticmethod
+    def size(source: Reader | Transaction, body: int) -> int:
+        """Return how many octets a stored message has, without reading it."""
+        row = source.one("SELECT size FROM body WHERE id = ?", (body,))
+        if row is None:
+            raise KeyError(f"body {body}")
+        return int(row[0])
+
+    @staticmethod
     def read_header(source: Reader | Transaction, body: int) -> bytes:
-        row = source.one("SELECT header FROM body WHERE id = ?", (body,))
+        row = source.one("SELECT header FROM body_content WHERE id = ?", (body,))
         if row is None:
             raise KeyError(f"body {body}")
         return bytes(row[0])

@@ -113,10 +113,15 @@ class Writer:
                 job.future.set_exception(_told(error))
 
 
+def is_full(error: BaseException) -> bool:
+    """Tell whether an error met inside a piece of work is the disk's: let it raise, the caller will hear StoreFull."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+
+
 def _told(error: Exception) -> Exception:
     """Give a full or failing disk a name of its own."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+    if is_full(error):
         full = StoreFull(str(error))
         full.__cause__ = error
         return full

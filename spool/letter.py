@@ -1,0 +1,170 @@
+"""One mail transaction as a client says it: its commands, and what the replies mean. Without I/O.
+
+Law: what is written holds only CRLF line ends and no command but ours; every recipient gets one outcome.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mail.headers import split_message
+from mail.outcome import Deferred, Outcome, Refused, outcome_of
+from spool.reply_reader import Reply
+
+_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+_XTEXT = re.compile(r"[^!-*,-<>-~]")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a server's EHLO offers. `nonce`: of XHELIOGRAPH. `size` 0: no limit told."""
+
+    pipelining: bool = False
+    eightbit: bool = False
+    smtputf8: bool = False
+    dsn: bool = False
+    starttls: bool = False
+    size: int = 0
+    nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A message ready for the wire: CRLF only, dots stuffed, without the final dot."""
+
+    wire: bytes
+    size: int
+    eightbit: bool
+    utf8_header: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message for some recipients at one destination. `notes`: (NOTIFY, ORCPT) each, or () where nobody has any."""
+
+    sender: str
+    recipients: Sequence[str]
+    content: Content
+    envid: str = ""
+    ret: str = ""
+    smtputf8: bool = False
+    notes: Sequence[tuple[str, str]] = ()
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        """RFC 6531 3.4: an address that is not ASCII, or a header that is not and was declared so."""
+        if not self.sender.isascii() or not all(map(str.isascii, self.recipients)):
+            return True
+        return self.smtputf8 and self.content.utf8_header
+
+
+def prepare(message: bytes) -> Content:
+    """Make a message ready. Rooms and doors keep CRLF; if one ever did not, the world must not see it (smuggling)."""
+    size = len(message)
+    if not message.count(b"\r\n") == message.count(b"\n") == message.count(b"\r"):
+        message = _BARE.sub(b"\r\n", message)
+    if not message.endswith(b"\r\n"):
+        message += b"\r\n"
+    wire = message.replace(b"\r\n.", b"\r\n..")
+    if wire.startswith(b"."):
+        wire = b"." + wire
+    eightbit = not message.isascii()
+    return Content(wire, size, eightbit, eightbit and not split_message(message)[0].isascii())
+
+
+def read_offer(lines: Sequence[str]) -> Offer:
+    """Read the lines of an EHLO reply after the first."""
+    words = {first.upper(): rest.split() for first, _, rest in (line.partition(" ") for line in lines[:64])}
+    size = words.get("SIZE", [])
+    nonce = words.get("XHELIOGRAPH", [])
+    return Offer(
+        pipelining="PIPELINING" in words,
+        eightbit="8BITMIME" in words,
+        smtputf8="SMTPUTF8" in words,
+        dsn="DSN" in words,
+        starttls="STARTTLS" in words,
+        size=int(size[0]) if size and size[0].isdecimal() and len(size[0]) < 16 else 0,
+        nonce=nonce[0] if nonce and len(nonce[0]) <= 200 else "",
+    )
+
+
+def misfit(letter: Letter, offer: Offer) -> Refused | None:
+    """Tell why a server cannot be given a letter at all, whoever its recipients are."""
+    if letter.needs_smtputf8 and not offer.smtputf8:
+        return Refused("5.6.7 the next host does not take internationalized mail (SMTPUTF8)", 553)
+    if letter.content.eightbit and not offer.eightbit:  # RFC 6152 3: convert, which breaks signatures, or refuse
+        return Refused("5.6.3 the next host does not take 8-bit mail (8BITMIME)", 554)
+    if 0 < offer.size < letter.content.size:
+        return Refused(f"5.3.4 the message is larger than the {offer.size} octets that the next host takes", 552)
+    return None
+
+
+def mail_command(letter: Letter, offer: Offer) -> bytes:
+    words = [f"MAIL FROM:<{letter.sender}>"]
+    if offer.size:
+        words.append(f"SIZE={letter.content.size}")
+    if offer.eightbit and letter.content.eightbit:
+        words.append("BODY=8BITMIME")
+    if letter.needs_smtputf8:
+        words.append("SMTPUTF8")
+    if offer.dsn and letter.ret in ("FULL", "HDRS"):
+        words.append(f"RET={letter.ret}")
+    if offer.dsn and letter.envid:
+        words.append(f"ENVID={xtext(letter.envid)}")
+    return _command(" ".join(words))
+
+
+def rcpt_commands(letter: Letter, offer: Offer) -> list[bytes]:
+    """RCPT TO, one each; pipelined they are joined."""
+    if not (offer.dsn and letter.notes):
+        return [_command(f"RCPT TO:<{recipient}>") for recipient in letter.recipients]
+    return [
+        _command(f"RCPT TO:<{recipient}>{_parameters(*note)}")
+        for recipient, note in zip(letter.recipients, letter.notes, strict=True)
+    ]
+
+
+def _parameters(notify: str, orcpt: str) -> str:
+    return (f" NOTIFY={notify}" if notify else "") + (f" ORCPT={orcpt}" if orcpt else "")
+
+
+def _command(line: str) -> bytes:
+    if not line.isprintable():  # the grammar at the door keeps these out; here they would start another command
+        raise ValueError(f"control character in a command: {line!r}")
+    return line.encode() + b"\r\n"
+
+
+def xtext(value: str) -> str:
+    """RFC 3461 4: printable ASCII without "+" and "=", the rest as +XX."""
+    return _XTEXT.sub(lambda found: "".join(f"+{octet:02X}" for octet in found[0].encode()), value)
+
+
+@lru_cache(1024)
+def outcome(reply: Reply) -> Outcome:
+    if 300 <= reply.code < 400:  # no answer to anything that a recipient depends on
+        return Deferred(f"4.5.0 unexpected reply: {reply}")
+    return outcome_of(reply.code, reply.text)
+
+
+def judge(mail: Reply, rcpts: Sequence[Reply], closing: Reply) -> list[Outcome]:
+    """Give each recipient its outcome: MAIL's where that failed, RCPT's where that failed, else that of DATA or of the
+    final dot (`closing`), of which only a 2xx after the dot is good."""
+    if mail.code >= 300:
+        return [outcome(mail)] * len(rcpts)
+    end = outcome(closing)
+    return [end if rcpt.code < 300 else outcome(rcpt) for rcpt in rcpts]
+
+
+def judge_lost(count: int, mail: Reply | None, rcpts: Sequence[Reply], reason: str) -> list[Outcome]:
+    """The connection went away before the end: what was refused stays refused, the rest is tried again."""
+    lost = Deferred(f"4.4.2 {reason}", 421)
+    if mail is not None and mail.code >= 300:
+        return [outcome(mail)] * count
+    known: list[Outcome] = [outcome(rcpt) if rcpt.code >= 300 else lost for rcpt in rcpts[:count]]
+    return known + [lost] * (count - len(known))
+
+
+Prove = Callable[[str, str], tuple[str, str] | None]

@@ -1,0 +1,252 @@
+"""Mail for other hosts: who is sent to now, over which connections, and when a destination is left alone.
+
+Law: every row that is added is settled in the ledger, sooner or later, exactly once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+
+from mail.outcome import Deferred, Outcome, Refused
+from spool.contents import Contents
+from spool.delivery import cut, deliver, settled
+from spool.destination import Batch, Destination, Key, destination_of, key_of
+from spool.ledger import Ledger
+from spool.mx import Exchanges
+from spool.route import Abroad, Via
+from spool.runner_settings import Settings
+from spool.smtp_client import Client, Peer, Session
+
+log = logging.getLogger("heliograph.spool")
+
+DESTINATIONS_KEPT = 10_000  # that are quiet but remembered for their breaker
+
+
+class Outbox:
+    """All destinations, and the workers that serve them: a worker is a connection."""
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        exchanges: Exchanges,
+        contents: Contents,
+        ledger: Ledger,
+        settings: Settings,
+        clock: Callable[[], float],
+        recovered: Callable[[Destination], None],
+    ) -> None:
+        self._client = client
+        self._exchanges = exchanges
+        self._contents = contents
+        self._ledger = ledger
+        self._settings = settings
+        self._clock = clock
+        self._recovered = recovered
+        self._destinations: dict[Key, Destination] = {}
+        self._denied: dict[Key, Destination] = {}  # have work, and no connection is left for them
+        self._abroad = 0  # workers connected, or connecting, to foreign hosts
+        self._idle = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    def destination(self, route: Via | Abroad) -> Destination:
+        key = key_of(route)
+        found = self._destinations.get(key)
+        if found is None:
+            if len(self._destinations) >= DESTINATIONS_KEPT:
+                self._forget()
+            found = self._destinations[key] = destination_of(route, self._settings)
+        return found
+
+    def known(self, key: Key) -> Destination | None:
+        return self._destinations.get(key)
+
+    def pump(self, destination: Destination) -> None:
+        """Start as many workers for a destination as it may have now."""
+        if not self._stopping and destination.breaker.is_open(self._clock()):
+            self._give_up(destination)
+        while not self._stopping and destination.has_work():
+            if destination.abroad is not None:
+                if self._abroad >= self._settings.connections_max:
+                    self._denied[destination.key] = destination
+                    return
+                self._abroad += 1
+            destination.running += 1
+            destination.starting += 1
+            self._start(self._work(destination), self._tasks)
+
+    def reset_breakers(self) -> None:
+        for destination in self._destinations.values():
+            destination.breaker.reset()
+
+    async def stop(self, seconds: float) -> None:
+        """Finish the transactions that are under way, within a bound; then hang up."""
+        self._stopping = True
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for destination in self._destinations.values():
+            while destination.idle:
+                self._leave(destination.idle.pop())
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=1.0)
+
+    # one worker
+
+    async def _work(self, destination: Destination) -> None:
+        session: Session | None = None
+        destination.starting -= 1
+        try:
+            while not self._stopping and (batch := destination.take()) is not None:
+                try:
+                    session = await self._serve(destination, batch, session)
+                finally:
+                    destination.done(batch)
+                await self._ledger.room()
+                if destination.running > int(destination.window):
+                    break
+        finally:
+            destination.running -= 1
+            self._release(destination)
+            self._keep(destination, session)
+            self.pump(destination)
+
+    async def _serve(self, destination: Destination, batch: Batch, session: Session | None) -> Session | None:
+        """Send one batch, over this session, a kept one, or a new one; return the session if it is of further use."""
+        if not destination.breaker.begin(self._clock()):
+            self._settle(destination, batch, self._away(destination))
+            return session
+        try:
+            used = session or self._kept(destination)
+            outcomes = await deliver(used, batch, destination, self._contents) if used else []
+            if used is None or used.is_stale:
+                reached = await self._reach(destination)
+                if not isinstance(reached, Session):
+                    self._unreached(destination, batch, reached)
+                    return None
+                used = reached
+                outcomes = await deliver(used, batch, destination, self._contents)
+        except BaseException:
+            destination.breaker.abandoned()
+            raise
+        self._judge(destination, outcomes, used)
+        answered, outcomes, rest = cut(batch, outcomes)
+        self._ledger.add(settled(answered, outcomes, destination, used))
+        if rest is not None:
+            destination.recipients_max = max(len(answered.rows), 1)
+            destination.again(rest)
+        return used if used.is_usable else None
+
+    async def _reach(self, destination: Destination) -> Session | Deferred | Refused:
+        """Connect to the first of the destination's peers that takes the connection."""
+        peers = await self._peers(destination)
+        if not isinstance(peers, list):
+            return peers
+        failure: Deferred = Deferred("4.4.1 no host to connect to")
+        for peer in peers:
+            reached = await self._client.connect(peer)
+            if isinstance(reached, Session):
+                return reached
+            failure = reached
+        return failure
+
+    async def _peers(self, destination: Destination) -> list[Peer] | Deferred | Refused:
+        via, abroad = destination.via, destination.abroad
+        if via is not None:
+            return [Peer(via.address, via.port, via.host, in_fabric=True)]
+        assert abroad is not None
+        if abroad.relay:
+            return await self._exchanges.of_relay(abroad.relay)
+        return await self._exchanges.of_domain(abroad.domain)
+
+    # what follows from it
+
+    def _unreached(self, destination: Destination, batch: Batch, outcome: Deferred | Refused) -> None:
+        if isinstance(outcome, Refused):  # the DNS says no: that is an answer
+            destination.breaker.abandoned()
+        else:
+            self._failed(destination, outcome.text)
+        self._settle(destination, batch, outcome)
+
+    def _judge(self, destination: Destination, outcomes: list[Outcome], session: Session) -> None:
+        """A session that broke before anyone had an answer is a failure of the destination; anything else is life."""
+        if not session.is_usable and all(isinstance(o, Deferred) for o in outcomes):
+            self._failed(destination, outcomes[0].text)
+            return
+        destination.grow()
+        if destination.breaker.succeeded():
+            self._recovered(destination)
+
+    def _failed(self, destination: Destination, reason: str) -> None:
+        destination.shrink()
+        destination.breaker.failed(self._clock(), reason)
+        if destination.breaker.is_open(self._clock()):
+            log.info("%s does not answer (%s); left alone for a while", destination.name, reason)
+            self._give_up(destination)
+
+    def _give_up(self, destination: Destination) -> None:
+        """Put off everything that waits for a destination that does not answer."""
+        for batch in destination.drain():
+            self._settle(destination, batch, self._away(destination))
+
+    def _away(self, destination: Destination) -> Deferred:
+        return Deferred(destination.breaker.reason or f"4.4.1 {destination.name} does not answer")
+
+    def _settle(self, destination: Destination, batch: Batch, outcome: Outcome) -> None:
+        self._ledger.add(settled(batch, [outcome] * len(batch.rows), destination, None))
+
+    # connections
+
+    def _release(self, destination: Destination) -> None:
+        if destination.abroad is not None:
+            self._abroad -= 1
+            if self._denied:
+                waiting = self._denied.pop(next(iter(self._denied)))
+                asyncio.get_running_loop().call_soon(self.pump, waiting)
+
+    def _keep(self, destination: Destination, session: Session | None) -> None:
+        """Hold a connection open for a while: most mail comes in bursts."""
+        if session is None:
+            return
+        if self._stopping or self._idle >= self._settings.connections_max or not session.is_usable:
+            self._leave(session)
+            return
+        self._idle += 1
+        destination.idle.append(session)
+        asyncio.get_running_loop().call_later(self._settings.idle_seconds, self._expire, destination, session)
+
+    def _kept(self, destination: Destination) -> Session | None:
+        while destination.idle:
+            self._idle -= 1
+            session = destination.idle.pop()
+            if session.is_usable:
+                return session
+            session.close()
+        return None
+
+    def _expire(self, destination: Destination, session: Session) -> None:
+        if session in destination.idle:
+            self._idle -= 1
+            destination.idle.remove(session)
+            self._leave(session)
+
+    def _leave(self, session: Session) -> None:
+        if session.is_usable:
+            self._start(session.quit(), self._leaving)
+        else:
+            session.close()
+
+    def _start(self, work: Coroutine[None, None, None], tasks: set[asyncio.Task[None]]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    def _forget(self) -> None:
+        for key in [key for key, destination in self._destinations.items() if destination.is_forgettable]:
+            del self._destinations[key]
