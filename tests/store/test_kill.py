@@ -40,7 +40,7 @@ def test_acknowledged_bodies_survive_kill_9(tmp_path: Path) -> None:
         told += [int(line) for line in child.stdout.read().split(b"\n")[:-1]]
         child.wait()
         store = Store(path, [MIGRATION])
-        kept = {bytes(row[0]) for row in store.reader.all("SELECT header FROM body")}
+        kept = {bytes(row[0]) for row in store.reader.all("SELECT header FROM body_content")}
         assert {b"Subject: %d\r\n\r\n" % n for n in told} <= kept
         store.close()
         assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)

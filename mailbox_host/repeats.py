@@ -1,0 +1,28 @@
+"""Which personal mail was filed already: the same mail for the same account, from the same sender, within 14 days.
+
+Law: checked and written in the transaction that files. A repeat comes from a queue that did not hear our 250.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from mail.envelope import Arrival
+from store import Transaction
+
+SEEN_SECONDS = 14 * 86_400.0  # a queue gives up after 5 days, a moved bucket forwards for 14
+TRIMMED_AT_ONCE_MAX = 8  # more than one arrival adds, so that the table shrinks; few, so that no arrival pays for many
+
+
+def is_first(tx: Transaction, account: int, arrival: Arrival) -> bool:
+    """Remember this mail for this account; False where it was here before."""
+    _trim(tx, arrival.now - SEEN_SECONDS)
+    envid = arrival.envid or hashlib.sha256(arrival.content).hexdigest()
+    mail = hashlib.blake2b(f"{arrival.sender}\n{envid}".encode(errors="surrogateescape"), digest_size=20).digest()
+    added = tx.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (account, mail, arrival.now))
+    return bool(added.rowcount)
+
+
+def _trim(tx: Transaction, before: float) -> None:
+    old = tx.all("SELECT account, mail FROM seen WHERE at < ? ORDER BY at LIMIT ?", (before, TRIMMED_AT_ONCE_MAX))
+    tx.executemany("DELETE FROM seen WHERE account = ? AND mail = ?", old)

@@ -1,0 +1,156 @@
+"""The mailbox room: what becomes of mail for a timeline or a leaf of this host.
+
+Law: posts and controls are believed only from the host that owns the source's reflectors bucket, by its signature, or
+from this very host; everything else is personal mail, filed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from directory.names import Leaf, Name, Timeline
+from directory.snapshot import Directory
+from mail.address import is_entity
+from mail.control import FIELD, Goodbye, Welcome, read_controls
+from mail.envelope import Arrival, Receipt
+from mail.outcome import Deferred, Delivered, Outcome, Refused
+from mailbox_host.accounts import account_id, exists
+from mailbox_host.bell import Bell
+from mailbox_host.follows import TooManyFollows
+from mailbox_host.post_log import Post
+from mailbox_host.refiling import file_one
+from mailbox_host.repeats import is_first
+from mailbox_host.timeline import anyone_follows, deliver_post, goodbye, log_post, welcome
+from store import Reader, Transaction, events
+
+NUMBER_DIGITS_MAX = 18  # fits SQLite's integers
+
+NO_SUCH_USER = Refused("5.1.1 No such user here")
+REPEATED = Delivered("2.0.0 Ok, was here before")
+
+
+class MailboxRoom:
+    """Takes mail for the timelines and leaves of this host."""
+
+    def __init__(self, host: str, directory: Callable[[], Directory], bell: Bell) -> None:
+        self._host = host
+        self._directory = directory
+        self._bell = bell
+
+    def knows(self, reader: Reader, name: Name) -> bool:
+        """Tell at RCPT whether there is such a mailbox here."""
+        match name:
+            case Timeline(entity):
+                return exists(reader, entity)
+            case Leaf(_, host):
+                return host == self._host
+        return False
+
+    def receive(self, tx: Transaction, arrival: Arrival, name: Name) -> Receipt:
+        """Take one arrival for one recipient."""
+        match name:
+            case Timeline(entity):
+                return Receipt(self._timeline(tx, arrival, entity))
+            case Leaf(source, host) if host == self._host:
+                return Receipt(self._leaf(tx, arrival, source))
+        return Receipt(NO_SUCH_USER)
+
+    def _timeline(self, tx: Transaction, arrival: Arrival, account: str) -> Outcome:
+        if not exists(tx, account):
+            return NO_SUCH_USER
+        if _may_speak_for_sources(arrival):
+            if arrival.headers.has(FIELD):
+                return self._controls(tx, arrival, account)
+            if arrival.headers.has("heliograph-source"):
+                return self._post(tx, arrival, account)
+        return self._personal(tx, arrival, account)
+
+    def _leaf(self, tx: Transaction, arrival: Arrival, source: str) -> Outcome:
+        """A post for all followers on this host: one row, and none where nobody follows."""
+        if not _may_speak_for_sources(arrival):
+            return Refused("5.7.1 Only the source's reflector delivers here")
+        post = _read_post(arrival)
+        if post is None or post.source != source:
+            return Refused("5.6.0 Not a post of this source", 554)
+        if not self._speaks_for(arrival, source):
+            return _not_yet(source)
+        if anyone_follows(tx, source, post.number) and log_post(tx, post):
+            self._logged(tx, post)
+        return Delivered()
+
+    def _post(self, tx: Transaction, arrival: Arrival, account: str) -> Outcome:
+        """A post for one follower on this host."""
+        post = _read_post(arrival)
+        if post is None:
+            return Refused("5.6.0 Not a readable post", 554)
+        if not self._speaks_for(arrival, post.source):
+            return _not_yet(post.source)
+        if deliver_post(tx, account, post):
+            tx.after_commit(lambda: self._bell.ring_account(account))
+        self._logged(tx, post)
+        return Delivered()
+
+    def _logged(self, tx: Transaction, post: Post) -> None:
+        events.append(tx, post.arrival, "filed", source=post.source, post=post.number)
+        tx.after_commit(lambda: self._bell.ring_sources([post.source]))
+
+    def _controls(self, tx: Transaction, arrival: Arrival, account: str) -> Outcome:
+        """Carry out welcomes and goodbyes, all or none. The message itself is not filed."""
+        try:
+            controls = [c for c in read_controls(arrival.headers) if isinstance(c, Welcome | Goodbye)]
+        except ValueError as fault:  # perhaps this host is older than the sender: it may be understood tomorrow
+            return Deferred(f"4.6.0 Control not understood: {fault}")
+        for control in controls:
+            if not self._speaks_for(arrival, control.source):
+                return _not_yet(control.source)
+        try:
+            tx.nested(lambda part: _carry_out(part, account, controls, arrival.now))
+        except TooManyFollows as full:
+            return Refused(f"5.2.2 {full}", 552)
+        tx.after_commit(lambda: self._bell.ring_account(account))
+        return Delivered()
+
+    def _personal(self, tx: Transaction, arrival: Arrival, account: str) -> Outcome:
+        owner = account_id(tx, account)
+        if not is_first(tx, owner, arrival):
+            return REPEATED
+        inbox = tx.one("SELECT id FROM folder WHERE account = ? AND name = 'INBOX'", (owner,))
+        assert inbox is not None
+        file_one(tx, owner, inbox[0], arrival.body, len(arrival.content), arrival.now, None)
+        events.append(tx, arrival.now, "filed", account=account)
+        tx.after_commit(lambda: self._bell.ring_account(account))
+        return Delivered()
+
+    def _speaks_for(self, arrival: Arrival, source: str) -> bool:
+        """Tell whether the signer is where this source's reflector lives, by the zone of this moment."""
+        if arrival.signed_by == self._host:
+            return True
+        directory = self._directory()
+        return arrival.signed_by == directory.owner("reflectors", directory.names.bucket(source))
+
+
+def _may_speak_for_sources(arrival: Arrival) -> bool:
+    """Signed by a host, and made by a room: what a signed-in user sent is signed too, but carries their name."""
+    return bool(arrival.signed_by) and not arrival.authenticated
+
+
+def _carry_out(tx: Transaction, account: str, controls: list[Welcome | Goodbye], now: float) -> None:
+    for control in controls:
+        match control:
+            case Welcome():
+                welcome(tx, account, control, now)
+            case Goodbye():
+                goodbye(tx, account, control, now)
+
+
+def _read_post(arrival: Arrival) -> Post | None:
+    source = arrival.headers.get("heliograph-source").lower()
+    number = arrival.headers.get("heliograph-post")
+    if not is_entity(source) or not (number.isascii() and number.isdigit()) or len(number) > NUMBER_DIGITS_MAX:
+        return None
+    return Post(source, int(number), arrival.body, len(arrival.content), arrival.now) if int(number) else None
+
+
+def _not_yet(source: str) -> Deferred:
+    """The zone may be about to say otherwise: keep it, and ask again."""
+    return Deferred(f"4.7.1 Not signed by the host of {source}'s reflector")

@@ -1,0 +1,75 @@
+"""The tables of the mailboxes.
+
+Law: every `body` column here holds one reference in the store; ids are never used twice (AUTOINCREMENT), so that an
+open session can never be shown another account's mail.
+
+- `account.cursor`: entries were made of every covered log row up to this `seq`. `account.uidvalidity`: the last given.
+- `former_account`: how far the UIDVALIDITYs of a removed account went, should its name come back.
+- `follow`: one row per welcome or goodbye, by generation. A welcome covers [from_post, until_post); a goodbye
+  (`from_post` NULL) covers nothing, but bounds the welcomes of lower generations that arrive after it.
+- `had_post`: posts of which the account no longer has an entry. (account, source, post) is in `entry` or here, never
+  both, and never comes back.
+- `seen`: personal mail of the last 14 days, by hash of sender and ENVID.
+- `body_facts` goes with its body: the store deletes it, by the foreign key.
+"""
+
+from __future__ import annotations
+
+from store import Migration
+
+MIGRATION = Migration(
+    "mailbox_host",
+    1,
+    """
+    CREATE TABLE account (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, password TEXT,
+        cursor INTEGER NOT NULL, uidvalidity INTEGER NOT NULL, created REAL NOT NULL
+    ) STRICT;
+    CREATE TABLE former_account (name TEXT PRIMARY KEY, uidvalidity INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE folder (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, name TEXT NOT NULL, special_use TEXT NOT NULL,
+        uidvalidity INTEGER NOT NULL, uidnext INTEGER NOT NULL DEFAULT 1, modseq INTEGER NOT NULL DEFAULT 1,
+        UNIQUE (account, name)
+    ) STRICT;
+    CREATE TABLE subscription (
+        account INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (account, name)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE entry (
+        folder INTEGER NOT NULL, uid INTEGER NOT NULL, account INTEGER NOT NULL, source TEXT, post INTEGER,
+        body INTEGER NOT NULL, size INTEGER NOT NULL, flags INTEGER NOT NULL, keywords TEXT NOT NULL,
+        modseq INTEGER NOT NULL, arrival REAL NOT NULL, PRIMARY KEY (folder, uid)
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX entry_post ON entry (account, source, post) WHERE source IS NOT NULL;
+    CREATE INDEX entry_modseq ON entry (folder, modseq);
+    CREATE TABLE expunged (
+        folder INTEGER NOT NULL, modseq INTEGER NOT NULL, uid INTEGER NOT NULL, PRIMARY KEY (folder, modseq, uid)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE had_post (
+        account INTEGER NOT NULL, source TEXT NOT NULL, post INTEGER NOT NULL, PRIMARY KEY (account, source, post)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE post_log (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, post INTEGER NOT NULL, body INTEGER NOT NULL,
+        size INTEGER NOT NULL, arrival REAL NOT NULL, UNIQUE (source, post)
+    ) STRICT;
+    CREATE INDEX post_log_source ON post_log (source, seq, post);
+    CREATE TABLE follow (
+        account INTEGER NOT NULL, source TEXT NOT NULL, generation INTEGER NOT NULL, from_post INTEGER,
+        until_post INTEGER NOT NULL, folder INTEGER NOT NULL, eager INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (account, source, generation)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX follow_source ON follow (source, until_post) WHERE from_post IS NOT NULL;
+
+    CREATE TABLE seen (
+        account INTEGER NOT NULL, mail BLOB NOT NULL, at REAL NOT NULL, PRIMARY KEY (account, mail)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX seen_at ON seen (at);
+
+    CREATE TABLE body_facts (
+        body INTEGER PRIMARY KEY REFERENCES body (id) ON DELETE CASCADE,
+        envelope BLOB NOT NULL, body_short BLOB NOT NULL, body_full BLOB NOT NULL
+    ) STRICT
+    """,
+)

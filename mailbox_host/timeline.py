@@ -1,0 +1,82 @@
+"""Timelines: an account's entries, made from the log when somebody looks.
+
+Law: a post is filed once per account, in log order, and its UID is stored before it is shown.
+"""
+
+from __future__ import annotations
+
+from mailbox_host.accounts import account_id
+from mailbox_host.filing import file_beyond
+from mailbox_host.follows import Follow, covers, followed_sources, follows, goodbye, welcome
+from mailbox_host.post_log import Post, anyone_follows, log_post
+from mailbox_host.refiling import file_one
+from store import Reader, Transaction
+
+__all__ = [
+    "Follow",
+    "Post",
+    "anyone_follows",
+    "behind",
+    "catch_up",
+    "deliver_post",
+    "followed_sources",
+    "follows",
+    "goodbye",
+    "log_post",
+    "welcome",
+]
+
+# A cursor that lags this far is moved even where nothing is due, or `behind` would look through ever more of the log.
+LAG_MAX = 10_000
+
+
+def catch_up(tx: Transaction, account: str, now: float) -> int:
+    """Make entries of what came since somebody last looked; return how many. Does at most FILED_AT_ONCE_MAX: where
+    it returns as many, `behind` says whether to call again."""
+    row = tx.one("SELECT id, cursor FROM account WHERE name = ?", (account,))
+    return file_beyond(tx, *row) if row else 0
+
+
+def behind(source: Reader | Transaction, account: str) -> bool:
+    """Tell whether `catch_up` would do anything. Costs microseconds while the log stands still, a look-up per follow
+    otherwise."""
+    row = source.one(
+        "SELECT id, cursor, (SELECT coalesce(max(seq), 0) FROM post_log) FROM account WHERE name = ?", (account,)
+    )
+    if row is None or row[2] <= row[1]:
+        return False
+    if row[2] - row[1] > LAG_MAX:
+        return True
+    due = source.one(
+        """
+        SELECT 1 FROM follow f CROSS JOIN post_log l
+        ON l.source = f.source AND l.seq > ? AND l.post >= f.from_post AND l.post < f.until_post
+        WHERE f.account = ? AND f.from_post IS NOT NULL LIMIT 1
+        """,
+        (row[1], row[0]),
+    )
+    return due is not None
+
+
+def deliver_post(tx: Transaction, account: str, post: Post) -> bool:
+    """Take a post that was sent to one account; True where that made an entry.
+
+    An account that follows gets it from the log like everyone. One that does not (its welcome is still on the way, or
+    a new follower's backlog) gets it now, unless it had it.
+    """
+    owner = account_id(tx, account)
+    log_post(tx, post)
+    if covers(tx, owner, post.source, post.number) or _had(tx, owner, post):
+        return False
+    inbox = tx.one("SELECT id FROM folder WHERE account = ? AND name = 'INBOX'", (owner,))
+    assert inbox is not None
+    file_one(tx, owner, inbox[0], post.body, post.size, post.arrival, (post.source, post.number))
+    return True
+
+
+def _had(tx: Transaction, owner: int, post: Post) -> bool:
+    values = (owner, post.source, post.number)
+    return any(
+        tx.one(f"SELECT 1 FROM {table} WHERE account = ? AND source = ? AND post = ?", values)
+        for table in ("entry", "had_post")
+    )
