@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 from heliograph import exits
 from heliograph.desk import desk
 from heliograph.exits import CommandError
-from heliograph.operations import ROWS_MAX, Answer
+from heliograph.operations import Answer
 from heliograph.published import published_directory
 from heliograph.settings import Config
+
+BATCH_ROWS = 250  # some 25 ms of a running host's only writer, beside its mail
 
 Rows = Sequence[tuple[str, str]]
 
@@ -45,5 +47,5 @@ def _by_owner(config: Config, rows: Rows) -> dict[str, list[tuple[str, str]]]:
 
 
 def _batches(rows: Rows) -> Iterator[list[tuple[str, str]]]:
-    for start in range(0, len(rows), ROWS_MAX):
-        yield list(rows[start : start + ROWS_MAX])
+    for start in range(0, len(rows), BATCH_ROWS):
+        yield list(rows[start : start + BATCH_ROWS])
