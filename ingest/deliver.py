@@ -84,7 +84,7 @@ def regret(names: FabricNames, request: Request, reason: str, now: float) -> Out
 
 
 def _control_mail(names: FabricNames, source: str, words: Sequence[Control], now: float) -> Outgoing:
-    inside = names.reflector_inside(source)
+    inside = names.reflector_inside(source, "control")
     lines = [
         ("From", f"Follow <{names.follow()}>"),
         ("To", inside),

@@ -8,7 +8,7 @@ to tell. Pure: what was seen comes in, what is to be done goes out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -46,21 +46,20 @@ def judge(
     listed: Sequence[Listed], seen: Iterable[Seen], *, day: int, last_post_at: float, backlog: int | None
 ) -> Verdict:
     """Decide what is posted. `backlog`: of a new feed that many are; None for a feed that is followed already."""
-    known = _Known(seen)
-    keys = _trusted(listed)
-    places = [place for place in range(len(listed)) if keys[place] is not None]
-    flood = len([p for p in places if known.find(keys[p]) is None]) >= max(FLOOD_ITEMS_MIN, len(places) / 2)
+    known, keys = _Known(seen), _trusted(listed)
+    places = sorted(keys, key=lambda place: known.strength(keys[place]))
+    flood = sum(known.find(key) is None for key in keys.values()) >= max(FLOOD_ITEMS_MIN, len(keys) / 2)
     fresh: dict[int, int] = {}  # name -> place
     marks: dict[int, Seen] = {}
-    for place in places:
+    for place in places:  # the surest first: what two items of the document match, belongs to the surer
         key = keys[place]
-        assert key is not None
         item = known.find(key, flood=flood and backlog is None)
         if item is None:
             item = key.name
-            fresh.setdefault(item, place)
-        marks[item] = Seen(item, key.k1, key.k2, key.k3, day)
-        known.add(marks[item])
+            fresh[item] = place
+        elif item in marks:
+            item = _beside(key.name, marks)
+        marks[item] = known.add(item, key, day)
     order = _oldest_first(listed, fresh)
     sent = _sent(listed, order, flood=flood, last_post_at=last_post_at, backlog=backlog)
     now, later = sent[:SENT_MAX], sent[SENT_MAX:]
@@ -84,28 +83,45 @@ class _Key:
 
 
 class _Known:
+    """What was seen, by each key; it grows while a document is judged."""
+
     def __init__(self, seen: Iterable[Seen]) -> None:
         self._by_k1: dict[int, int] = {}
         self._by_k2: dict[int, int] = {}
         self._by_k3: dict[int, int] = {}
-        self._items: set[int] = set()
+        self._items: dict[int, Seen] = {}
         for each in seen:
-            self.add(each)
+            self._index(each)
         self._before = dict(self._by_k3)
 
-    def add(self, seen: Seen) -> None:
-        self._items.add(seen.item)
+    def add(self, item: int, key: _Key, day: int) -> Seen:
+        """Learn an item's keys of today; one that it has not today (or that cannot be trusted today) stays."""
+        old = self._items.get(item)
+        k1 = old.k1 if old and key.k1 is None else key.k1
+        k2 = old.k2 if old and key.k2 is None else key.k2
+        seen = Seen(item, k1, k2, key.k3, day)
+        self._index(seen)
+        return seen
+
+    def strength(self, key: _Key) -> int:
+        """Tell how surely an item is one that was seen before: 0 is the surest."""
+        if key.k1 is not None and key.k1 in self._by_k1:
+            return 0
+        if key.k2 is not None and key.k2 in self._by_k2:
+            return 1
+        return 2 if self.find(key) is not None else 3
+
+    def _index(self, seen: Seen) -> None:
+        self._items[seen.item] = seen
         if seen.k1 is not None:
             self._by_k1.setdefault(seen.k1, seen.item)
         if seen.k2 is not None:
             self._by_k2.setdefault(seen.k2, seen.item)
         self._by_k3.setdefault(seen.k3, seen.item)
 
-    def find(self, key: _Key | None, *, flood: bool = False) -> int | None:
+    def find(self, key: _Key, *, flood: bool = False) -> int | None:
         """Return the name of the item that this one is. `flood`: half of the document seems new, so that a short text
         that was there before counts too: the site gave everything another guid and another link."""
-        if key is None:
-            return None
         found = None if key.k1 is None else self._by_k1.get(key.k1)
         if found is None and key.k2 is not None:
             found = self._by_k2.get(key.k2)
@@ -118,19 +134,24 @@ class _Known:
         return found
 
 
-def _trusted(listed: Sequence[Listed]) -> list[_Key | None]:
-    """Drop keys that several different items of the document share; None for an item that is listed twice."""
+def _trusted(listed: Sequence[Listed]) -> dict[int, _Key]:
+    """Return keys by place, without those that several different items share, and without items listed twice."""
     guids = _ambiguous((each.k1, each.k2 if each.k2 is not None else each.k3) for each in listed)
     links = _ambiguous((each.k2, each.k1 if each.k1 is not None else each.k3) for each in listed)
-    keys: list[_Key | None] = []
-    met: set[tuple[int | None, int | None, int | None]] = set()
-    for each in listed:
+    keys: dict[tuple[int | None, int | None, int | None], tuple[int, _Key]] = {}
+    for place, each in enumerate(listed):
         k1 = None if each.k1 in guids else each.k1
         k2 = None if each.k2 in links else each.k2
         identity = (k1, None, None) if k1 is not None else (None, k2, None if k2 is not None else each.k3)
-        keys.append(None if identity in met else _Key(k1, k2, each.k3, each.telling))
-        met.add(identity)
-    return keys
+        keys.setdefault(identity, (place, _Key(k1, k2, each.k3, each.telling)))
+    return dict(keys.values())
+
+
+def _beside(name: int, taken: Container[int]) -> int:
+    """Return a name near one that is taken: for an item that is to be remembered and never posted."""
+    while name in taken:
+        name = name + 1 if name < 2**63 - 1 else -(2**63)
+    return name
 
 
 def _ambiguous(pairs: Iterable[tuple[int | None, Hashable]]) -> set[int | None]:

@@ -119,16 +119,14 @@ def _host(host: str) -> str:
     host = host.removesuffix(".")
     if ":" in host:
         return _address_v6(host)
-    if host and _NUMBER.match(host.rpartition(".")[2]):
-        return _address_v4(host)
-    try:
-        name = idna.encode(host, uts46=True).decode() if not host.isascii() else host
+    try:  # first, since full-width digits come out as plain ones
+        name = host if host.isascii() else idna.encode(host, uts46=True).decode()
     except idna.IDNAError:
         raise BadUrl("its host is not a name") from None
+    if name and _NUMBER.match(name.rpartition(".")[2]):
+        return _address_v4(name)
     if not name or len(name) > 253 or not all(_LABEL.match(label) for label in name.split(".")):
         raise BadUrl("its host is not a name")
-    if _NUMBER.match(name.rpartition(".")[2]):  # full-width digits come out as plain ones
-        return _address_v4(name)
     return name
 
 

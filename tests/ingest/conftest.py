@@ -77,7 +77,8 @@ class Site:
         self.most_at_once = max(self.most_at_once, self._now)
         try:
             lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
+            pairs = (line.split(": ", 1) for line in lines[1:] if ": " in line)
+            headers = {name.lower(): value for name, value in pairs}
             asked = Asked(lines[0].split(" ")[1], headers)
             self.asked.append(asked)
             if self.gate:
@@ -169,7 +170,8 @@ class Host:
 
     def ask(self, *lines: str, who: str = "alice", subject: str = "") -> Receipt:
         """A signed-in user writes to follow@D."""
-        head = f"Heliograph-Authenticated: {who}\nFrom: {who}@fabric.test\nMessage-ID: <q1@example>\nSubject: {subject}\n\n"
+        head = f"Heliograph-Authenticated: {who}\nFrom: {who}@fabric.test\nMessage-ID: <q1@example>\n"
+        head += f"Subject: {subject}\n\n"
         return self.receive(head + "\n".join(lines) + "\n", sender=f"{who}@fabric.test", signed_by="host-1")
 
     @property
@@ -191,7 +193,7 @@ class Host:
 
     async def until(self, is_so: Callable[[], object]) -> None:
         """Wait for something to be so; the test's timeout ends a vain wait."""
-        while not is_so():
+        while not is_so():  # noqa: ASYNC110  (what it waits for is in a database)
             await asyncio.sleep(0.01)
 
     def requests(self) -> int:

@@ -1,0 +1,52 @@
+"""When a feed is asked again."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.answer import WEEK
+from ingest.schedule import average_gap, backed_off, interval, retry
+from ingest.settings import Settings
+
+SETTINGS = Settings()
+HOUR, DAY = 3_600.0, 86_400.0
+
+
+def test_a_feed_is_asked_twice_as_often_as_it_writes():
+    now = 100 * DAY
+    gap = average_gap([now - n * 4 * HOUR for n in range(1, 11)], now)
+    assert gap == 4 * HOUR
+    assert interval(gap, 0, SETTINGS, 0.5) == 2 * HOUR
+    assert interval(gap, 3 * HOUR, SETTINGS, 0.5) == 3 * HOUR  # the site asked for it
+    assert interval(1.0, 0, SETTINGS, 0.5) == 900
+    assert interval(0.0, 0, SETTINGS, 0.5) == 900
+    assert interval(90 * DAY, 0, SETTINGS, 0.5) == DAY
+    assert interval(gap, 9 * WEEK, SETTINGS, 0.5) == DAY
+
+
+def test_a_feed_that_fell_silent_is_asked_less_and_less():
+    dates = [10 * DAY - n * HOUR for n in range(10)]
+    assert average_gap(dates, 10 * DAY + HOUR) < average_gap(dates, 11 * DAY) < average_gap(dates, 40 * DAY)
+
+
+def test_dates_in_the_future_and_no_dates_at_all():
+    assert average_gap([None, None], 5.0) == 0.0
+    assert average_gap([9 * DAY, None, 2 * DAY], 3 * DAY) == DAY
+
+
+def test_errors_double_the_wait_up_to_a_week():
+    waits = [backed_off(errors, 0, SETTINGS, 0.5) for errors in range(1, 40)]
+    assert waits[:3] == [1_800, 3_600, 7_200] and max(waits) == waits[-1] == WEEK
+    assert backed_off(1, 5_000, SETTINGS, 0.5) == 5_000
+
+
+def test_a_request_is_tried_three_times_more():
+    assert [retry(tries, 0, SETTINGS) for tries in range(1, 6)] == [60, 240, 960, None, None]
+    assert retry(1, 10 * WEEK, SETTINGS) == HOUR
+
+
+@given(st.floats(0, 1e9), st.floats(0, WEEK), st.floats(0, 0.999), st.integers(1, 10_000))
+def test_nothing_waits_longer_than_it_may(gap, asked_for, chance, errors):
+    assert 0.9 * 900 <= interval(gap, asked_for, SETTINGS, chance) <= 1.1 * DAY
+    assert 900 < backed_off(errors, asked_for, SETTINGS, chance) <= 1.1 * WEEK
