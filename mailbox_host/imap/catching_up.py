@@ -1,0 +1,30 @@
+"""Filing what an account's sources have posted, before anybody looks.
+
+Law: UIDs that are made lazily are stored before they are shown; a write is made only where there is something to file.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mailbox_host import timeline
+from mailbox_host.imap.effects import Steps, read, write
+from store import Reader, Transaction
+
+if TYPE_CHECKING:
+    from mailbox_host.imap.session import Session
+
+
+def catch_up(session: Session) -> Steps[None]:
+    """File until nothing is due; each write files a bounded number."""
+    while (yield from read(partial(_behind, session.account))):
+        yield from write(partial(_catch_up, session.account, session.clock()))
+
+
+def _behind(account: str, reader: Reader) -> bool:
+    return timeline.behind(reader, account)
+
+
+def _catch_up(account: str, now: float, tx: Transaction) -> int:
+    return timeline.catch_up(tx, account, now)

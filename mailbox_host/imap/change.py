@@ -1,0 +1,115 @@
+"""STORE and EXPUNGE (RFC 3501 6.4.3, 6.4.6; UIDPLUS RFC 4315; CONDSTORE RFC 7162).
+
+Law: what this session changes it shows once, here; `refresh` does not tell it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mailbox_host import entries
+from mailbox_host.entries import Entry
+from mailbox_host.imap import commands as ask
+from mailbox_host.imap.commands import Command, UidExpunge
+from mailbox_host.imap.effects import Steps, read, write
+from mailbox_host.imap.responses import bad, no, ok, split_flags
+from mailbox_host.imap.selected import Selected, tell_expunged, tell_flags, tell_keywords
+from mailbox_host.imap.sequence import SequenceSet, Span, pack
+from mailbox_host.imap.settings import STORE_BATCH_MESSAGES
+from store import Transaction
+
+if TYPE_CHECKING:
+    from mailbox_host.imap.session import Session
+
+READ_ONLY = no("The mailbox is open for reading only", "READ-ONLY")
+NO_SUCH_MESSAGE = bad("No such message")
+
+
+def beyond(selected: Selected, messages: SequenceSet, uid: bool) -> bool:
+    """Tell whether a set names message numbers that do not exist (RFC 3501 9, seq-number)."""
+    return not uid and messages.highest() > len(selected.uids)
+
+
+def uid_batches(selected: Selected, spans: Iterable[Span]) -> Iterator[list[int]]:
+    """Cut positions into bounded lists of UIDs."""
+    pending: list[int] = []
+    for start, stop in spans:
+        for at in range(start, stop, STORE_BATCH_MESSAGES):
+            pending.extend(selected.uids[at : min(stop, at + STORE_BATCH_MESSAGES)])
+            if len(pending) >= STORE_BATCH_MESSAGES:
+                yield pending
+                pending = []
+    if pending:
+        yield pending
+
+
+def store(session: Session, command: Command) -> Steps[bytes]:
+    arguments = command.arguments
+    assert isinstance(arguments, ask.Store) and session.selected is not None
+    selected = session.selected
+    if selected.read_only:
+        return READ_ONLY
+    if beyond(selected, arguments.messages, command.uid):
+        return NO_SUCH_MESSAGE
+    if arguments.unchanged_since is not None:
+        session.enabled.add(b"CONDSTORE")
+    refused: list[int] = []
+    for uids in uid_batches(selected, selected.find(arguments.messages, command.uid)):
+        refused += yield from _store_batch(session, selected, arguments, uids)
+    if refused:
+        numbers = refused if command.uid else [selected.position(uid) + 1 for uid in refused]
+        return ok("Some were changed by others", f"MODIFIED {pack(numbers).decode()}")
+    return ok("Done")
+
+
+def _store_batch(session: Session, selected: Selected, asked: ask.Store, uids: list[int]) -> Steps[list[int]]:
+    bits, keywords = split_flags(asked.flags)
+    folder, now, since = selected.folder, session.clock(), asked.unchanged_since
+
+    def work(tx: Transaction) -> tuple[list[Entry], list[int]]:
+        changed_by_others: list[int] = []
+        if since is not None:
+            changed_by_others = [entry.uid for entry in entries.by_uids(tx, folder, uids) if entry.modseq > since]
+        wanted = sorted(set(uids).difference(changed_by_others)) if changed_by_others else uids
+        return entries.store_flags(tx, folder, wanted, asked.operation, bits, keywords, now), changed_by_others
+
+    changed, refused = yield from write(work)
+    selected.own.update((entry.uid, entry.modseq) for entry in changed)
+    yield from tell_keywords(selected, changed)
+    if not asked.silent:
+        yield from tell_flags(session, changed)
+    elif b"CONDSTORE" in session.enabled:  # RFC 7162 3.1.3: .SILENT hides the flags, not the MODSEQ
+        yield b"".join(_modseq_line(selected, entry) for entry in changed)
+    return refused
+
+
+def _modseq_line(selected: Selected, entry: Entry) -> bytes:
+    return b"* %d FETCH (UID %d MODSEQ (%d))\r\n" % (selected.position(entry.uid) + 1, entry.uid, entry.modseq)
+
+
+def expunge_messages(session: Session, command: Command) -> Steps[bytes]:
+    """EXPUNGE and UID EXPUNGE."""
+    selected = session.selected
+    assert selected is not None
+    if selected.read_only:
+        return READ_ONLY
+    deleted = yield from read(lambda reader: entries.deleted_uids(reader, selected.folder))
+    if isinstance(command.arguments, UidExpunge):
+        marked = set(deleted)
+        spans = selected.find(command.arguments.messages, uid=True)
+        deleted = [uid for start, stop in spans for uid in selected.uids[start:stop] if uid in marked]
+    yield from expunge_uids(session, selected, deleted)
+    return ok("Done")
+
+
+def expunge_uids(session: Session, selected: Selected, uids: list[int]) -> Steps[None]:
+    for start in range(0, len(uids), STORE_BATCH_MESSAGES):
+        batch = uids[start : start + STORE_BATCH_MESSAGES]
+        gone = yield from write(partial(_expunge, selected.folder, batch, session.clock()))
+        yield from tell_expunged(session, gone)
+
+
+def _expunge(folder: int, uids: list[int], now: float, tx: Transaction) -> list[int]:
+    return entries.expunge(tx, folder, uids, now)

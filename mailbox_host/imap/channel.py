@@ -1,0 +1,221 @@
+"""A client's octets, from a socket or from another host's stream: one face for both.
+
+Law: what has arrived is bounded (then the socket is not read), and what has not been taken is bounded (then `drain`
+waits, and gives the client up after WRITE_SECONDS_MAX).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable
+from typing import Protocol
+
+from mailbox_host.imap.settings import READ_BUFFER_OCTETS, WRITE_BUFFER_OCTETS, WRITE_SECONDS_MAX
+from mailbox_host.imap.tls import Tls
+
+CLOSE_SECONDS_MAX = 10.0  # for the last words to be taken
+
+
+class Channel(Protocol):
+    """What a connection needs of its other end."""
+
+    peer: str  # its IP address
+    at_end: bool  # nothing more will come
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether something can be said: at once, or when TLS stands."""
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Call `wake` whenever something arrived or the end came."""
+
+    def take(self) -> bytes:
+        """Return what has arrived."""
+
+    def send(self, data: bytes) -> None: ...
+
+    async def drain(self) -> None:
+        """Wait until enough was taken; raise ConnectionError where it will not be."""
+
+    def start_tls(self, context: ssl.SSLContext) -> None: ...
+
+    def close(self) -> None:
+        """Send what is buffered, then close."""
+
+
+class SocketChannel(asyncio.Protocol):
+    """A TCP connection, in the clear or under TLS. `accept` is called once it stands."""
+
+    __slots__ = ("_accept", "_paused", "_received", "_tls", "_transport", "_wake", "_writable", "at_end", "peer")
+
+    def __init__(self, accept: Callable[[SocketChannel], None], context: ssl.SSLContext | None = None) -> None:
+        self._accept = accept
+        self._tls = Tls(context) if context else None
+        self._received = bytearray()
+        self._paused = False
+        self._wake: Callable[[], None] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._transport: asyncio.Transport | None = None
+        self.at_end = False
+        self.peer = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_OCTETS)
+        name = transport.get_extra_info("peername")
+        self.peer = str(name[0]) if name else ""
+        self._accept(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._tls:
+            data = self._decrypt(self._tls, data)
+        self._received += data
+        if len(self._received) > READ_BUFFER_OCTETS and not self._paused and self._transport:
+            self._paused = True
+            self._transport.pause_reading()
+        self._tell()
+
+    def eof_received(self) -> bool:
+        self.at_end = True
+        self._tell()
+        return self._tls is None  # who only stopped sending may still want its answers
+
+    def _decrypt(self, tls: Tls, data: bytes) -> bytes:
+        assert self._transport is not None
+        try:
+            data = tls.receive(data)
+        except ssl.SSLError:  # no TLS, or a broken one: there is nothing to say to it
+            self.at_end = True
+            data = b""
+        self._transport.write(tls.outgoing())
+        self.at_end = self.at_end or tls.closed
+        return data
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        self.at_end = True
+        self.resume_writing()
+        self._tell()
+
+    def pause_writing(self) -> None:
+        if self._writable is None:
+            self._writable = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        writable, self._writable = self._writable, None
+        if writable and not writable.done():
+            writable.set_result(None)
+
+    def _tell(self) -> None:
+        if self._wake:
+            self._wake()
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+    def take(self) -> bytes:
+        data = bytes(self._received)
+        self._received = bytearray()
+        if self._paused and self._transport:
+            self._paused = False
+            self._transport.resume_reading()
+        return data
+
+    def send(self, data: bytes) -> None:
+        if self._transport is None or not data:
+            return
+        if self._tls is None:
+            self._transport.write(data)
+        elif self._tls.ready:
+            self._tls.send(data)
+            self._transport.write(self._tls.outgoing())
+
+    @property
+    def ready(self) -> bool:
+        return self._tls is None or self._tls.ready
+
+    async def drain(self) -> None:
+        if self._writable:
+            try:
+                async with asyncio.timeout(WRITE_SECONDS_MAX):
+                    await asyncio.shield(self._writable)
+            except TimeoutError:
+                if self._transport:
+                    self._transport.abort()
+        if self._transport is None:
+            raise ConnectionResetError("the client is gone")
+
+    def start_tls(self, context: ssl.SSLContext) -> None:
+        self._received.clear()  # RFC 3501 6.2.1: what came in the clear must not count afterwards
+        self._tls = Tls(context)
+
+    def close(self) -> None:
+        if self._transport is None:
+            return
+        if self._tls and self._tls.ready:
+            self._tls.end()
+            self._transport.write(self._tls.outgoing())
+        if self._transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(CLOSE_SECONDS_MAX, self._transport.abort)
+        self._transport.close()
+
+
+class StreamChannel:
+    """A client that another host of the fabric sends us, over its stream. `pump` has to run beside it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
+        self.peer = peer
+        self.at_end = False
+        self._reader = reader
+        self._writer = writer
+        self._received = bytearray()
+        self._wake: Callable[[], None] | None = None
+        self._taken = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        return True
+
+    async def pump(self) -> None:
+        """Read until the end, a bounded piece at a time."""
+        with contextlib.suppress(OSError):
+            while data := await self._reader.read(READ_BUFFER_OCTETS):
+                self._received += data
+                self._taken.clear()
+                self._tell()
+                await self._taken.wait()
+        self.at_end = True
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._wake:
+            self._wake()
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+    def take(self) -> bytes:
+        data = bytes(self._received)
+        self._received.clear()
+        self._taken.set()
+        return data
+
+    def send(self, data: bytes) -> None:
+        self._writer.write(data)
+
+    async def drain(self) -> None:
+        try:
+            async with asyncio.timeout(WRITE_SECONDS_MAX):
+                await self._writer.drain()
+        except TimeoutError as error:
+            self._writer.transport.abort()
+            raise ConnectionResetError("the client takes nothing") from error
+
+    def start_tls(self, context: ssl.SSLContext) -> None:
+        raise RuntimeError("a stream is under TLS already")
+
+    def close(self) -> None:
+        self._writer.close()

@@ -1,0 +1,218 @@
+"""What a client can ask for, as values.
+
+Law: a command says what was asked, with names decoded and nothing resolved; it knows no mailbox and no state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailbox_host.flags import Operation
+from mailbox_host.imap.sequence import SequenceSet
+
+
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """A command without arguments: NOOP, CAPABILITY, LOGOUT, IDLE, CHECK, CLOSE, UNSELECT, STARTTLS, NAMESPACE ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    user: bytes
+    password: bytes
+
+    def __repr__(self) -> str:
+        return "Login(...)"  # a password is never logged
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    mechanism: bytes
+    initial: bytes | None  # SASL-IR, still in base64
+
+    def __repr__(self) -> str:
+        return "Authenticate(...)"
+
+
+@dataclass(frozen=True, slots=True)
+class Identify:
+    """ID (RFC 2971)."""
+
+    fields: tuple[tuple[bytes, bytes | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Enable:
+    capabilities: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """SELECT, EXAMINE."""
+
+    mailbox: str
+    condstore: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OnMailbox:
+    """DELETE, SUBSCRIBE, UNSUBSCRIBE."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    mailbox: str
+    parent_only: bool  # the name ended in the separator: it will have children
+    special_use: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """LIST and LSUB (RFC 3501 6.3.8, 6.3.9; RFC 5258)."""
+
+    reference: str
+    patterns: tuple[str, ...]
+    select: frozenset[bytes] = frozenset()
+    returns: frozenset[bytes] = frozenset()
+    status: tuple[bytes, ...] = ()
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    mailbox: str
+    items: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    mailbox: str
+    flags: tuple[str, ...]
+    arrival: int | None
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What is between the brackets of BODY[...]. `text`: "", HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, TEXT, MIME."""
+
+    path: tuple[int, ...] = ()
+    text: str = ""
+    fields: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BodyPart:
+    """BODY[section]<start.count>, and its older spellings RFC822, RFC822.HEADER, RFC822.TEXT, by their label."""
+
+    section: Section
+    label: bytes
+    peek: bool
+    partial: tuple[int, int] | None = None
+
+
+FetchItem = str | BodyPart
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    messages: SequenceSet
+    items: tuple[FetchItem, ...]
+    changed_since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    messages: SequenceSet
+    operation: Operation
+    flags: tuple[str, ...]
+    silent: bool
+    unchanged_since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """COPY, MOVE."""
+
+    messages: SequenceSet
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class UidExpunge:
+    messages: SequenceSet
+
+
+Value = str | int | SequenceSet | tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One search key: its name and its argument."""
+
+    name: str
+    value: Value = None
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    key: SearchKey
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    left: SearchKey
+    right: SearchKey
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    keys: tuple[SearchKey, ...]
+
+
+SearchKey = Key | Not | Or | And
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    key: SearchKey
+    returns: frozenset[bytes] | None = None  # RETURN (...): answer with ESEARCH (RFC 4731)
+
+
+Arguments = (
+    Simple
+    | Login
+    | Authenticate
+    | Identify
+    | Enable
+    | Open
+    | OnMailbox
+    | Create
+    | Rename
+    | List
+    | Status
+    | Append
+    | Fetch
+    | Store
+    | Copy
+    | UidExpunge
+    | Search
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A tagged command. `name` in capitals; `uid`: it came as UID FETCH, UID STORE ..."""
+
+    tag: bytes
+    name: str
+    uid: bool
+    arguments: Arguments

@@ -1,0 +1,243 @@
+"""A connection: carries out what its session wants, one effect after the other.
+
+Law: whatever happens here ends this connection at worst. Time and octets before login are bounded, output waits for
+its reader, and a busy client lets the others have their turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from mailbox_host.accounts import NoSuchAccount
+from mailbox_host.folders import FolderError
+from mailbox_host.imap.channel import Channel
+from mailbox_host.imap.effects import AskLine, Close, Effect, Read, SignIn, StartTls, Steps, WaitForNews, Write
+from mailbox_host.imap.framing import Ask, Frame, Framer, TooLarge
+from mailbox_host.imap.news import News
+from mailbox_host.imap.proxy import Upstream, pipe
+from mailbox_host.imap.session import Session
+from mailbox_host.imap.settings import AUTOLOGOUT_SECONDS, BEFORE_LOGIN_OCTETS_MAX, BEFORE_LOGIN_SECONDS_MAX
+from mailbox_host.imap.waker import Waker
+from store import StoreFull
+
+if TYPE_CHECKING:
+    from mailbox_host.imap.server import ImapServer
+
+log = logging.getLogger("heliograph.imap")
+
+OUTPUT_OCTETS = 64 * 1024  # collected before it is sent
+COMMANDS_AT_ONCE = 10  # of a pipelining client, before others have their turn
+
+
+class Gone(Exception):
+    """The client went away, or is told to."""
+
+
+class Connection:
+    """Runs one session over one channel."""
+
+    def __init__(self, server: ImapServer, channel: Channel, session: Session, *, relayed: bool) -> None:
+        self.session = session
+        self.channel = channel
+        self.relayed = relayed  # it comes from another host: it is never passed on to a third
+        self.upstream: Upstream | None = None
+        self._server = server
+        self._framer = Framer()
+        self._waker = Waker()
+        self._output: list[bytes] = []
+        self._output_octets = 0
+        self._received_octets = 0
+        self._since_login = asyncio.get_running_loop().time()
+        self._news: News | None = None  # while in IDLE
+        channel.listen(self._waker.wake)
+
+    async def run(self) -> None:
+        """Serve until the end; raise nothing but cancellation."""
+        try:
+            await self._serve()
+            await self._flush()
+            if self.upstream:
+                await pipe(self.channel, self.upstream, self._framer.rest(), self._changed)
+        except (Gone, OSError):
+            pass
+        except Exception:
+            log.exception("connection of %s ended", self.channel.peer)
+        finally:
+            self._ignore_news()
+            if self.upstream:
+                self.upstream.writer.close()
+            self.channel.close()
+
+    def say_goodbye(self) -> None:
+        """The server closes (RFC 3501 7.1.5)."""
+        if self.channel.ready and not self.upstream:
+            self.channel.send(b"* BYE The server closes, come back in a moment\r\n")
+
+    async def _serve(self) -> None:
+        while not self.channel.ready:
+            await self._wait()
+        self._say(self.session.greet())
+        handled = 0
+        while not self.session.ended:
+            event = self._next_event()
+            if event is None:
+                await self._flush()
+                await self._receive()
+                continue
+            await self._react(event)
+            handled += 1
+            if handled % COMMANDS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def _next_event(self) -> Frame | Ask | TooLarge | None:
+        self._framer.literal_octets_max = self.session.literal_octets_max
+        self._framer.append_octets_max = self.session.append_octets_max
+        return self._framer.next()
+
+    async def _react(self, event: Frame | Ask | TooLarge) -> None:
+        match event:
+            case Ask():
+                self._say(b"+ Go ahead\r\n")
+            case TooLarge():
+                await self._perform(self.session.refuse(event))
+            case Frame():
+                await self._perform(self.session.handle(event))
+
+    async def _perform(self, steps: Steps[None]) -> None:
+        """Run a session's steps to their end."""
+        try:
+            await self._step_through(steps)
+        except (Gone, OSError, asyncio.CancelledError):
+            raise
+        except Exception:  # a fault of ours: this command fails, nothing else does
+            log.exception("command of %s failed", self.session.account or self.channel.peer)
+            self._say(self.session.tag + b" NO [SERVERBUG] Something went wrong here, it was logged\r\n")
+        finally:
+            steps.close()
+
+    async def _step_through(self, steps: Steps[None]) -> None:
+        effect: Effect
+        try:
+            effect = next(steps)
+            while True:
+                try:
+                    result = await self._carry_out(effect)
+                except (FolderError, NoSuchAccount, StoreFull) as error:  # expected; the session has an answer to them
+                    effect = steps.throw(error)
+                else:
+                    effect = steps.send(result)
+        except StopIteration:
+            return
+
+    async def _carry_out(self, effect: Effect) -> Any:
+        match effect:
+            case bytes():
+                return await self._write(effect)
+            case Read(query, long):
+                return await self._server.store.read(query) if long else query(self._server.store.reader)
+            case Write(work):
+                return await self._server.store.write(work)
+            case WaitForNews():
+                return await self._wait_for_news()
+            case AskLine(prompt):
+                self._say(b"+ " + prompt + b"\r\n")
+                return await self._line()
+            case SignIn():
+                return await self._server.sign_in(self, effect)
+            case StartTls():
+                await self._start_tls()
+            case Close():
+                await self._flush()
+        return None
+
+    def _say(self, data: bytes) -> None:
+        self._output.append(data)
+        self._output_octets += len(data)
+
+    async def _write(self, data: bytes) -> None:
+        self._say(data)
+        if self._output_octets >= OUTPUT_OCTETS:
+            await self._flush()
+            await asyncio.sleep(0)
+
+    async def _flush(self) -> None:
+        if self._output:
+            data = b"".join(self._output)
+            self._output.clear()
+            self._output_octets = 0
+            self.channel.send(data)
+        await self.channel.drain()
+
+    async def _line(self) -> bytes:
+        """Read a line that is no command."""
+        await self._flush()
+        while (line := self._framer.line()) is None:
+            if self._framer.overlong:
+                raise Gone
+            await self._receive()
+        return line
+
+    async def _receive(self) -> None:
+        """Wait for more input; raise Gone at its end."""
+        while not (data := self.channel.take()):
+            if self.channel.at_end:
+                raise Gone
+            await self._wait()
+        self._received_octets += len(data)
+        if not self.session.account and self._received_octets > BEFORE_LOGIN_OCTETS_MAX:
+            await self._end(b"* BYE Too much before login\r\n")
+        self._framer.receive(data)
+
+    async def _changed(self) -> None:
+        await self._waker.wait(None)
+
+    async def _wait(self) -> None:
+        """Wait for the channel (or, in IDLE, for news), as long as the session's state allows."""
+        if self.session.account:
+            seconds = AUTOLOGOUT_SECONDS
+        else:
+            seconds = self._since_login + BEFORE_LOGIN_SECONDS_MAX - asyncio.get_running_loop().time()
+        if not await self._waker.wait(max(0.0, seconds)):
+            await self._end(b"* BYE You were quiet for too long\r\n")
+
+    async def _end(self, goodbye: bytes) -> None:
+        if self.channel.ready:
+            self._say(goodbye)
+            await self._flush()
+        raise Gone
+
+    async def _start_tls(self) -> None:
+        context = self._server.tls
+        assert context is not None
+        await self._flush()
+        self._framer.rest()
+        self.channel.start_tls(context)
+        while not self.channel.ready:
+            if self.channel.at_end:
+                raise Gone
+            await self._wait()
+
+    async def _wait_for_news(self) -> bytes | None:
+        await self._flush()
+        news = self._news = self._news or self._server.news_for(self.session.account, self._waker.wake)
+        while (line := self._framer.line()) is None and not news.pending:
+            if self._framer.overlong:
+                raise Gone
+            if data := self.channel.take():
+                self._framer.receive(data)
+            elif self.channel.at_end:
+                raise Gone
+            else:
+                await self._wait()
+        if line is None:
+            news.look()
+        else:
+            self._ignore_news()
+        return line
+
+    def _ignore_news(self) -> None:
+        if self._news:
+            self._news.close()
+            self._news = None

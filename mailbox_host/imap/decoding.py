@@ -1,0 +1,80 @@
+"""Text out of headers and bodies, for searching: encoded-words, transfer encodings, charsets.
+
+Law: nothing raises and nothing is more than linear; a charset outside the list is read as Latin-1, since some codecs
+take quadratic time (punycode: 1 MB, 21 s).
+"""
+
+from __future__ import annotations
+
+import binascii
+import codecs
+import quopri
+import re
+
+_FAMILIES = (
+    "ascii utf-8 utf-16 utf-16-be utf-16-le koi8-r koi8-u gb2312 gbk gb18030 big5 big5hkscs euc-jp iso-2022-jp "
+    "shift_jis cp932 euc-kr cp949 mac-roman cp437 cp850 cp866 cp874 tis-620"
+).split()
+_NAMES = [*_FAMILIES, *(f"iso8859-{n}" for n in range(1, 17) if n != 12), *(f"cp125{n}" for n in range(9))]
+CHARSETS = frozenset(codecs.lookup(name).name for name in _NAMES)
+
+_ENCODED_WORD = re.compile(rb"=\?([!-<>@-~]{1,60})\?([bBqQ])\?([!->@-~]*)\?=")
+_BETWEEN_WORDS = re.compile(rb"(\?=)\s+(?==\?)")  # RFC 2047 6.2: white space between two is not shown
+_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+
+
+def decode_charset(octets: bytes, charset: str) -> str:
+    """Decode by a charset's name as a message gives it; unknown ones as Latin-1, undecodable octets replaced."""
+    try:
+        name = codecs.lookup(charset.strip().lower()).name if charset.isascii() and len(charset) < 60 else ""
+    except (LookupError, ValueError):
+        name = ""
+    return octets.decode(name, "replace") if name in CHARSETS else _plain(octets)
+
+
+def decode_header(value: bytes) -> str:
+    """Decode a header field's value, unfolded."""
+    value = _FOLD.sub(b"", value)
+    if b"=?" not in value:
+        return _plain(value)
+    value = _BETWEEN_WORDS.sub(rb"\1", value)
+    pieces = []
+    at = 0
+    for match in _ENCODED_WORD.finditer(value):
+        pieces += [_plain(value[at : match.start()]), _word(match)]
+        at = match.end()
+    return "".join([*pieces, _plain(value[at:])])
+
+
+def decode_transfer(octets: bytes, encoding: str) -> bytes:
+    """Undo a Content-Transfer-Encoding (RFC 2045 6); what cannot be undone stays as it is."""
+    match encoding.strip().lower():
+        case "base64":
+            return decode_base64(octets)
+        case "quoted-printable":
+            return quopri.decodestring(octets)
+    return octets
+
+
+def decode_base64(octets: bytes) -> bytes:
+    """Decode what there is of base64, skipping other octets (RFC 2045 6.8)."""
+    packed = _NOT_BASE64.sub(b"", octets)
+    packed = packed[: len(packed) - 1] if len(packed) % 4 == 1 else packed
+    try:
+        return binascii.a2b_base64(packed + b"=" * (-len(packed) % 4))
+    except binascii.Error:
+        return b""
+
+
+def _word(match: re.Match[bytes]) -> str:
+    charset, kind, text = match[1].decode("ascii"), match[2], match[3]
+    octets = decode_base64(text) if kind in b"bB" else quopri.decodestring(text, header=True)
+    return decode_charset(octets, charset.partition("*")[0])  # RFC 2231 5: a language may follow
+
+
+def _plain(octets: bytes) -> str:
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return octets.decode("latin-1")

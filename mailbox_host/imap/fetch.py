@@ -1,0 +1,178 @@
+"""FETCH: in bounded batches, so that a large one neither fills memory nor keeps others waiting (RFC 3501 6.4.5).
+
+Law: at most a batch of rows and one message beyond FETCH_BATCH_OCTETS are held at a time; the next batch is made when
+the client has taken this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mailbox_host import entries
+from mailbox_host.entries import SEEN, Entry
+from mailbox_host.facts import Facts, facts, missing_facts
+from mailbox_host.imap import commands as ask
+from mailbox_host.imap.change import NO_SUCH_MESSAGE, beyond
+from mailbox_host.imap.commands import BodyPart, Command, FetchItem
+from mailbox_host.imap.effects import Steps, read, write
+from mailbox_host.imap.responses import date_time, flags, no, ok, string
+from mailbox_host.imap.sections import Content, part_of
+from mailbox_host.imap.selected import Selected
+from mailbox_host.imap.sequence import positions
+from mailbox_host.imap.settings import FETCH_BATCH_MESSAGES, FETCH_BATCH_OCTETS, INLINE_MESSAGES_MAX
+from store import Reader
+
+if TYPE_CHECKING:
+    from mailbox_host.imap.session import Session
+
+_OF_FACTS = frozenset({"ENVELOPE", "BODY", "BODYSTRUCTURE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to show of each message, and what it takes."""
+
+    items: tuple[FetchItem, ...]
+    needs_facts: bool
+    needs_content: bool
+    sets_seen: bool
+    changed_since: int
+
+    @classmethod
+    def of(cls, asked: ask.Fetch, uid: bool, read_only: bool, with_modseq: bool) -> Plan:
+        items = list(asked.items)
+        if uid and "UID" not in items:  # RFC 3501 6.4.8
+            items.insert(0, "UID")
+        if with_modseq and "MODSEQ" not in items:
+            items.append("MODSEQ")
+        parts = [item for item in items if isinstance(item, BodyPart)]
+        seen = not read_only and any(not part.peek for part in parts)
+        words = {item for item in items if isinstance(item, str)}
+        return cls(tuple(items), bool(words & _OF_FACTS), bool(parts), seen, asked.changed_since or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A message about to be shown."""
+
+    number: int
+    entry: Entry
+    recent: bool
+    newly_seen: bool
+
+
+def fetch(session: Session, command: Command) -> Steps[bytes]:
+    asked, selected = command.arguments, session.selected
+    assert isinstance(asked, ask.Fetch) and selected is not None
+    if beyond(selected, asked.messages, command.uid):
+        return NO_SUCH_MESSAGE
+    if asked.changed_since is not None or "MODSEQ" in asked.items:
+        session.enabled.add(b"CONDSTORE")
+    plan = Plan.of(asked, command.uid, selected.read_only, asked.changed_since is not None)
+    places = positions(selected.find(asked.messages, command.uid))
+    missing = False
+    for start in range(0, len(places), FETCH_BATCH_MESSAGES):
+        complete = yield from _batch(session, selected, plan, places[start : start + FETCH_BATCH_MESSAGES])
+        missing = missing or not complete
+    if missing and not command.uid:
+        return no("Some of the messages no longer exist", "EXPUNGEISSUED")  # RFC 5530 3
+    return ok("Done")
+
+
+def _batch(session: Session, selected: Selected, plan: Plan, places: Sequence[int]) -> Steps[bool]:
+    uids = [selected.uids[place] for place in places]
+    found = yield from read(lambda reader: entries.by_uids(reader, selected.folder, uids))
+    complete = len(found) == len(uids)
+    if plan.changed_since:
+        found = [entry for entry in found if entry.modseq > plan.changed_since]
+    newly_seen: set[int] = set()
+    if plan.sets_seen:
+        found, newly_seen = yield from _mark_seen(session, selected, found)
+    known = (yield from _facts(session, found)) if plan.needs_facts else {}
+    rows = [
+        Row(selected.position(entry.uid) + 1, entry, selected.is_recent(entry.uid), entry.uid in newly_seen)
+        for entry in found
+    ]
+    yield from _show(plan, rows, known)
+    return complete
+
+
+def _mark_seen(session: Session, selected: Selected, found: list[Entry]) -> Steps[tuple[list[Entry], set[int]]]:
+    """Fetching a body sets \\Seen (RFC 3501 6.4.5), and the response says so."""
+    unseen = [entry.uid for entry in found if not entry.flags & SEEN]
+    if not unseen:
+        return found, set()
+    now = session.clock()
+    changed = yield from write(lambda tx: entries.store_flags(tx, selected.folder, unseen, "+", SEEN, frozenset(), now))
+    selected.own.update((entry.uid, entry.modseq) for entry in changed)
+    fresh = {entry.uid: entry for entry in changed}
+    return [fresh.get(entry.uid, entry) for entry in found], set(fresh)
+
+
+def _facts(session: Session, found: list[Entry]) -> Steps[dict[int, Facts]]:
+    bodies = list({entry.body for entry in found})
+    long = len(bodies) > INLINE_MESSAGES_MAX
+    known = yield from read(lambda reader: facts(reader, bodies), long)
+    missing = [body for body in bodies if body not in known]
+    if missing:
+        known |= yield from write(lambda tx: missing_facts(tx, missing))
+    return known
+
+
+def _show(plan: Plan, rows: list[Row], known: dict[int, Facts]) -> Steps[None]:
+    start = 0
+    long = plan.needs_content or len(rows) > INLINE_MESSAGES_MAX
+    while start < len(rows):
+        text, start = yield from read(partial(_render, plan, rows, known, start), long)
+        yield text
+
+
+def _render(plan: Plan, rows: list[Row], known: dict[int, Facts], start: int, reader: Reader) -> tuple[bytes, int]:
+    """Write responses from row `start` on until the batch is full; return them and the row to go on with."""
+    pieces: list[bytes] = []
+    size = 0
+    for at in range(start, len(rows)):
+        row = rows[at]
+        content = Content(reader, row.entry.body) if plan.needs_content else None
+        try:
+            piece = _response(plan, row, known.get(row.entry.body), content)
+        except KeyError:  # expunged by another session since its row was read
+            continue
+        pieces.append(piece)
+        size += len(piece)
+        if size >= FETCH_BATCH_OCTETS:
+            return b"".join(pieces), at + 1
+    return b"".join(pieces), len(rows)
+
+
+def _response(plan: Plan, row: Row, known: Facts | None, content: Content | None) -> bytes:
+    shown = [_item(item, row, known, content) for item in plan.items]
+    if row.newly_seen and "FLAGS" not in plan.items:
+        shown.append(_item("FLAGS", row, known, content))
+    return b"* %d FETCH (%b)\r\n" % (row.number, b" ".join(shown))
+
+
+def _item(item: FetchItem, row: Row, known: Facts | None, content: Content | None) -> bytes:
+    entry = row.entry
+    match item:
+        case "UID":
+            return b"UID %d" % entry.uid
+        case "FLAGS":
+            return b"FLAGS " + flags(entry.flags, entry.keywords, row.recent)
+        case "INTERNALDATE":
+            return b"INTERNALDATE " + date_time(entry.arrival)
+        case "RFC822.SIZE":
+            return b"RFC822.SIZE %d" % entry.size
+        case "MODSEQ":
+            return b"MODSEQ (%d)" % entry.modseq
+        case BodyPart():
+            assert content is not None
+            value = part_of(content, item)
+            return item.label + b" " + (b"NIL" if value is None else string(value))
+    if known is None:
+        raise KeyError(item)
+    value = {"ENVELOPE": known.envelope, "BODY": known.body, "BODYSTRUCTURE": known.bodystructure}[item]
+    return item.encode("ascii") + b" " + value

@@ -1,0 +1,75 @@
+"""APPEND, COPY, MOVE (RFC 3501 6.3.11, 6.4.7; UIDPLUS RFC 4315; MOVE RFC 6851).
+
+Law: all of a COPY or MOVE, or none of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailbox_host import entries, folders
+from mailbox_host.imap.change import NO_SUCH_MESSAGE, READ_ONLY, beyond
+from mailbox_host.imap.commands import Append, Command, Copy
+from mailbox_host.imap.effects import Steps, read, write
+from mailbox_host.imap.responses import no, ok, split_flags, untagged
+from mailbox_host.imap.selected import tell_expunged
+from mailbox_host.imap.sequence import pack_ordered
+
+if TYPE_CHECKING:
+    from mailbox_host.folders import Folder
+    from mailbox_host.imap.session import Session
+
+TRY_CREATE = no("No such mailbox", "TRYCREATE")
+
+
+def append_message(session: Session, command: Command) -> Steps[bytes]:
+    asked = command.arguments
+    assert isinstance(asked, Append)
+    if len(asked.content) > session.settings.message_octets_max:
+        return no("The message is too large", "TOOBIG")
+    if not asked.content:
+        return no("A message has at least a header", "CANNOT")
+    account, mailbox = session.account, asked.mailbox
+    folder = yield from read(lambda reader: folders.find_folder(reader, account, mailbox))
+    if folder is None:
+        return TRY_CREATE
+    entry = yield from _append(session, folder, asked)
+    return ok("Done", f"APPENDUID {folder.uidvalidity} {entry.uid}")
+
+
+def _append(session: Session, folder: Folder, asked: Append) -> Steps[entries.Entry]:
+    account = session.account
+    bits, keywords = split_flags(asked.flags)
+    arrival = session.clock() if asked.arrival is None else float(asked.arrival)
+    entry = yield from write(lambda tx: entries.append(tx, account, folder.id, asked.content, bits, keywords, arrival))
+    return entry
+
+
+def copy_or_move(session: Session, command: Command) -> Steps[bytes]:
+    asked, selected, account = command.arguments, session.selected, session.account
+    assert isinstance(asked, Copy) and selected is not None
+    moving = command.name == "MOVE"
+    if moving and selected.read_only:
+        return READ_ONLY
+    if beyond(selected, asked.messages, command.uid):
+        return NO_SUCH_MESSAGE
+    target = yield from read(lambda reader: folders.find_folder(reader, account, asked.mailbox))
+    if target is None:
+        return TRY_CREATE
+    uids = [uid for start, stop in selected.find(asked.messages, command.uid) for uid in selected.uids[start:stop]]
+    act, now = (entries.move if moving else entries.copy), session.clock()
+    pairs = yield from write(lambda tx: act(tx, selected.folder, uids, target.id, now))
+    if not pairs:
+        return ok("There was nothing to do")
+    code = _copied(target, pairs)
+    if not moving:
+        return ok("Done", code)
+    yield untagged(ok("Moved", code))  # RFC 6851 4.3: before the EXPUNGEs
+    yield from tell_expunged(session, [old for old, _ in pairs])
+    return ok("Done")
+
+
+def _copied(target: Folder, pairs: list[tuple[int, int]]) -> str:
+    old = pack_ordered(old for old, _ in pairs).decode()
+    new = pack_ordered(new for _, new in pairs).decode()
+    return f"COPYUID {target.uidvalidity} {old} {new}"

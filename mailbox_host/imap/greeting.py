@@ -1,0 +1,84 @@
+"""The commands of every state: CAPABILITY, NOOP, ID, ENABLE, IDLE, LOGOUT.
+
+Law: only what really works is advertised, and only where it may be used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailbox_host.imap.commands import Command, Enable, Identify
+from mailbox_host.imap.effects import Close, Steps, WaitForNews
+from mailbox_host.imap.responses import bad, ok, string, untagged
+from mailbox_host.imap.selected import refresh
+
+if TYPE_CHECKING:
+    from mailbox_host.imap.session import Session
+
+_ALWAYS = b"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE"
+_SIGNED_IN = (
+    b"IDLE NAMESPACE UNSELECT UIDPLUS MOVE CHILDREN SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH CONDSTORE"
+)
+ENABLED = frozenset({b"CONDSTORE"})  # what ENABLE can turn on (RFC 5161)
+
+
+def capabilities(session: Session) -> bytes:
+    """List what works in this state."""
+    words = [_ALWAYS]
+    if session.account:
+        words.append(_SIGNED_IN)
+        words.append(b"APPENDLIMIT=%d" % session.settings.message_octets_max)
+        return b" ".join(words)
+    if session.tls_offered:
+        words.append(b"STARTTLS")
+    words.append(b"AUTH=PLAIN" if session.secure else b"LOGINDISABLED")  # RFC 3501 6.2.3
+    return b" ".join(words)
+
+
+def capability(session: Session, command: Command) -> Steps[bytes]:
+    yield untagged(b"CAPABILITY " + capabilities(session))
+    return ok("Done")
+
+
+def noop(session: Session, command: Command) -> Steps[bytes]:
+    """NOOP and CHECK: the news come with every answer."""
+    yield b""
+    return ok("Done")
+
+
+def logout(session: Session, command: Command) -> Steps[bytes]:
+    session.ended = True
+    yield untagged(b"BYE Goodbye")
+    yield command.tag + b" " + ok("Done") + b"\r\n"
+    yield Close()
+    return b""
+
+
+def identify(session: Session, command: Command) -> Steps[bytes]:
+    """ID (RFC 2971)."""
+    assert isinstance(command.arguments, Identify)
+    session.client = {name.lower(): value for name, value in command.arguments.fields if value is not None}
+    version = string(session.settings.version.encode("ascii", "replace"))
+    yield untagged(b'ID ("name" "Heliograph" "version" ' + version + b")")
+    return ok("Done")
+
+
+def enable(session: Session, command: Command) -> Steps[bytes]:
+    assert isinstance(command.arguments, Enable)
+    fresh = [word for word in dict.fromkeys(command.arguments.capabilities) if word in ENABLED - session.enabled]
+    session.enabled.update(fresh)
+    yield untagged(b" ".join([b"ENABLED", *fresh]))
+    return ok("Done")
+
+
+def idle(session: Session, command: Command) -> Steps[bytes]:
+    """IDLE (RFC 2177): announce until the client says DONE."""
+    yield b"+ idling\r\n"
+    while True:
+        line = yield WaitForNews()
+        if line is not None:
+            return ok("Idle done") if line.upper() == b"DONE" else bad("Expected DONE")
+        if session.selected:
+            yield from refresh(session, expunges=True)
+        if session.ended:
+            return b""

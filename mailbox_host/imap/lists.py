@@ -1,0 +1,138 @@
+"""LIST, LSUB, NAMESPACE (RFC 3501 6.3.8-9; RFC 2342, 5258, 5819, 6154).
+
+Law: a level that only its children imply is listed as what it is: \\Noselect, or \\NonExistent to who knows the word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mailbox_host import folders
+from mailbox_host.imap.catching_up import catch_up
+from mailbox_host.imap.commands import Command, List
+from mailbox_host.imap.effects import Steps, read
+from mailbox_host.imap.mailboxes import status_of
+from mailbox_host.imap.patterns import SEPARATOR, Patterns
+from mailbox_host.imap.responses import mailbox, ok, untagged
+from store import Reader
+
+if TYPE_CHECKING:
+    from mailbox_host.folders import Folder
+    from mailbox_host.imap.session import Session
+
+
+def namespace(session: Session, command: Command) -> Steps[bytes]:
+    yield untagged(b'NAMESPACE (("" "/")) NIL NIL')
+    return ok("Done")
+
+
+def list_mailboxes(session: Session, command: Command) -> Steps[bytes]:
+    arguments = command.arguments
+    assert isinstance(arguments, List)
+    if arguments.patterns == ("",) and not arguments.extended:  # RFC 3501 6.3.8: asks for the separator
+        yield untagged(b'LIST (\\Noselect) "/" ""')
+        return ok("Done")
+    account = session.account
+    tree = Tree((yield from read(lambda reader: folders.list_folders(reader, account))))
+    shown = list(_listed(tree, arguments))
+    yield b"".join(untagged(line) for _, line in shown)
+    if arguments.status:
+        names = [name for name, _ in shown if name in tree.folders]
+        yield from _statuses(session, names, arguments.status)
+    return ok("Done")
+
+
+def list_subscribed(session: Session, command: Command) -> Steps[bytes]:
+    """LSUB (RFC 3501 6.3.9)."""
+    arguments = command.arguments
+    assert isinstance(arguments, List)
+    if arguments.patterns == ("",):
+        yield untagged(b'LSUB (\\Noselect) "/" ""')
+        return ok("Done")
+    account = session.account
+    subscribed = yield from read(lambda reader: folders.subscriptions(reader, account))
+    patterns = Patterns(arguments.reference, arguments.patterns)
+    levels = {parent for name in subscribed for parent in _parents(name)}.difference(subscribed)
+    names = [name for name in sorted(levels.union(subscribed)) if patterns.match(name)]
+    lines = [_line(b"LSUB", [b"\\Noselect"] if name in levels else [], name) for name in names]
+    yield b"".join(untagged(line) for line in lines)
+    return ok("Done")
+
+
+class Tree:
+    """An account's folders and the levels that they imply."""
+
+    def __init__(self, found: Iterable[Folder]) -> None:
+        self.folders = {folder.name: folder for folder in found}
+        self.parents = {parent for name in self.folders for parent in _parents(name)}
+        self.names = sorted(self.folders.keys() | self.parents, key=lambda name: (name != "INBOX", name))
+
+    def below(self, name: str) -> Iterator[Folder]:
+        return (folder for other, folder in self.folders.items() if other.startswith(name + SEPARATOR))
+
+
+def _parents(name: str) -> Iterator[str]:
+    while SEPARATOR in name:
+        name = name.rpartition(SEPARATOR)[0]
+        yield name
+
+
+def _listed(tree: Tree, asked: List) -> Iterator[tuple[str, bytes]]:
+    patterns = Patterns(asked.reference, asked.patterns)
+    for name in tree.names:
+        if not patterns.match(name):
+            continue
+        folder = tree.folders.get(name)
+        children = _chosen_children(tree, name, asked, patterns)
+        if (folder is not None and _chosen(folder, asked)) or children or (folder is None and not _narrowed(asked)):
+            info = b' ("CHILDINFO" (' + b" ".join(b'"%b"' % option for option in children) + b"))" if children else b""
+            yield name, _line(b"LIST", _attributes(tree, name, folder, asked), name) + info
+
+
+def _narrowed(asked: List) -> frozenset[bytes]:
+    return asked.select & {b"SUBSCRIBED", b"SPECIAL-USE"}
+
+
+def _chosen(folder: Folder, asked: List) -> bool:
+    if b"SUBSCRIBED" in asked.select and not folder.subscribed:
+        return False
+    return not (b"SPECIAL-USE" in asked.select and not folder.special_use)
+
+
+def _chosen_children(tree: Tree, name: str, asked: List, patterns: Patterns) -> list[bytes]:
+    """RECURSIVEMATCH (RFC 5258 3.5): the options that a child meets which is itself not shown."""
+    if b"RECURSIVEMATCH" not in asked.select:
+        return []
+    hidden = any(_chosen(folder, asked) and not patterns.match(folder.name) for folder in tree.below(name))
+    return sorted(_narrowed(asked)) if hidden else []
+
+
+def _attributes(tree: Tree, name: str, folder: Folder | None, asked: List) -> list[bytes]:
+    found = []
+    if folder is None:
+        found.append(b"\\NonExistent" if asked.extended else b"\\Noselect")
+    found.append(b"\\HasChildren" if name in tree.parents else b"\\HasNoChildren")  # RFC 3348
+    if folder and folder.subscribed and b"SUBSCRIBED" in asked.select | asked.returns:
+        found.append(b"\\Subscribed")
+    if folder and folder.special_use:
+        found.append(folder.special_use.encode("ascii"))
+    return found
+
+
+def _line(word: bytes, attributes: list[bytes], name: str) -> bytes:
+    return word + b" (" + b" ".join(attributes) + b') "/" ' + mailbox(name)
+
+
+def _statuses(session: Session, names: list[str], items: tuple[bytes, ...]) -> Steps[None]:
+    """LIST-STATUS (RFC 5819)."""
+    yield from catch_up(session)
+    for name in names:
+        line = yield from read(partial(_status, session, name, items))
+        if line:
+            yield line
+
+
+def _status(session: Session, name: str, items: tuple[bytes, ...], reader: Reader) -> bytes | None:
+    return status_of(reader, session.account, name, items, session.recents)

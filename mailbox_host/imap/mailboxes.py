@@ -1,0 +1,94 @@
+"""CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS (RFC 3501 6.3).
+
+Law: what a name may be, the folders know; here only what IMAP adds to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailbox_host import entries, folders
+from mailbox_host.imap.catching_up import catch_up
+from mailbox_host.imap.commands import Command, Create, OnMailbox, Rename, Status
+from mailbox_host.imap.effects import Steps, read, write
+from mailbox_host.imap.responses import mailbox, no, ok, untagged
+from store import Reader
+
+if TYPE_CHECKING:
+    from mailbox_host.folders import Folder
+    from mailbox_host.imap.recent import RecentBook
+    from mailbox_host.imap.session import Session
+
+SPECIAL_USES = frozenset({"\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash"})  # RFC 6154 2, the real ones
+
+
+def create(session: Session, command: Command) -> Steps[bytes]:
+    arguments = command.arguments
+    assert isinstance(arguments, Create)
+    account, now = session.account, session.clock()
+    if arguments.special_use and arguments.special_use not in SPECIAL_USES:
+        return no("No mailbox can be that here", "USEATTR")
+    yield from write(lambda tx: folders.create_folder(tx, account, arguments.mailbox, now, arguments.special_use))
+    return ok("Done")
+
+
+def delete(session: Session, command: Command) -> Steps[bytes]:
+    assert isinstance(command.arguments, OnMailbox)
+    account, name, now = session.account, command.arguments.mailbox, session.clock()
+    if name == "INBOX":
+        return no("INBOX stays", "CANNOT")
+    yield from write(lambda tx: folders.delete_folder(tx, account, name, now))
+    return ok("Done")
+
+
+def rename(session: Session, command: Command) -> Steps[bytes]:
+    arguments = command.arguments
+    assert isinstance(arguments, Rename)
+    account, now = session.account, session.clock()
+    yield from catch_up(session)  # RENAME INBOX moves what is in it, and that includes what was posted
+    yield from write(lambda tx: folders.rename_folder(tx, account, arguments.old, arguments.new, now))
+    return ok("Done")
+
+
+def subscribe(session: Session, command: Command) -> Steps[bytes]:
+    """SUBSCRIBE and UNSUBSCRIBE."""
+    assert isinstance(command.arguments, OnMailbox)
+    account, name = session.account, command.arguments.mailbox
+    yield from write(lambda tx: folders.set_subscribed(tx, account, name, command.name == "SUBSCRIBE"))
+    return ok("Done")
+
+
+def status(session: Session, command: Command) -> Steps[bytes]:
+    assert isinstance(command.arguments, Status)
+    account, name, items = session.account, command.arguments.mailbox, command.arguments.items
+    yield from catch_up(session)
+    book = session.recents
+    line = yield from read(lambda reader: status_of(reader, account, name, items, book))
+    if line is None:
+        return no("No such mailbox", "NONEXISTENT")
+    if b"HIGHESTMODSEQ" in items:
+        session.enabled.add(b"CONDSTORE")  # RFC 7162 3.1
+    yield line
+    return ok("Done")
+
+
+def status_of(reader: Reader, account: str, name: str, items: tuple[bytes, ...], book: RecentBook) -> bytes | None:
+    """The untagged STATUS line."""
+    folder = folders.find_folder(reader, account, name)
+    if folder is None:
+        return None
+    values = _values(reader, folder, frozenset(items), book)
+    pairs = b" ".join(b"%b %d" % (item, values[item]) for item in items)
+    return untagged(b"STATUS " + mailbox(name) + b" (" + pairs + b")")
+
+
+def _values(reader: Reader, folder: Folder, items: frozenset[bytes], book: RecentBook) -> dict[bytes, int]:
+    values = {b"UIDNEXT": folder.uidnext, b"UIDVALIDITY": folder.uidvalidity, b"HIGHESTMODSEQ": max(1, folder.modseq)}
+    if items - values.keys():
+        counts = folders.counts(reader, folder.id)
+        values |= {b"MESSAGES": counts.messages, b"UNSEEN": counts.unseen, b"SIZE": counts.size}
+        values[b"DELETED"] = counts.deleted
+    if b"RECENT" in items:
+        after, _ = book.peek(folder.id, folder.uidnext - 1)
+        values[b"RECENT"] = entries.count_after(reader, folder.id, after)
+    return values

@@ -1,0 +1,80 @@
+"""The arguments of LIST, LSUB and STATUS (RFC 3501 6.3.8-10; LIST-EXTENDED RFC 5258, 5819, 6154).
+
+Law: only options that the session carries out are taken; an unknown one is BAD, as RFC 5258 3 asks.
+"""
+
+from __future__ import annotations
+
+from mailbox_host.imap.commands import Arguments, List, Status
+from mailbox_host.imap.syntax import BadSyntax, Cursor
+
+PATTERNS_MAX = 50
+
+_SELECT = frozenset({b"SUBSCRIBED", b"REMOTE", b"RECURSIVEMATCH", b"SPECIAL-USE"})
+_RETURN = frozenset({b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE", b"STATUS"})
+_STATUS = frozenset(
+    {b"MESSAGES", b"RECENT", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", b"SIZE", b"DELETED", b"HIGHESTMODSEQ"}
+)
+
+
+def list_arguments(cursor: Cursor) -> Arguments:
+    cursor.space()
+    extended = cursor.peek() == b"("
+    select = frozenset(cursor.parenthesized(lambda: _option(cursor, _SELECT))) if extended else frozenset()
+    if extended:
+        cursor.space()
+    if select & {b"RECURSIVEMATCH"} and not select - {b"RECURSIVEMATCH", b"REMOTE"}:
+        raise BadSyntax("RECURSIVEMATCH needs another option")  # RFC 5258 3.1
+    reference = cursor.mailbox()
+    cursor.space()
+    several = cursor.peek() == b"("
+    patterns = cursor.parenthesized(cursor.list_mailbox, PATTERNS_MAX) if several else (cursor.list_mailbox(),)
+    returns, status = _returns(cursor)
+    return List(reference, patterns, select, returns, status, extended or several or bool(returns))
+
+
+def lsub_arguments(cursor: Cursor) -> Arguments:
+    cursor.space()
+    reference = cursor.mailbox()
+    cursor.space()
+    return List(reference, (cursor.list_mailbox(),))
+
+
+def status_arguments(cursor: Cursor) -> Arguments:
+    cursor.space()
+    mailbox = cursor.mailbox()
+    cursor.space()
+    return Status(mailbox, _status_items(cursor))
+
+
+def _status_items(cursor: Cursor) -> tuple[bytes, ...]:
+    items = cursor.parenthesized(lambda: _option(cursor, _STATUS))
+    if not items:
+        raise BadSyntax("expected a status item")
+    return tuple(dict.fromkeys(items))
+
+
+def _option(cursor: Cursor, known: frozenset[bytes]) -> bytes:
+    word = cursor.word()
+    if word not in known:
+        raise BadSyntax("unknown option")
+    return word
+
+
+def _returns(cursor: Cursor) -> tuple[frozenset[bytes], tuple[bytes, ...]]:
+    if not cursor.skip_text(b" "):
+        return frozenset(), ()
+    if cursor.word() != b"RETURN":
+        raise BadSyntax("expected RETURN")
+    cursor.space()
+    status: tuple[bytes, ...] = ()
+
+    def option() -> bytes:
+        nonlocal status
+        word = _option(cursor, _RETURN)
+        if word == b"STATUS":  # RFC 5819
+            cursor.space()
+            status = _status_items(cursor)
+        return word
+
+    return frozenset(cursor.parenthesized(option)), status

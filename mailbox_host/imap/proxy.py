@@ -1,0 +1,132 @@
+"""Any host takes any login: the session of an account that lives elsewhere is carried on at its owner.
+
+Law: the owner judges the password; this host only asks, passes the answer on, and then copies octets both ways until
+either side ends. STARTTLS is over by then, and the owner offers none behind a stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from mail.outcome import Deferred, Delivered, Outcome, Refused
+from mailbox_host.imap.channel import Channel
+from mailbox_host.imap.responses import no
+from mailbox_host.imap.settings import READ_BUFFER_OCTETS
+
+SIGN_IN_SECONDS_MAX = 30.0  # the owner makes a guesser wait, see throttle
+LINES_MAX = 20  # untagged ones before the owner's answer
+
+OpenStream = Callable[[str, str], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+"""Open a stream to a host's IMAP server (host, client's IP address); OSError where it cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """The account's bucket is ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """The account lives on this host."""
+
+    host: str
+
+
+Locate = Callable[[str], Local | Remote]
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A signed-in stream to the owner; `status` is its tagged answer without the tag."""
+
+    status: bytes
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+
+UNAVAILABLE = no("The host of this account cannot be reached, try again later", "UNAVAILABLE")  # RFC 5530 3
+
+
+async def sign_in(open_stream: OpenStream, host: str, client: str, account: str, password: bytes) -> Upstream | bytes:
+    """Sign in at the owner. Return the stream, or the status to answer with."""
+    try:
+        async with asyncio.timeout(SIGN_IN_SECONDS_MAX):
+            reader, writer = await open_stream(host, client)
+            try:
+                status = await _ask(reader, writer, account, password)
+            except BaseException:
+                writer.close()
+                raise
+    except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError):
+        return UNAVAILABLE
+    if status.upper().startswith(b"OK"):
+        return Upstream(status, reader, writer)
+    writer.close()
+    return status
+
+
+async def verify_remotely(
+    open_stream: OpenStream, host: str, account: str, password: bytes, client: str = "-"
+) -> Outcome:
+    """Let the owner check a password, for submission: sign in, and out again."""
+    answer = await sign_in(open_stream, host, client, account, password)
+    if isinstance(answer, Upstream):
+        with contextlib.suppress(OSError):
+            answer.writer.write(b"B LOGOUT\r\n")
+            await answer.writer.drain()
+        answer.writer.close()
+        return Delivered("2.7.0 Authenticated", 235)
+    if b"[UNAVAILABLE]" in answer.upper() or not answer.upper().startswith(b"NO"):
+        return Deferred("4.3.0 The host of this account cannot be reached, try again later", 454)
+    return Refused("5.7.8 Wrong name or password", 535)
+
+
+async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, account: str, password: bytes) -> bytes:
+    greeting = await reader.readuntil(b"\r\n")
+    if not greeting.upper().startswith(b"* OK"):
+        raise ConnectionError("the owner takes no sessions now")
+    name = account.encode()
+    # As literals: a password may hold anything. Without waiting (RFC 7888): we know that the owner takes them so.
+    writer.write(b"A LOGIN {%d+}\r\n%b {%d+}\r\n%b\r\n" % (len(name), name, len(password), password))
+    await writer.drain()
+    for _ in range(LINES_MAX):
+        line = await reader.readuntil(b"\r\n")
+        if line.startswith(b"A "):
+            return line[2:].rstrip(b"\r\n")
+    raise ConnectionError("the owner does not answer")
+
+
+async def pipe(channel: Channel, upstream: Upstream, rest: bytes, changed: Callable[[], Awaitable[None]]) -> None:
+    """Copy both ways until either side ends. `rest`: what the client has sent beyond its login; `changed`: waits for
+    more of it."""
+    outward = asyncio.create_task(_to_client(upstream.reader, channel))
+    inward = asyncio.create_task(_to_owner(channel, upstream.writer, rest, changed))
+    try:
+        await asyncio.wait((outward, inward), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (outward, inward):
+            task.cancel()
+        await asyncio.gather(outward, inward, return_exceptions=True)
+        upstream.writer.close()
+
+
+async def _to_client(reader: asyncio.StreamReader, channel: Channel) -> None:
+    while data := await reader.read(READ_BUFFER_OCTETS):
+        channel.send(data)
+        await channel.drain()
+
+
+async def _to_owner(
+    channel: Channel, writer: asyncio.StreamWriter, rest: bytes, changed: Callable[[], Awaitable[None]]
+) -> None:
+    data = rest + channel.take()
+    while data or not channel.at_end:
+        if data:
+            writer.write(data)
+            await writer.drain()
+        else:
+            await changed()
+        data = channel.take()

@@ -1,0 +1,45 @@
+"""What an operator can set of the IMAP server, and the limits that nobody needs to.
+
+Law: every buffer, queue and nesting has a limit here, with its reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LINE_OCTETS_MAX = 64 * 1024  # RFC 2683 3.2.1.5 asks for 8,000; clients send long UID sets
+LITERAL_BEFORE_LOGIN_MAX = 8 * 1024  # a name and a password; a stranger gets no more of our memory
+LITERAL_OCTETS_MAX = 64 * 1024  # names, search strings: what is not a message
+LITERALS_MAX = 1000  # of one command: each costs an object
+NESTING_MAX = 20  # parentheses of SEARCH and lists; nobody types more, recursion stays shallow
+SEARCH_KEYS_MAX = 1000  # of one command: each may read every message
+SEQUENCE_RANGES_MAX = 20_000  # what fits a line; merged before use
+FLAG_OCTETS_MAX = 200  # a keyword's length
+KEYWORDS_MAX = 64  # of one command
+BAD_COMMANDS_MAX = 20  # in a row: who talks HTTP at us, or fuzzes, is told BYE
+BEFORE_LOGIN_OCTETS_MAX = 64 * 1024  # all that a stranger may send
+BEFORE_LOGIN_SECONDS_MAX = 60.0
+AUTOLOGOUT_SECONDS = 30 * 60.0  # RFC 3501 5.4: at least 30 minutes
+WRITE_SECONDS_MAX = 120.0  # a reader that takes nothing for so long is gone
+TLS_HANDSHAKE_SECONDS_MAX = 30.0
+READ_BUFFER_OCTETS = 64 * 1024  # arrived and not yet parsed; then the socket is not read
+WRITE_BUFFER_OCTETS = 256 * 1024  # sent and not yet taken; then FETCH waits
+FETCH_BATCH_OCTETS = 256 * 1024  # of one turn of a FETCH: bounds memory, and how long others wait
+FETCH_BATCH_MESSAGES = 250
+SEARCH_BATCH_MESSAGES = 500
+STORE_BATCH_MESSAGES = 5_000  # flags changed in one write: the writer is everybody's
+INLINE_MESSAGES_MAX = 50  # a FETCH of so few facts is answered on the loop, quicker than a thread is asked
+RECENT_FOLDERS_MAX = 100_000  # folders of which we remember what was \\Recent
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The operator's choices. `domain`: so that ``alice@domain`` can sign in as ``alice``."""
+
+    domain: str = ""
+    host: str = "localhost"
+    version: str = "0.1"
+    message_octets_max: int = 36_700_160
+    connections_max: int = 20_000
+    connections_per_address_max: int = 200  # loopback exempt
+    cleartext_from_anywhere: bool = False
