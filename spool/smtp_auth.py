@@ -20,7 +20,7 @@ from spool.replies import printable, reply_of
 from spool.smtp_settings import Settings
 
 if TYPE_CHECKING:
-    from spool.smtp_session import SmtpSession
+    from spool.smtp_server import SmtpServer
 
 log = logging.getLogger("heliograph.smtp")
 
@@ -40,7 +40,7 @@ class SignIn:
     def __init__(self, door: Door, settings: Settings) -> None:
         self._door, self._settings = door, settings
 
-    async def handle_AUTH(self, server: SmtpSession, session: Any, envelope: Any, args: list[str]) -> str | None:
+    async def handle_AUTH(self, server: SmtpServer, session: Any, envelope: Any, args: list[str]) -> str | None:
         """Return the reply, or None where it was said already (aiosmtpd's contract)."""
         asked = await (_plain(server, args) if args[0] == "PLAIN" else _login(server, args))
         if asked is None:
@@ -57,7 +57,7 @@ class SignIn:
         log.info("signed in peer=%s entity=%s", server.guest.peer, printable(server.guest.entity))
         return SUCCESS
 
-    async def _failed(self, server: SmtpSession, username: str) -> str:
+    async def _failed(self, server: SmtpServer, username: str) -> str:
         server.sign_in_failures += 1
         log.info("sign-in failed peer=%s username=%s", server.guest.peer, printable(username))
         if not is_loopback(server.guest.peer):
@@ -67,7 +67,7 @@ class SignIn:
         return INVALID
 
 
-async def _plain(server: SmtpSession, args: list[str]) -> tuple[str, bytes] | None:
+async def _plain(server: SmtpServer, args: list[str]) -> tuple[str, bytes] | None:
     blob = await _response(server, args, "")
     if blob is None:
         return None
@@ -81,7 +81,7 @@ async def _plain(server: SmtpSession, args: list[str]) -> tuple[str, bytes] | No
     return await _readable(server, username, password)
 
 
-async def _login(server: SmtpSession, args: list[str]) -> tuple[str, bytes] | None:
+async def _login(server: SmtpServer, args: list[str]) -> tuple[str, bytes] | None:
     username = await _response(server, args, "Username:")
     password = None if username is None else await _response(server, [], "Password:")
     if username is None or password is None:
@@ -89,7 +89,7 @@ async def _login(server: SmtpSession, args: list[str]) -> tuple[str, bytes] | No
     return await _readable(server, username, password)
 
 
-async def _response(server: SmtpSession, args: list[str], challenge: str) -> bytes | None:
+async def _response(server: SmtpServer, args: list[str], challenge: str) -> bytes | None:
     """Return an initial response, or what the client answers to a challenge; None: refused, and told so."""
     if len(args) < 2:
         answer = await server.challenge_auth(challenge)
@@ -103,7 +103,7 @@ async def _response(server: SmtpSession, args: list[str], challenge: str) -> byt
         return None
 
 
-async def _readable(server: SmtpSession, username: bytes, password: bytes) -> tuple[str, bytes] | None:
+async def _readable(server: SmtpServer, username: bytes, password: bytes) -> tuple[str, bytes] | None:
     try:
         return username.decode(), password
     except UnicodeDecodeError:

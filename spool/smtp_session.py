@@ -11,21 +11,19 @@ line by line, one write per reply, timers that a dripping client resets, and lim
 from __future__ import annotations
 
 import asyncio
-import binascii
 import logging
-import math
-from base64 import b64decode, b64encode
-from collections.abc import Awaitable
-from typing import Any, AnyStr, cast
+from typing import AnyStr, cast
 
-from aiosmtpd.smtp import MISSING, SMTP
+from aiosmtpd.smtp import SMTP
 
 from spool import replies
+from spool.answers import Answers
 from spool.door import Session
 from spool.intake import OVERLONG, Intake
 from spool.lobby import Entrance, is_loopback
 from spool.mail_transaction import MailTransaction
 from spool.replies import outcome_of_fault, printable, reply_of, with_status
+from spool.session_clock import SessionClock
 from spool.smtp_auth import SignIn
 from spool.smtp_settings import ASKED_MAX, COMMAND_OCTETS_MAX
 
@@ -52,14 +50,13 @@ class SmtpSession(SMTP):
         self.transaction = MailTransaction(door, settings, self.guest)
         self.sign_in_failures = 0
         self.intake = Intake(self._pause, self._resume)
-        self._replies: list[bytes | asyncio.Future[bytes]] = []
-        self._asked = 0
+        self.clock = SessionClock(self.loop, settings.idle_seconds_max, self._timed_out)
+        self._answers = Answers()
         self._errors = self._idle_commands = 0
         self._farewell = b""
         self._is_at_commands = False
-        self._is_committing = False
-        self._idle_until = self._phase_until = math.inf
-        self._timer: asyncio.TimerHandle | None = None
+        self.is_committing = False
+        self._last_call: asyncio.TimerHandle | None = None
 
     # What the event loop tells.
 
@@ -68,10 +65,9 @@ class SmtpSession(SMTP):
         self.guest.peer = str(peer[0]) if peer else ""
         self.guest.tls = transport.get_extra_info("sslcontext") is not None
         self._auth_require_tls = not (self.guest.tls or is_loopback(self.guest.peer))
-        self.begin_phase(self.settings.command_seconds_max)
         self.entrance.came(self)
+        self.clock.start(self.settings.command_seconds_max)
         super().connection_made(transport)
-        self._tick()
 
     def data_received(self, data: bytes) -> None:
         """Answer at once while the session waits for commands, and wake it only for what needs waiting."""
@@ -95,8 +91,9 @@ class SmtpSession(SMTP):
         """Not aiosmtpd's own, which cancels the session."""
         super(SMTP, self).connection_lost(error)
         self.transport = None
-        if self._timer:
-            self._timer.cancel()
+        self.clock.stop()
+        if self._last_call:
+            self._last_call.cancel()
         self.intake.end()
 
     def _pause(self) -> None:
@@ -110,27 +107,12 @@ class SmtpSession(SMTP):
     def _readable(self) -> asyncio.ReadTransport:
         return cast(asyncio.ReadTransport, self._writer.transport)
 
-    # The clock.
-
     def _reset_timeout(self, duration: float | None = None) -> None:
-        self._idle_until = self.loop.time() + self.settings.idle_seconds_max
+        """aiosmtpd's timer, which any octet of a command resets, stays off: `clock` stands in."""
 
-    def begin_phase(self, seconds_max: float) -> None:
-        """From now on the client has this long, and may be idle as long as RFC 5321 4.5.3.2 says."""
-        self._phase_until = self.loop.time() + seconds_max
-        self._reset_timeout()
-
-    def suspend_clock(self) -> None:
-        """What takes long now is not the client's fault."""
-        self._idle_until = self._phase_until = math.inf
-
-    def _tick(self) -> None:
-        left = min(self._idle_until, self._phase_until) - self.loop.time()
-        if left > 0:
-            self._timer = self.loop.call_later(min(left, self.settings.idle_seconds_max), self._tick)
-        else:
-            log.info("timed out peer=%s", self.guest.peer)
-            self.dismiss(replies.TIMED_OUT)
+    def _timed_out(self) -> None:
+        log.info("timed out peer=%s", self.guest.peer)
+        self.dismiss(replies.TIMED_OUT)
 
     # What goes out.
 
@@ -139,7 +121,7 @@ class SmtpSession(SMTP):
         if reply.startswith(b"421"):
             self.dismiss(reply)
             return
-        self._replies.extend([reply] * times)
+        self._answers.add(reply, times)
         if reply.startswith(b"5") and not self.guest.host:
             self._errors += 1
             if self._errors >= self.settings.errors_max:
@@ -151,12 +133,10 @@ class SmtpSession(SMTP):
 
     def _write(self) -> bool:
         """Write all replies at once; tell whether there was any."""
-        if not self._replies:
-            return False
-        said, self._replies = self._replies, []
-        if self.transport is not None:
-            self._writer.write(b"".join(said))  # type: ignore[arg-type]  # no Future is left after _settle
-        return True
+        said = self._answers.take()
+        if said and self.transport is not None:
+            self._writer.write(said)
+        return bool(said)
 
     async def flush(self) -> None:
         """Write, and wait while the client does not read."""
@@ -170,10 +150,9 @@ class SmtpSession(SMTP):
             return
         self._farewell = farewell
         self.intake.end()
-        if self._timer:
-            self._timer.cancel()
-        if not self._is_committing:
-            self._timer = self.loop.call_later(self.settings.close_seconds_max, self.abort)
+        self.clock.stop()
+        if not self.is_committing:
+            self._last_call = self.loop.call_later(self.settings.close_seconds_max, self.abort)
 
     def abort(self) -> None:
         if self.transport is not None:
@@ -209,8 +188,7 @@ class SmtpSession(SMTP):
                 if line:
                     await self._obey(line)
         self._is_at_commands = False
-        if self._farewell:
-            self._replies.append(self._farewell)
+        self._answers.add(self._farewell)
         await self.flush()
 
     def _answer_hot(self) -> bytes | None:
@@ -222,11 +200,11 @@ class SmtpSession(SMTP):
             verb, _, argument = line[:-2].partition(b" ")
             verb = verb.upper()
             if verb == b"RCPT" and line.endswith(b"\r\n") and len(line) <= COMMAND_OCTETS_MAX:
-                if self._asked >= ASKED_MAX:
+                if self._answers.asked >= ASKED_MAX:
                     self.intake.unread(line)
                     return b""
                 self._rcpt(argument)
-            elif self._asked:
+            elif self._answers.asked:
                 self.intake.unread(line)
                 return b""
             elif fault := _fault_of_line(line, verb):
@@ -236,16 +214,15 @@ class SmtpSession(SMTP):
                     return line
                 self.say(self._hot_reply(verb, argument))
         if answered:
-            self._reset_timeout()
-        return b"" if self._asked else None
+            self.clock.touch()
+        return b"" if self._answers.asked else None
 
     def _rcpt(self, argument: bytes) -> None:
         answer = self.transaction.rcpt(argument.decode(errors="surrogateescape"))
         if isinstance(answer, bytes):
             self.say(answer)
         else:
-            self._asked += 1
-            self._replies.append(asyncio.ensure_future(answer))
+            self._answers.add_later(answer)
 
     def _hot_reply(self, verb: bytes, argument: bytes) -> bytes:
         if verb == b"NOOP":
@@ -271,16 +248,11 @@ class SmtpSession(SMTP):
         return True
 
     async def _settle(self) -> None:
-        """Wait for the recipients that were asked about; replies keep the order of the commands."""
-        if not self._asked:
-            return
-        waiting, self._replies, self._asked = self._replies, [], 0
-        for reply in waiting:
-            if isinstance(reply, bytes):
-                self._replies.append(reply)
-            else:
-                self.say(await reply)
-        self._reset_timeout()
+        """Wait for the recipients that another host was asked about."""
+        if self._answers.asked:
+            self.clock.suspend()
+            await self._answers.settle(self.say)
+            self.clock.begin_phase(self.settings.command_seconds_max)
 
     async def _obey(self, line: bytes) -> None:
         verb, _, argument = line[:-2].partition(b" ")
@@ -303,36 +275,6 @@ class SmtpSession(SMTP):
         log.error("fault peer=%s", self.guest.peer, exc_info=error)
         self.transaction.reset()
         return reply_of(outcome_of_fault(error))
-
-    async def challenge_auth(
-        self, challenge: str | bytes, encode_to_b64: bool = True, log_client_response: bool = False
-    ) -> Any:
-        """aiosmtpd's, on our input: bounded, and never logged."""
-        octets = challenge.encode() if isinstance(challenge, str) else challenge
-        self.say(b"334 " + (b64encode(octets) if encode_to_b64 else octets) + b"\r\n")
-        await self.flush()
-        while (line := self.intake.line()) is None:
-            if not await self.intake.more():
-                return MISSING
-        self._reset_timeout()
-        if line == b"*\r\n":
-            self.say(replies.ABORTED)
-            return MISSING
-        try:
-            return b64decode(line.removesuffix(b"\r\n"), validate=True)
-        except binascii.Error:
-            self.say(replies.NOT_BASE64)
-            return MISSING
-
-    async def committing(self, work: Awaitable[None]) -> None:
-        """Do what must not be cut off by a clock."""
-        self._is_committing = True
-        self.suspend_clock()
-        try:
-            await work
-        finally:
-            self._is_committing = False
-            self.begin_phase(self.settings.command_seconds_max)
 
     def earn(self) -> None:
         """A message was accepted: errors and idle commands are forgiven."""
