@@ -59,11 +59,12 @@ class Answers:
             return None
         if flags & wire.OPCODE_BITS:
             return refusal(query, wire.NOTIMP)
-        if questions != 1 or answers or authority:
-            return refusal(query, wire.FORMERR)
         try:
+            if questions != 1 or answers:
+                raise Malformed("not one question")
             question = wire.read_question(query)
-            edns = _read_edns(query, question.end, additional)
+            at = _after_authority(query, question, authority)
+            edns = _read_edns(query, at, additional)
         except Malformed:
             return refusal(query, wire.FORMERR)
         if edns and edns.version:
@@ -117,10 +118,12 @@ class Answers:
         return pointer + pointer.join(self._denial)
 
 
-def refusal(query: bytes, rcode: int) -> bytes:
-    """A header alone, for a message whose question cannot be echoed or is not worth it."""
+def refusal(query: bytes, rcode: int, question: Question | None = None) -> bytes:
+    """A header, and the question if there was one that could be read."""
     ident, flags = struct.unpack_from("!HH", query)
-    return wire.HEADER.pack(ident, wire.QR | flags & (wire.OPCODE_BITS | wire.RD) | rcode, 0, 0, 0, 0)
+    echoed = query[12 : question.end] if question else b""
+    flags = wire.QR | flags & (wire.OPCODE_BITS | wire.RD) | rcode
+    return wire.HEADER.pack(ident, flags, 1 if question else 0, 0, 0, 0) + echoed
 
 
 def truncated(query: bytes) -> bytes | None:
@@ -132,6 +135,13 @@ def truncated(query: bytes) -> bytes | None:
     ident, flags = struct.unpack_from("!HH", query)
     header = wire.HEADER.pack(ident, wire.QR | wire.AA | wire.TC | flags & wire.RD, 1, 0, 0, 0)
     return header + query[12 : question.end]
+
+
+def _after_authority(query: bytes, question: Question, count: int) -> int:
+    """Step over the SOA that an IXFR brings (RFC 1995 3); nothing else belongs there."""
+    if count > (1 if question.rtype == wire.IXFR else 0):
+        raise Malformed("an authority section in a question")
+    return wire.read_record(query, question.end)[1] if count else question.end
 
 
 def _read_edns(query: bytes, at: int, additional: int) -> Edns | None:

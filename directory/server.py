@@ -125,7 +125,7 @@ class DnsServer:
         except wire.Malformed:
             return refusal(packet, wire.FORMERR)
         if question.rtype != wire.SOA or not self._is_ours(question) or not self._rights.notified(source):
-            return refusal(packet, wire.REFUSED)
+            return refusal(packet, wire.REFUSED, question)
         ident, flags = packet[:2], wire.QR | wire.AA | wire.NOTIFY << 11
         header = ident + flags.to_bytes(2, "big") + b"\0\1" + bytes(6)
         return header + packet[12 : question.end]
@@ -183,7 +183,7 @@ class DnsServer:
             reply = self._answers.reply(query, udp=False)
             return iter((reply,) if reply else ())
         if not self._is_ours(question):
-            return iter((refusal(query, wire.NOTAUTH),))  # RFC 5936 2.2.1
+            return iter((refusal(query, wire.NOTAUTH, question),))  # RFC 5936 2.2.1
         if not self._rights.may_transfer(source):
-            return iter((refusal(query, wire.REFUSED),))
+            return iter((refusal(query, wire.REFUSED, question),))
         return transfer(self._answers.zone, query, question)
