@@ -10,7 +10,7 @@ from collections.abc import Callable
 from directory.names import Reflector
 from directory.snapshot import Directory
 from mail.envelope import Arrival, Receipt
-from mail.outcome import Refused
+from mail.outcome import Deferred, Refused
 from reflector.commands import take_command
 from reflector.controls import DOOR as CONTROL
 from reflector.controls import drop_stray, take_controls
@@ -72,6 +72,9 @@ class ReflectorRoom:
         if name.detail == CONTROL:
             return drop_stray(tx, arrival, name.entity)
         source, flow = find_source(tx, name.entity), flow_of(name.detail)
+        if source is None and arrival.authenticated == name.entity:
+            # Its owner posts already: what creates it is still on the way, mail is not ordered.
+            return Receipt(Deferred("4.2.1 This source does not exist yet"))
         if source is None:
             return Receipt(Refused(f"5.1.1 There is no {name.entity} to follow here"))
         if flow is None:
