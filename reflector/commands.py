@@ -9,7 +9,7 @@ from __future__ import annotations
 from mail.address import is_entity
 from mail.envelope import Outgoing, Receipt
 from mail.headers import first_addr_spec
-from mail.outcome import Delivered, Refused
+from mail.outcome import Refused
 from reflector.answers import voice
 from reflector.automatic import why_automatic
 from reflector.command_words import Command, first_line, read_folder, read_line, subject_of
@@ -17,10 +17,8 @@ from reflector.confirmations import ask, redeem
 from reflector.courtesy import forget_asking, reply
 from reflector.letter import Letter, Step, drop, untitled, walk
 from reflector.membership import follow, leave
-from reflector.repeats import drop_repeats, remember
+from reflector.repeats import drop_repeats, taken
 from reflector.subscriptions import Subscriber, open_interval, read_subscriber
-
-DONE = Delivered("2.0.0 Ok")
 
 
 def drop_automatic(letter: Letter) -> Receipt | None:
@@ -38,7 +36,7 @@ def take_confirmation(letter: Letter) -> Receipt | None:
         return Receipt(confirmed)
     forget_asking(letter, confirmed.who)
     outgoing = obey(letter, confirmed.who, Command(confirmed.action, confirmed.folder))
-    return remember(letter, Receipt(DONE, outgoing))
+    return taken(letter, outgoing)
 
 
 def carry_out(letter: Letter) -> Receipt | None:
@@ -49,9 +47,9 @@ def carry_out(letter: Letter) -> Receipt | None:
     command = command_of(letter)
     if command is None or command.word == "help":
         text = voice(letter).help(confused=command is None)
-        return remember(letter, Receipt(DONE, reply(letter, who, text, proven=proven)))
+        return taken(letter, reply(letter, who, text, proven=proven))
     act = obey if proven else hear_stranger
-    return remember(letter, Receipt(DONE, act(letter, who, command)))
+    return taken(letter, act(letter, who, command))
 
 
 COMMAND_STEPS: tuple[Step, ...] = (drop_automatic, drop_repeats, take_confirmation, carry_out)
@@ -78,7 +76,7 @@ def command_of(letter: Letter) -> Command | None:
     subject, line = subject_of(letter.arrival), first_line(letter.arrival)
     if letter.door in ("subscribe", "unsubscribe", "help"):
         return Command(letter.door, read_folder(subject) or read_folder(line) or "INBOX")
-    return read_line(subject) or (read_line(line) if letter.door == "request" else None)
+    return read_line(subject) or read_line(line)
 
 
 def obey(letter: Letter, who: Subscriber, command: Command) -> tuple[Outgoing, ...]:

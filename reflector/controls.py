@@ -18,7 +18,7 @@ from reflector.commands import hear_stranger
 from reflector.courtesy import reply
 from reflector.letter import House, Letter, untitled
 from reflector.membership import follow
-from reflector.repeats import drop_repeats, remember
+from reflector.repeats import drop_repeats, taken
 from reflector.sources import Source, bury_source, create_source, find_source, take_generation
 from reflector.subscriptions import close_all, read_subscriber
 from store import Transaction, events
@@ -107,7 +107,7 @@ def _subscribe(letter: Letter, control: Control) -> tuple[Outgoing, ...]:
             outgoing = reply(letter, who, text, proven=True)
     else:
         outgoing = hear_stranger(untitled(letter), who, command)
-    return remember(letter, Receipt(outgoing=outgoing)).outgoing
+    return taken(letter, outgoing).outgoing
 
 
 def drop_stray(tx: Transaction, arrival: Arrival, name: str) -> Receipt:

@@ -58,7 +58,7 @@ class Letter:
 
     @property
     def by_owner(self) -> bool:
-        return bool(self.arrival.authenticated) and self.arrival.authenticated == self.source.owner
+        return self.arrival.authenticated == self.source.owner
 
     def tell(self, kind: str, **detail: str | int) -> None:
         """Write an event about this source."""

@@ -27,8 +27,6 @@ def why_loop(letter: Letter) -> str:
         return "own List-Id"
     if has_passed(letter, names.reflector(source)):
         return "own X-Loop"
-    if letter.arrival.signed_by and headers.get("heliograph-source").lower() == source:
-        return "own post"
     return "too many reflectors" if hops_of(letter.arrival) >= letter.house.settings.hops_max else ""
 
 

@@ -7,7 +7,7 @@ that the owner's mail with any text in it is a post whatever its Subject: "help"
 from __future__ import annotations
 
 from mail.envelope import Receipt
-from mail.outcome import Delivered, Refused
+from mail.outcome import Refused
 from reflector.answers import voice
 from reflector.command_words import is_bare, read_line, subject_of
 from reflector.commands import take_command
@@ -15,7 +15,7 @@ from reflector.expansion import counts, expand
 from reflector.letter import Letter, Step, drop, walk
 from reflector.list_headers import stamp_post
 from reflector.loops import hops_of, why_loop
-from reflector.repeats import drop_repeats, remember
+from reflector.repeats import drop_repeats, taken
 from reflector.sources import keep_recent, take_number
 
 
@@ -49,7 +49,7 @@ def send_post(letter: Letter) -> Receipt | None:
     keep_recent(tx, source, post, content)
     outgoing = expand(house, tx, source.name, post, content)
     letter.tell("expanded", post=post, **counts(outgoing))
-    return remember(letter, Receipt(Delivered(f"2.0.0 Ok: post {post}"), (outgoing,)))
+    return taken(letter, (outgoing,), f"2.0.0 Ok: post {post}")
 
 
 POSTING_STEPS: tuple[Step, ...] = (drop_loops, hear_commands, refuse_strangers, drop_repeats, send_post)

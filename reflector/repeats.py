@@ -6,7 +6,7 @@ Message-ID, for two bare mails with the same bytes may be meant twice. What was 
 
 from __future__ import annotations
 
-from mail.envelope import Receipt
+from mail.envelope import Outgoing, Receipt
 from mail.outcome import Delivered
 from reflector.letter import Letter, drop
 
@@ -18,13 +18,12 @@ def drop_repeats(letter: Letter) -> Receipt | None:
     return drop(letter, "repeat") if row else None
 
 
-def remember(letter: Letter, receipt: Receipt) -> Receipt:
-    """Note that a letter was taken, and forget those that are too old to come again."""
-    if isinstance(receipt.outcome, Delivered):
-        oldest = letter.arrival.now - letter.house.settings.repeat_seconds
-        letter.tx.execute("DELETE FROM posted WHERE at < ?", (oldest,))
-        letter.tx.execute("INSERT OR REPLACE INTO posted VALUES (?, ?, ?, ?)", (*_key(letter), letter.arrival.now))
-    return receipt
+def taken(letter: Letter, outgoing: tuple[Outgoing, ...] = (), text: str = "2.0.0 Ok") -> Receipt:
+    """Take a letter, note that it was taken, and forget those that are too old to come again."""
+    oldest = letter.arrival.now - letter.house.settings.repeat_seconds
+    letter.tx.execute("DELETE FROM posted WHERE at < ?", (oldest,))
+    letter.tx.execute("INSERT OR REPLACE INTO posted VALUES (?, ?, ?, ?)", (*_key(letter), letter.arrival.now))
+    return Receipt(Delivered(text), outgoing)
 
 
 def _key(letter: Letter) -> tuple[str, str, str]:

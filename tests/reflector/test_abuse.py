@@ -148,6 +148,13 @@ def test_a_ring_of_three_lists_whose_owners_robots_repost_everything() -> None:
     assert hops == 3
 
 
+def test_hops_are_counted_and_a_strangers_count_is_not_believed(town: Town) -> None:
+    for hops, counted in (("", "1"), ("3", "4")):
+        town.write(BOB, by="bob", text=hops, fields={"Heliograph-Hops": hops})
+        assert town.fetch(LEAF)[0].headers.all("heliograph-hops") == [counted]
+    assert is_refused(town.write(BOB, by=EVE, fields={"Heliograph-Hops": "9"}), "only bob")
+
+
 def test_a_chain_of_lists_has_an_end(town: Town) -> None:
     for hops, posts in (("7", 1), ("8", 0), ("99999999999", 1), ("x", 1), ("²", 1)):
         town.write(BOB, by="bob", text=hops, fields={"Heliograph-Hops": hops, "Heliograph-Source": "dora"})
@@ -161,10 +168,12 @@ def _as_submitted(content: bytes) -> bytes:
 
 
 def test_control_mail_of_strangers_and_of_users_is_no_control(town: Town) -> None:
-    for to in (BOB, "bob+control@reflectors.fabric.test", "new+control@reflectors.fabric.test"):
-        content = add_controls(b"From: eve@pen.test\r\n\r\n", RemoveSource("bob"), CreateSource("new", "eve"))
+    tries = [(BOB, RemoveSource("bob")), ("bob+control@reflectors.fabric.test", Subscribe("bob", EVE))]
+    for to, control in [*tries, ("new+control@reflectors.fabric.test", CreateSource("new", "eve"))]:
+        content = add_controls(b"From: eve@pen.test\r\n\r\n", control)
         town.deliver(to, content, EVE)
         town.deliver(to, b"Heliograph-Authenticated: eve\r\n" + content, EVE, "host-2")
+    assert followers(town) == 0 and town.fetch() == []
     assert town.tx.all("SELECT name, removed FROM source") == [("bob", 0)]
 
 

@@ -213,6 +213,15 @@ def test_a_room_may_subscribe_with_or_without_the_subscribers_word(town: Town) -
     assert question.headers.has("reply-to")
 
 
+def test_a_late_repeat_of_a_rooms_word_changes_nothing(town: Town) -> None:
+    town.control("bob", Subscribe("bob", EVE))
+    town.write(at("unsubscribe"), by=EVE)
+    town.confirm(EVE)
+    town.letters = 2  # the first was bob's creation
+    town.control("bob", Subscribe("bob", EVE), repeat=True)
+    assert rows(town) == [(EVE, "foreign", 1, 1)]
+
+
 def test_a_subscription_to_a_source_that_is_not_there_yet_waits(town: Town) -> None:
     assert isinstance(town.control("dora", Subscribe("dora", EVE)).outcome, Deferred)
     receipt = town.control("dora", CreateSource("dora", "dora"), Subscribe("dora", EVE))
@@ -249,3 +258,16 @@ def test_a_full_list_says_so() -> None:
     assert "no more followers" in answer.headers.get("subject") and len(rows(town)) == 1
     town.write(at("subscribe"), by="alice")  # a local follower is no row
     assert town.fetch(NAMES.timeline("alice"))[0].controls
+
+
+def test_a_name_given_anew_belongs_to_its_new_owner(town: Town) -> None:
+    town.control("bob", RemoveSource("bob"), CreateSource("bob", "robert"))
+    assert is_refused(town.write(BOB, by="bob", text="x"), "only robert")
+
+
+def test_a_follower_who_asks_again_keeps_what_she_follows_from(town: Town) -> None:
+    town.write(at("subscribe"), by="carol")
+    town.write(BOB, by="bob", text="1")
+    town.fetch()
+    town.write(at("subscribe"), by="carol")
+    assert town.fetch()[0].controls == [Welcome("bob", 1, 2)]

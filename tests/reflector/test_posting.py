@@ -37,6 +37,12 @@ def test_posts_are_numbered_and_a_repeat_is_not_a_post(town: Town) -> None:
     assert [event["reason"] for event in town.events("dropped")] == ["repeat", "repeat"]
 
 
+def test_a_post_without_a_message_id_is_known_by_its_bytes(town: Town) -> None:
+    for _ in range(2):
+        town.write(BOB, by="bob", text="a", fields={"Message-ID": ""})
+    assert [mail.post for mail in town.fetch(LEAF)] == [1]
+
+
 def test_only_the_owner_posts_and_the_refusal_says_what_to_do(town: Town) -> None:
     for by, host in (("alice", ""), (EVE, ""), ("bob@fabric.test", ""), ("bob@fabric.test", "host-2")):
         receipt = town.write(BOB, by=by, subject="Buy", text="now", host=host)
