@@ -49,6 +49,7 @@ def run_host(config: Config, name: str, ready_fd: int | None, life_fd: int | Non
 
 
 async def _run(config: Config, name: str, ready_fd: int | None) -> None:
+    from directory.service import NoZone
     from heliograph.host import Host
 
     host = Host(config, name)
@@ -60,6 +61,8 @@ async def _run(config: Config, name: str, ready_fd: int | None) -> None:
         await host.start()
     except Locked as held:
         raise CommandError(exits.TEMPFAIL, f"{held}: is the fabric up already? See `heliograph status`") from None
+    except NoZone as error:
+        raise CommandError(exits.CONFIG, str(error)) from None
     except OSError as error:
         raise _told(error) from error
     try:
