@@ -30,8 +30,10 @@ def parse_xml(content: bytes, url: str, content_type: str) -> Feed:
         raise NoFeed("it is XML, but neither RSS nor Atom")
     feed = found.feed
     link = text_of(feed.get("link")) or url
+    author = _author(feed) if found.version.startswith("atom") else ""  # RFC 4287 4.2.1: its entries inherit it
+    entries = found.entries[:ITEMS_MAX]
     title = _plain(feed.get("title_detail"), feed.get("title"))
-    return title, link, _floor(feed), [_item(entry, link, url) for entry in found.entries[:ITEMS_MAX]]
+    return title, link, _floor(feed), [_item(entry, link, url, author) for entry in entries]
 
 
 def _shortened(content: bytes) -> bytes:
@@ -42,14 +44,14 @@ def _shortened(content: bytes) -> bytes:
     return content
 
 
-def _item(entry: Any, feed_link: str, url: str) -> RawItem:
+def _item(entry: Any, feed_link: str, url: str, author: str) -> RawItem:
     body, plain, base = _body(entry)
     link = text_of(entry.get("link"))
     return RawItem(
         guid=text_of(entry.get("id")),
         link=link,
         title=_plain(entry.get("title_detail"), entry.get("title")),
-        author=stripped(_author(entry)),
+        author=stripped(_author(entry) or author),
         date=_date(entry),
         body=body,
         plain=plain,
