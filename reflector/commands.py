@@ -76,7 +76,7 @@ def command_of(letter: Letter) -> Command | None:
     subject, line = subject_of(letter.arrival), first_line(letter.arrival)
     if letter.door in ("subscribe", "unsubscribe", "help"):
         return Command(letter.door, read_folder(subject) or read_folder(line) or "INBOX")
-    return read_line(subject) or read_line(line)
+    return read_line(subject) or read_line(line) if letter.door in ("request", "subject") else None
 
 
 def obey(letter: Letter, who: Subscriber, command: Command) -> tuple[Outgoing, ...]:

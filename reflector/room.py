@@ -5,19 +5,20 @@ Law: no I/O, no clock, no randomness: the same arrival in the same tables gives 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from directory.names import Reflector
 from directory.snapshot import Directory
 from mail.envelope import Arrival, Receipt
-from mail.outcome import Deferred, Refused
+from mail.outcome import Deferred, Outcome, Refused
 from reflector.commands import take_command
 from reflector.controls import DOOR as CONTROL
 from reflector.controls import drop_stray, take_controls
 from reflector.letter import House, Letter, is_control
 from reflector.posting import take_post
 from reflector.settings import Settings
-from reflector.sources import find_source
+from reflector.sources import find_source, is_buried
 from reflector.tokens import KEY_OCTETS_MIN, is_token
 from reflector.upkeep import forward_to_owner, note_bounce
 from store import Reader, Transaction
@@ -35,14 +36,20 @@ DOORS: dict[str, Flow] = {
     "bounce": note_bounce,
 }
 WITH_TOKEN = ("confirm", "bounce")
+NO_COMMANDS = ("confirm", "leaf", "sub")  # without a token, or at this domain, they mean nothing
+
+_WORD = re.compile(r"[a-z]{1,20}\Z")
 
 
 def flow_of(detail: str) -> Flow | None:
-    """Tell which flow an address's detail leads to; None: to none."""
+    """Tell which flow an address's detail leads to; None: to none. A misspelt command (``bob+subscirbe@``) is one too,
+    and answered with help."""
     word, dot, token = detail.partition(".")
     if dot:
         return DOORS[word] if word in WITH_TOKEN and is_token(token) else None
-    return DOORS.get(word) if word != "confirm" else None
+    if word in NO_COMMANDS:
+        return None
+    return DOORS.get(word) or (take_command if _WORD.match(word) else None)
 
 
 class ReflectorRoom:
@@ -72,11 +79,15 @@ class ReflectorRoom:
         if name.detail == CONTROL:
             return drop_stray(tx, arrival, name.entity)
         source, flow = find_source(tx, name.entity), flow_of(name.detail)
-        if source is None and arrival.authenticated == name.entity:
-            # Its owner posts already: what creates it is still on the way, mail is not ordered.
-            return Receipt(Deferred("4.2.1 This source does not exist yet"))
         if source is None:
-            return Receipt(Refused(f"5.1.1 There is no {name.entity} to follow here"))
+            return Receipt(_unknown(tx, arrival, name.entity))
         if flow is None:
             return Receipt(Refused(f"5.1.1 No such command; try {house.names.reflector(source.name, 'help')}"))
         return flow(Letter(house, tx, arrival, source, name.detail))
+
+
+def _unknown(tx: Transaction, arrival: Arrival, name: str) -> Outcome:
+    if arrival.authenticated == name and not is_buried(tx, name):
+        # Its owner posts already: what creates it is still on the way, mail is not ordered.
+        return Deferred("4.2.1 This source does not exist yet")
+    return Refused(f"5.1.1 There is no {name} to follow here")

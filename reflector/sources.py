@@ -35,6 +35,11 @@ def find_source(place: Reader | Transaction, name: str) -> Source | None:
     return Source(*row) if row else None
 
 
+def is_buried(place: Reader | Transaction, name: str) -> bool:
+    """Tell whether there was such a source, and is no more."""
+    return place.one("SELECT 1 FROM source WHERE name = ? AND removed", (name,)) is not None
+
+
 def create_source(tx: Transaction, name: str, owner: str, title: str, backlog: int, now: float) -> None:
     """Let there be a source; once more changes its title and backlog, and wakes a removed one with its numbers."""
     tx.execute(

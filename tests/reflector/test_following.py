@@ -171,6 +171,12 @@ def test_a_malformed_command_is_answered_with_help(town: Town) -> None:
     assert "could not read a command" in answer.text and "bob+subscribe@reflectors.fabric.test" in answer.text
 
 
+def test_a_misspelt_address_is_a_malformed_command(town: Town) -> None:
+    town.write(at("subscirbe"), by="alice", subject="subscribe", text="subscribe")
+    (answer,) = town.fetch(NAMES.timeline("alice"))
+    assert "could not read a command" in answer.text
+
+
 def test_help_is_sent(town: Town) -> None:
     town.write(at("help"), by="alice", fields={"Message-ID": "<q@pen.test>"})
     (answer,) = town.fetch(NAMES.timeline("alice"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mail.control import CreateSource, Subscribe
-from mail.outcome import Delivered
+from mail.outcome import Deferred, Delivered
 from reflector.settings import DAY_SECONDS
 from tests.reflector.town import NAMES, Town, is_refused
 
@@ -41,6 +41,14 @@ def test_a_post_without_a_message_id_is_known_by_its_bytes(town: Town) -> None:
     for _ in range(2):
         town.write(BOB, by="bob", text="a", fields={"Message-ID": ""})
     assert [mail.post for mail in town.fetch(LEAF)] == [1]
+
+
+def test_a_first_post_waits_for_its_source_and_a_strangers_does_not(town: Town) -> None:
+    dora = "dora@reflectors.fabric.test"
+    assert isinstance(town.write(dora, by="dora", text="1").outcome, Deferred)
+    assert is_refused(town.write(dora, by="alice", text="1"), "no dora")
+    town.control("dora", CreateSource("dora", "dora"))
+    assert isinstance(town.write(dora, by="dora", text="1", repeat=True).outcome, Delivered)
 
 
 def test_only_the_owner_posts_and_the_refusal_says_what_to_do(town: Town) -> None:

@@ -114,6 +114,16 @@ def test_whom_the_room_knows(tmp_path: Path) -> None:
         assert known("bob", detail), detail
         assert not known("dora", detail), detail
     assert known("bob", f"confirm.{token}") and known("dora", "control")
-    for detail in ("confirm", "confirm.x", "bounce.x", f"help.{token}", "sub.7", "x", f"confirm.{token}.", "leaf"):
+    for detail in (
+        "confirm",
+        "confirm.x",
+        "bounce.x",
+        f"help.{token}",
+        "sub.7",
+        "x1",
+        f"confirm.{token}.",
+        "leaf",
+        "a" * 21,
+    ):
         assert not known("bob", detail), detail
     store.close()
