@@ -31,8 +31,8 @@ def errors(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 def capped(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Return errors first, in order of line, and no more than can be of use."""
-    ordered = sorted(problems, key=lambda problem: (problem.warning, problem.line))
+    """Return errors first, in order of line, then what is missing; and no more than can be of use."""
+    ordered = sorted(problems, key=lambda problem: (problem.warning, not problem.line, problem.line))
     if len(ordered) <= PROBLEMS_MAX:
         return tuple(ordered)
     more = len(ordered) - PROBLEMS_MAX

@@ -72,6 +72,7 @@ class DnsServer:
             self._udp.close()
         if self._tcp:
             self._tcp.close()
+        self._udp = self._tcp = None
         for task in self._conversations:
             task.cancel()
         await asyncio.gather(*self._conversations, return_exceptions=True)
