@@ -1,0 +1,147 @@
+"""Address fields, as ENVELOPE shows them (RFC 3501 7.4.2; RFC 5322 3.4, 4.4).
+
+Law: reading never raises and looks at each octet a bounded number of times; of a malformed list, what can be told
+apart is shown. Encoded-words stay as they are: decoding is the client's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mailbox_host.wire import NIL, listed, nstring
+
+# A NIL host would say "group" (RFC 3501 7.4.2), so that what is missing is named, in Dovecot's words.
+MISSING_MAILBOX = b"MISSING_MAILBOX"
+MISSING_DOMAIN = b"MISSING_DOMAIN"
+
+_TOKEN = re.compile(
+    rb"(?P<space>[ \t\r\n]+)|(?P<quoted>\"(?:[^\"\\]|\\.)*+\"?)|(?P<comment>\()|(?P<literal>\[[^\]]*+\]?)"
+    rb"|(?P<atom>[^\x00-\x20\"(),:;<>@\[\]\\]+)|(?P<sign>.)",
+    re.DOTALL,
+)
+_COMMENT_MARK = re.compile(rb"\\.|[()]", re.DOTALL)
+_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
+
+Token = tuple[str, bytes]  # kind and text; signs have themselves as kind
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The address that is being read."""
+
+    words: list[Token] = field(default_factory=list)  # a phrase, or an address without angle brackets
+    comment: bytes = b""
+    angle: list[Token] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self.angle is None and not any(kind != "space" for kind, _ in self.words)
+
+
+def address_list(value: bytes) -> bytes:
+    """Write an address field's value as ENVELOPE's list; NIL where it holds none."""
+    shown = list(_addresses(value))
+    return b"(" + b"".join(shown) + b")" if shown else NIL
+
+
+def _addresses(value: bytes) -> Iterator[bytes]:
+    reading = _Reading()
+    in_group = in_angle = False
+    for kind, text in _tokens(value):
+        if in_angle:
+            in_angle = kind != ">"
+            if in_angle and reading.angle is not None:
+                reading.angle.append((kind, text))
+        elif kind == "<":
+            in_angle, reading.angle = True, []
+        elif kind == "comment":
+            reading.comment = text
+        elif kind == ":" and not in_group and reading.angle is None:
+            in_group = True
+            yield _written(None, None, _phrase(reading.words), None)
+            reading = _Reading()
+        elif kind in ",;":
+            if not reading.is_empty:
+                yield _address(reading)
+            reading = _Reading()
+            if kind == ";" and in_group:
+                in_group = False
+                yield _written(None, None, None, None)
+        else:
+            reading.words.append((kind, text))
+    if not reading.is_empty:
+        yield _address(reading)
+    if in_group:  # the end of the field ends the group, whatever it forgot
+        yield _written(None, None, None, None)
+
+
+def _tokens(value: bytes) -> Iterator[Token]:
+    at = 0
+    while match := _TOKEN.match(value, at):
+        kind, text, at = str(match.lastgroup), match[0], match.end()
+        if kind == "comment":
+            text, at = _comment(value, at)
+        elif kind == "sign":
+            kind = text.decode("latin-1")
+        yield kind, text
+
+
+def _comment(value: bytes, start: int) -> tuple[bytes, int]:
+    """Read a comment whose parenthesis has been read, with those in it; return its text and where it ends."""
+    depth = 1
+    for mark in _COMMENT_MARK.finditer(value, start):
+        depth += (mark[0] == b"(") - (mark[0] == b")")
+        if not depth:
+            return _ESCAPE.sub(rb"\1", value[start : mark.start()]).strip(), mark.end()
+    return value[start:].strip(), len(value)
+
+
+def _address(reading: _Reading) -> bytes:
+    if reading.angle is None:  # RFC 5322 4.4, the old way: the name is in a comment
+        return _written(reading.comment or None, *_split(reading.words))
+    name = _phrase(reading.words) or reading.comment or None
+    return _written(name, *_split(reading.angle))
+
+
+def _split(tokens: list[Token]) -> tuple[bytes | None, bytes, bytes]:
+    """Return (source route, mailbox, host); the last @ is the one that counts."""
+    route: bytes | None = None
+    kinds = [kind for kind, _ in tokens if kind not in ("space", "comment")]
+    if kinds[:1] == ["@"] and ":" in kinds:  # RFC 5322 4.4: <@a,@b:user@host>
+        colon = next(place for place, token in enumerate(tokens) if token[0] == ":")
+        route, tokens = _text(tokens[:colon]), tokens[colon + 1 :]
+    at = max((place for place, token in enumerate(tokens) if token[0] == "@"), default=-1)
+    if at < 0:
+        return route, _mailbox(tokens) or MISSING_MAILBOX, MISSING_DOMAIN
+    return route, _mailbox(tokens[:at]) or MISSING_MAILBOX, _text(tokens[at + 1 :]) or MISSING_DOMAIN
+
+
+def _mailbox(tokens: list[Token]) -> bytes:
+    """A local part, without its quotes. Words that do not belong together stay apart."""
+    return b"".join(
+        _unquoted(text) if kind == "quoted" else b" " if kind == "space" else text
+        for kind, text in tokens
+        if kind != "comment"
+    ).strip()
+
+
+def _text(tokens: list[Token]) -> bytes:
+    return b"".join(text for kind, text in tokens if kind not in ("space", "comment"))
+
+
+def _phrase(tokens: list[Token]) -> bytes:
+    """A display name: white space as one blank, quotes taken off."""
+    return b"".join(
+        b" " if kind == "space" else _unquoted(text) if kind == "quoted" else text for kind, text in tokens
+    ).strip()
+
+
+def _unquoted(text: bytes) -> bytes:
+    inner = text[1:-1] if len(text) > 1 and text.endswith(b'"') else text[1:]
+    return _ESCAPE.sub(rb"\1", inner) if b"\\" in inner else inner
+
+
+def _written(name: bytes | None, route: bytes | None, mailbox: bytes | None, host: bytes | None) -> bytes:
+    return listed((nstring(name), nstring(route), nstring(mailbox), nstring(host)))
