@@ -147,8 +147,8 @@ class DnsServer:
         self._sources[source] = self._sources.get(source, 0) + 1
         try:
             await self._answer_stream(reader, writer, source)
-        except (OSError, EOFError, TimeoutError):
-            pass  # gone, or too slow
+        except (OSError, EOFError, TimeoutError, asyncio.CancelledError):
+            pass  # gone, too slow, or `stop` (streams would log the cancellation of their own task as an error)
         except Exception:
             log.exception("dns: connection from %s ended", source)
         finally:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from directory import wire
 from directory.generate import generated
+from directory.name_text import NameReader
 from directory.problem import Problem, capped
 from directory.rdata import RDATA_OCTETS_MAX, read_rdata, read_ttl, type_name, type_number
-from directory.tokens import BadText, Entry, entries, labels_of
+from directory.tokens import BadText, Entry, entries
 from directory.zone import Record, Zone, soa_numbers, zone_of
 
 ZONE_OCTETS_MAX = 64 * 2**20  # 65,536 buckets in both maps with standbys, every line written out, take 10 MiB
 RECORDS_MAX = 1_000_000  # the same fabric has 262,144
-SUFFIXES_MAX = 1_000  # a fabric has a handful; a zone of endless deep names should not fill the memory twice
 
 _TYPES = {
     spelling: number
@@ -56,13 +56,13 @@ class _Reader:
     """The state that one line leaves to the next (RFC 1035 5.1): origin, owner, TTLs."""
 
     def __init__(self, apex: bytes) -> None:
-        self.apex = self.origin = apex
+        self.apex = apex
+        self.names = NameReader(apex)
         self.records: list[Record] = []
         self.problems: list[Problem] = []
         self._owner: bytes | None = None
         self._default_ttl: int | None = None  # $TTL, RFC 2308 4
         self._last_ttl: int | None = None  # the last that was written out, RFC 1035 5.1
-        self._suffixes: dict[str, bytes] = {}  # of names under this origin: "timeline" -> wire
         self._mx: dict[tuple[str, str], bytes] = {}  # "10", "host-1" -> rdata; a fabric has few distinct ones
 
     def read(self, text: str) -> None:
@@ -99,8 +99,7 @@ class _Reader:
                 self._owner = self._owner_name(tokens[0])
                 self._record(tokens, 1, entry.line)
         elif keyword == "$ORIGIN" and len(arguments) == 1:
-            self.origin = self.name(arguments[0])
-            self._suffixes, self._mx = {}, {}
+            self.names, self._mx = NameReader(self.names.read(arguments[0])), {}
         elif keyword == "$TTL" and len(arguments) == 1:
             self._default_ttl = read_ttl(arguments[0])
         elif keyword == "$INCLUDE":
@@ -135,9 +134,9 @@ class _Reader:
             key = (tokens[at], tokens[at + 1])
             rdata = self._mx.get(key)
             if rdata is None:
-                rdata = self._mx[key] = read_rdata(rtype, key, self.name, self.origin)
+                rdata = self._mx[key] = read_rdata(rtype, key, self.names.read, self.names.origin)
             return rdata
-        rdata = read_rdata(rtype, tokens[at:], self.name, self.origin)
+        rdata = read_rdata(rtype, tokens[at:], self.names.read, self.names.origin)
         if len(rdata) > RDATA_OCTETS_MAX:
             raise BadText(f"{len(rdata)} octets of data", f"{RDATA_OCTETS_MAX} fit into a message.")
         return rdata
@@ -151,52 +150,12 @@ class _Reader:
         raise BadText("no TTL here, nor a $TTL before", "Begin the file with $TTL 300.")
 
     def _owner_name(self, token: str) -> bytes:
-        name = self.name(token).lower()
+        name = self.names.read(token).lower()
         if not wire.is_below(name, self.apex):
             where = wire.text_of(self.apex)
             raise BadText(
                 f"{wire.text_of(name)} is not in the zone {where}", "Mend the name or the $ORIGIN, or take it out."
             )
-        return name
-
-    def name(self, token: str) -> bytes:
-        """Return the absolute wire name of a token: relative to the origin unless it ends in a dot."""
-        if token == "@":
-            return self.origin
-        label, dot, rest = token.partition(".")
-        plain = "\\" not in token and token[0] != '"' and token.isprintable()
-        if not plain or not 0 < len(label) <= wire.LABEL_OCTETS_MAX or rest == ".":
-            return self._name_closely(token)
-        suffix = self._suffix(rest) if rest else b"\0" if dot else self.origin
-        name = bytes((len(label),)) + label.encode() + suffix
-        if len(name) > wire.NAME_OCTETS_MAX:
-            raise BadText(f"{token[:60]!a}... is over 255 octets", "Write a shorter name.")
-        return name
-
-    def _suffix(self, token: str) -> bytes:
-        """Return what stands after a name's first label: a bucket's "timeline" is looked up, not read again."""
-        suffix = self._suffixes.get(token)
-        if suffix is None:
-            suffix = self._name_closely(token)
-            if len(self._suffixes) < SUFFIXES_MAX:
-                self._suffixes[token] = suffix
-        return suffix
-
-    def _name_closely(self, token: str) -> bytes:
-        if token.startswith('"'):
-            raise BadText("a quoted string where a name belongs", "Take the quotes away.")
-        if token == ".":
-            return b"\0"
-        labels = labels_of(token)
-        end = self.origin
-        if len(labels) > 1 and not labels[-1]:
-            end = b"\0"
-            del labels[-1]
-        name = b"".join(bytes((len(label) & 0xFF,)) + label for label in labels) + end
-        if not all(0 < len(label) <= wire.LABEL_OCTETS_MAX for label in labels) or len(name) > wire.NAME_OCTETS_MAX:
-            raise BadText(f"{token[:80]!a} is no domain name", "1 to 63 octets between dots, 255 in all.")
-        if any(octet < 0x20 or octet == 0x7F for octet in token.encode()):
-            raise BadText(f"{token[:80]!a} holds a control character", "Take it out, or write it as \\DDD.")
         return name
 
 
