@@ -18,6 +18,7 @@ from ingest.raw_item import ATTACHMENTS_MAX, BODY_CHARACTERS_MAX, Feed, NoFeed, 
 
 _PERIODS = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
 _ITEM_END = re.compile(rb"</(?:\w{1,20}:)?(?:item|entry)\s*>", re.IGNORECASE)
+_ADDRESS_AND_NAME = re.compile(r"[^\s()]{1,250}@[^\s()]{1,250} \((.*)\)")
 _HAS_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|&[#a-zA-Z0-9]{1,10};")
 
 
@@ -79,8 +80,10 @@ def _plain(detail: Any, value: Any) -> str:
 
 
 def _author(entry: Any) -> str:
-    detail = entry.get("author_detail") or {}
-    return text_of(detail.get("name")) or text_of(entry.get("author"))
+    """A name. RSS writes ``address (name)``, which the library takes apart at the wrong place for long domains."""
+    said = text_of(entry.get("author"))
+    match = _ADDRESS_AND_NAME.fullmatch(said)
+    return match[1] if match else text_of((entry.get("author_detail") or {}).get("name")) or said
 
 
 def _date(entry: Any) -> float | None:

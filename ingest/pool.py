@@ -22,6 +22,7 @@ from ingest.settings import Settings
 
 ANSWER_OCTETS_MAX = 64 << 20  # 5 MB of feed become at most some 30 MB of sanitised HTML, as JSON
 DOCUMENTS_MAX = 500  # of one process: what a library leaks goes with it
+END_SECONDS = 5.0  # a process that closed its output is about to end
 WALL_FACTOR = 6  # seconds on the clock for one of CPU: a busy machine is no hostile document
 
 
@@ -145,6 +146,8 @@ class _Worker:
         return await pipe_out.readexactly(size)
 
     async def _how_it_ended(self) -> str:
-        self.kill()
-        code = await self._process.wait()
-        return "it takes too long to read" if code == -signal.SIGXCPU else "it cannot be read"
+        """Wait for its end before killing it: a kill would take its exit status away from the event loop."""
+        with contextlib.suppress(TimeoutError):
+            code = await asyncio.wait_for(self._process.wait(), END_SECONDS)
+            return "it takes too long to read" if code == -signal.SIGXCPU else "it cannot be read"
+        return "it cannot be read"

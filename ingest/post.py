@@ -117,13 +117,23 @@ def web_link(url: str) -> str:
 
 
 def _encoded_words(text: str) -> str:
-    words: list[bytes] = [b""]
-    for character in text:
-        octets = character.encode()
-        if len(words[-1]) + len(octets) > WORD_OCTETS:  # RFC 2047 5: a character is never split between words
-            words.append(b"")
-        words[-1] += octets
+    """RFC 2047 5, 6.2: no character is split between words, and the space between two is not shown; it is cut after
+    a space where that can be, for readers that show it all the same."""
+    words: list[bytes] = []
+    while text:
+        end = _fitting(text)
+        words.append(text[:end].encode())
+        text = text[end:]
     return " ".join(f"=?utf-8?B?{binascii.b2a_base64(word, newline=False).decode()}?=" for word in words)
+
+
+def _fitting(text: str) -> int:
+    """Return how many characters make one encoded-word."""
+    end = size = 0
+    while end < len(text) and (size := size + len(text[end].encode())) <= WORD_OCTETS:
+        end += 1
+    space = text.rfind(" ", 0, end) + 1
+    return space if end < len(text) and space > end // 2 else end
 
 
 def _base64(content: bytes) -> bytes:

@@ -39,6 +39,7 @@ _WITH_CONTENT = {"script", "style", "noscript", "iframe", "object", "svg", "math
 _OPEN_ENDED = frozenset("br hr img input meta link p li td th tr dt dd option source wbr col area embed".split())
 _ANY_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*>")
 _EMPTY_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")
+_LINK = re.compile(r"\[([^\[\]\n]{0,500})\]\(([^\s()]{1,2000})\)")
 _CONFIG = ParserConfig(display_links=True)
 
 
@@ -73,9 +74,15 @@ def text_of_html(clean: str) -> str:
     if not clean.strip():
         return ""
     try:
-        return tidy(inscriptis.get_text(clean, _CONFIG))
+        return tidy(_LINK.sub(_link, inscriptis.get_text(clean, _CONFIG)))
     except Exception:  # whatever a text maker trips over, the words are still there
         return tidy(stripped(clean))
+
+
+def _link(match: re.Match[str]) -> str:
+    """A link of an image, or one that shows its own address, is just the address."""
+    words = match[1].strip()
+    return match[2] if words in ("", match[2]) else f"[{words}]({match[2]})"
 
 
 def tidy(text: str) -> str:
