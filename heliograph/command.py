@@ -5,6 +5,7 @@ Law: a command reads its arguments and prints; what it does stands in the module
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -54,3 +55,4 @@ def main(folder: Path) -> None:
 
     Start with `heliograph init DIR`, `heliograph -C DIR account add NAME` and `heliograph -C DIR up`.
     """
+    os.umask(0o077)  # whatever a host or the command writes is mail, or a secret

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from mailbox_host.imap.settings import READ_BUFFER_OCTETS, WRITE_BUFFER_OCTETS, WRITE_SECONDS_MAX
 from mailbox_host.imap.tls import Tls
@@ -62,8 +62,7 @@ class SocketChannel(asyncio.Protocol):
         self.peer = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
         transport.set_write_buffer_limits(high=WRITE_BUFFER_OCTETS)
         name = transport.get_extra_info("peername")
         self.peer = str(name[0]) if name else ""
