@@ -22,11 +22,7 @@ class Listener:
 
     def __init__(self, server: asyncio.Server, entrance: Entrance) -> None:
         self._server, self._entrance = server, entrance
-
-    @property
-    def port(self) -> int:
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        self.port: int = server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         """Stop listening, say good-bye to everybody, let commits finish."""

@@ -27,6 +27,9 @@ class SessionClock:
         """From now on the client has this long, unless it is idle before."""
         self._phase_until = self._loop.time() + seconds_max
         self.touch()
+        if self._timer is not None and self._timer.when() > self._phase_until:
+            self._timer.cancel()
+            self._tick()
 
     def touch(self) -> None:
         """The client did something whole."""

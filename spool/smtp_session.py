@@ -54,6 +54,7 @@ class SmtpSession(SMTP):
         self._answers = Answers()
         self._errors = self._idle_commands = 0
         self._farewell = b""
+        self._is_lingering = False
         self._is_at_commands = False
         self.is_committing = False
         self._last_call: asyncio.TimerHandle | None = None
@@ -71,6 +72,8 @@ class SmtpSession(SMTP):
 
     def data_received(self, data: bytes) -> None:
         """Answer at once while the session waits for commands, and wake it only for what needs waiting."""
+        if self._is_lingering:
+            return
         self.intake.feed(data)
         if not self._is_at_commands:
             self.intake.wake()
@@ -85,7 +88,7 @@ class SmtpSession(SMTP):
     def eof_received(self) -> bool:
         """aiosmtpd cancels the session here, and with it a commit. Over plain TCP the client still gets its reply."""
         self.intake.end()
-        return not self.guest.tls
+        return not (self.guest.tls or self._is_lingering)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Not aiosmtpd's own, which cancels the session."""
@@ -173,8 +176,18 @@ class SmtpSession(SMTP):
             log.info("connection lost peer=%s", self.guest.peer)
         finally:
             self.entrance.lobby.leave(self.guest.peer)
-            self._writer.close()
+            self._hang_up()
             self.entrance.gone(self)
+
+    def _hang_up(self) -> None:
+        """Closing while the client is still sending would reset the connection, and it would never read why (RFC 1122
+        4.2.2.13): so one that is sent away for what it sends gets a FIN, and a while to take the reply."""
+        self._is_lingering = self._farewell in replies.SENT_AWAY and self._writer.can_write_eof()
+        if self._is_lingering and self.transport is not None:
+            self._resume()
+            self._writer.write_eof()
+        else:
+            self._writer.close()
 
     async def _converse(self) -> None:
         while not self._farewell:
