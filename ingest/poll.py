@@ -75,7 +75,8 @@ class Found:
             wait = min(wait, LEFT_SECONDS)
             validators, digest = (old.validators, old.digest) if old else (type(validators)(), b"")
         said = f"200, {len(verdict.send)} new" if verdict.send else "200, nothing new"
-        return Polled(validators, digest, self.title, self.gap, said, now, now + wait, bool(verdict.send))
+        posted = bool(verdict.send) and not verdict.left  # what is left must not look older than what was posted
+        return Polled(validators, digest, self.title, self.gap, said, now, now + wait, posted)
 
 
 async def poll(tools: Tools, feed: Feed) -> None:

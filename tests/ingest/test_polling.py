@@ -1,0 +1,293 @@
+"""Polls: polite, conditional, and exactly once whatever breaks in between."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from ingest.listing import feed_list
+from store import StoreFull
+
+
+def subjects(host):
+    return [post.headers.get("subject") for post in host.posts]
+
+
+class Fails:
+    """Breaks a transaction off at one of its mails, once."""
+
+    count = 0
+
+    def at(self, step: int) -> None:
+        self.count = step + 1
+
+    def __call__(self, outgoing: object) -> None:
+        if self.count:
+            self.count -= 1
+            if not self.count:
+                raise RuntimeError("the power went")
+
+
+async def followed(host, site, path="/feed", who="alice"):
+    host.ask(site.url(path), who=who)
+    await host.settled()
+
+
+async def test_both_validators_go_back_and_304_is_enough(host, site, rss, item):
+    document = rss(item(1))
+    headers = {"ETag": '"v1"', "Last-Modified": "Sun, 01 Oct 2023 00:00:00 GMT"}
+
+    def page(asked):
+        return (304, {}, b"") if asked.headers.get("if-none-match") == '"v1"' else (200, headers, document)
+
+    site.pages["/feed"] = page
+    await followed(host, site)
+    await host.poll_again()
+    assert site.asked[-1].headers["if-none-match"] == '"v1"'
+    assert site.asked[-1].headers["if-modified-since"] == "Sun, 01 Oct 2023 00:00:00 GMT"
+    assert feed_list(host.store.reader)[0].last_answer == "304, not modified"
+    await host.poll_again()
+    assert site.asked[-1].headers["if-none-match"] == '"v1"'
+    assert subjects(host) == ["Post 1"]
+
+
+async def test_the_same_document_is_not_read_again(host, site, rss, item):
+    site.pages["/feed"] = rss(item(1))
+    await followed(host, site)
+    await host.poll_again()
+    assert feed_list(host.store.reader)[0].last_answer == "200, the same document"
+
+
+async def test_an_edited_item_is_silent(host, site, rss, item):
+    site.pages["/feed"] = rss(item(1))
+    await followed(host, site)
+    site.pages["/feed"] = rss(item(1, title="Another title", text="Another text"))
+    await host.poll_again()
+    assert subjects(host) == ["Post 1"] and feed_list(host.store.reader)[0].last_answer == "200, nothing new"
+
+
+async def test_errors_wait_longer_and_longer_and_end_with_the_first_success(host, site, rss, item):
+    site.pages["/feed"] = rss(item(1))
+    await followed(host, site)
+    site.pages["/feed"] = (500, {}, b"")
+    waits = []
+    for _ in range(4):
+        await host.poll_again()
+        (line,) = feed_list(host.store.reader)
+        waits.append(line.next_due - host.now)
+        host.now = line.next_due - 2_000
+    assert waits == sorted(waits) and waits[-1] > 1_000 and feed_list(host.store.reader)[0].errors == 4
+    site.pages["/feed"] = rss(item(2), item(1))
+    host.now += 10_000
+    await host.poll_again()
+    assert feed_list(host.store.reader)[0].errors == 0 and subjects(host) == ["Post 1", "Post 2"]
+
+
+async def test_retry_after_is_heeded(host, site, rss, item):
+    site.pages["/feed"] = rss(item(1))
+    await followed(host, site)
+    site.pages["/feed"] = (429, {"Retry-After": "50000"}, b"")
+    await host.poll_again()
+    assert feed_list(host.store.reader)[0].next_due == host.now + 50_000
+
+
+async def test_max_age_is_a_floor(host, site, rss, item):
+    site.pages["/feed"] = (200, {"Cache-Control": "max-age=700"}, rss(item(1), item(2)))
+    await followed(host, site)
+    (line,) = feed_list(host.store.reader)
+    assert 630 <= line.next_due - host.now <= 1_100
+
+
+async def test_what_is_no_feed_any_more_is_an_error_and_no_post(host, site, rss, item):
+    site.pages["/feed"] = rss(item(1))
+    await followed(host, site)
+    site.pages["/feed"] = b"<html><body>Under construction</body></html>"
+    await host.poll_again()
+    assert feed_list(host.store.reader)[0].errors == 1
+    site.pages["/feed"] = rss(item(1))
+    await host.poll_again(20_000)
+    assert subjects(host) == ["Post 1"]
+
+
+async def test_a_failure_at_any_step_loses_nothing_and_doubles_nothing(host, site, rss, item, caplog):
+    """The transaction of a poll with three new items is broken off at each of its steps in turn."""
+    caplog.set_level(logging.CRITICAL)
+    site.pages["/feed"] = rss(item(1))
+    await followed(host, site)
+    host.fault = fails = Fails()
+    for step in range(3):
+        site.pages["/feed"] = rss(*(item(n) for n in range(4 + 3 * step, 0, -1)))
+        before = len(host.posts)
+        fails.at(step)
+        await host.poll_again(20_000)
+        assert len(host.posts) == before and feed_list(host.store.reader)[0].errors == 1
+        await host.poll_again(20_000)
+        assert len(host.posts) == before + 3
+    assert subjects(host) == [f"Post {n}" for n in range(1, 11)]
+
+
+async def test_a_failure_after_the_posts_were_spooled_undoes_them(host, site, rss, item, caplog, monkeypatch):
+    caplog.set_level(logging.CRITICAL)
+    site.pages["/feed"] = (200, {"ETag": '"1"'}, rss(item(1)))
+    await followed(host, site)
+    site.pages["/feed"] = (200, {"ETag": '"2"'}, rss(item(2), item(1)))
+    with monkeypatch.context() as patched:
+        for name in ("remember", "store_poll"):
+            patched.setattr(f"ingest.feeds.{name}", lambda *a, **k: (_ for _ in ()).throw(RuntimeError("now")))
+            await host.poll_again(20_000)
+            assert subjects(host) == ["Post 1"]
+            patched.undo()
+    await host.poll_again(20_000)
+    assert site.asked[-1].headers["if-none-match"] == '"1"'  # the validators of what was not posted were not kept
+    assert subjects(host) == ["Post 1", "Post 2"]
+
+
+async def test_a_failure_while_a_source_is_made_leaves_the_request(host, site, rss, item, caplog):
+    caplog.set_level(logging.CRITICAL)
+    site.pages["/feed"] = rss(item(2), item(1))
+    host.fault = fails = Fails()
+    host.ask(site.url("/feed"))
+    for step in range(4):  # the control mail, the answer, both posts
+        fails.at(step)
+        host.poller.wake()
+        await host.until(lambda: fails.count == 0)
+        await host.until(lambda: host.store.reader.one("SELECT 1 FROM request WHERE next_due > ?", (host.now,)))
+        assert not host.letters and not feed_list(host.store.reader)
+        host.store.write_now(lambda tx: tx.execute("UPDATE request SET tries = 0"))
+        host.now += 5_000
+    host.poller.wake()
+    await host.settled()
+    assert subjects(host) == ["Post 1", "Post 2"] and len(host.answers) == 1 and len(host.letters) == 4
+
+
+async def test_a_host_that_is_stopped_in_the_middle_goes_on_after_its_start(make_host, site, rss, item):
+    one = await make_host()
+    site.pages["/feed"] = rss(item(1))
+    await followed(one, site)
+    site.pages["/feed"] = rss(item(2), item(1))
+    site.gate = asyncio.Event()
+    one.now += 5_000
+    one.poller.wake()
+    await one.until(lambda: len(site.asked) == 2)
+    await one.poller.stop()
+    assert subjects(one) == ["Post 1"]
+    site.gate = None
+    again = await make_host()
+    again.now = one.now
+    await again.poll_again(1)
+    assert subjects(again) == ["Post 1", "Post 2"]
+
+
+async def test_a_full_disk_is_waited_for(host, site, rss, item, caplog, monkeypatch):
+    caplog.set_level(logging.CRITICAL)
+    monkeypatch.setattr("ingest.poller.REST_SECONDS", 0.05)
+    site.pages["/feed"] = rss(item(1))
+    tried = []
+
+    def full(outgoing):
+        tried.append(outgoing)
+        if len(tried) < 3:
+            raise StoreFull("no space left on device")
+
+    host.fault = full
+    await followed(host, site)
+    assert subjects(host) == ["Post 1"] and len(host.answers) == 1
+
+
+async def test_one_request_at_a_time_to_a_domain(host, site, rss, item):
+    for number in range(6):
+        site.pages[f"/{number}"] = rss(item(number), title=f"Blog {number}")
+    host.ask(*(site.url(f"/{number}") for number in range(6)))
+    await host.settled()
+    await host.poll_again()
+    assert len(site.asked) == 12 and site.most_at_once == 1
+
+
+async def test_different_domains_are_asked_side_by_side_up_to_a_limit(make_host, site, rss, item):
+    host = await make_host(fetches_max=2)
+    site.pages["/feed"] = rss(item(1))
+    servers = [await asyncio.start_server(site._answer, f"127.0.0.{n}", site.port) for n in range(2, 6)]
+    site.gate = asyncio.Event()
+    host.ask(*(site.url("/feed", f"127.0.0.{n}") for n in range(2, 6)))
+    await host.until(lambda: len(site.asked) == 2)
+    await asyncio.sleep(0.05)
+    assert len(site.asked) == 2
+    site.gate.set()
+    await host.settled()
+    assert site.most_at_once == 2 and len(feed_list(host.store.reader)) == 4
+    for server in servers:
+        server.close()
+
+
+async def test_a_feed_of_a_bucket_that_moved_away_is_left_alone(make_host, site, rss, item):
+    host = await make_host()
+    site.pages["/feed"] = rss(item(1))
+    await followed(host, site)
+    owner = ("host-2",) * 64
+    object.__setattr__(host.directory, "reflectors", owner)
+    host.now += 5_000
+    host.poller.wake()
+    await host.until(lambda: feed_list(host.store.reader)[0].next_due > host.now)
+    assert len(site.asked) == 1
+    await host.poller.stop()
+    object.__setattr__(host.directory, "reflectors", ("host-1",) * 64)
+    host.ask(site.url("/other"), who="bob")
+    object.__setattr__(host.directory, "reflectors", owner)
+    await host.poller.start()
+    await host.settled()
+    assert [type(control).__name__ for control in host.letters[-1].controls] == ["FollowFeed"] and len(site.asked) == 1
+
+
+async def test_a_feed_with_many_new_items_posts_them_over_several_polls(host, site, rss, item):
+    site.pages["/feed"] = (200, {"ETag": '"1"'}, rss(item(1)))
+    await followed(host, site)
+    late = "Wed, 15 Nov 2023 {:02d}:{:02d}:00 GMT"
+    items = [item(n, date=late.format(n // 60, n % 60)) for n in range(121, 1, -1)]
+    host.now += 86_400 * 2
+    site.pages["/feed"] = (200, {"ETag": '"2"'}, rss(*items, item(1)))
+    for _ in range(4):
+        await host.poll_again()
+    assert subjects(host) == [f"Post {n}" for n in range(1, 122)]
+
+
+@pytest.mark.parametrize("kind", ["guid", "all"])
+async def test_a_feed_that_changes_every_guid_floods_nobody(host, site, rss, item, kind):
+    site.pages["/feed"] = rss(*(item(n) for n in range(40, 0, -1)))
+    await followed(host, site)
+    for turn in range(3):
+        more = {"link": "http://b.example/TT/NN", "text": "TT NN and so on " * 30} if kind == "all" else {}
+        items = [
+            item(n, guid=f"TT-{n}", **more).replace("NN", str(n)).replace("TT", str(turn)) for n in range(40, 0, -1)
+        ]
+        site.pages["/feed"] = rss(*items)
+        await host.poll_again()
+    assert len(host.posts) == (3 if kind == "guid" else 12)
+
+
+async def test_a_fault_of_ours_is_that_feeds_error_only(host, site, rss, item, caplog, monkeypatch):
+    caplog.set_level(logging.CRITICAL)
+    site.pages["/bad"] = rss(item(1), title="Bad")
+    site.pages["/good"] = rss(item(1), title="Good")
+    await followed(host, site, "/bad")
+    await followed(host, site, "/good")
+    from ingest import poll
+
+    judge = poll.judge
+
+    def failing(listed, *a, **k):
+        if any(each.k2 == bad for each in listed):
+            raise ZeroDivisionError
+        return judge(listed, *a, **k)
+
+    from ingest.raw_item import link_key
+
+    bad = link_key("http://blog.example/66")
+    monkeypatch.setattr(poll, "judge", failing)
+    site.pages["/bad"] = rss(item(66), title="Bad")
+    site.pages["/good"] = rss(item(2), item(1), title="Good")
+    await host.poll_again()
+    lines = {line.title: line for line in feed_list(host.store.reader)}
+    assert lines["Bad"].errors == 1 and "an error of this host" in lines["Bad"].last_answer
+    assert lines["Good"].errors == 0 and "Post 2" in subjects(host)
