@@ -81,12 +81,13 @@ class Bodies:
         return source.one("SELECT 1 FROM body WHERE id = ?", (body,)) is not None
 
     @staticmethod
-    def size(source: Reader | Transaction, body: int) -> int:
-        """Return how many octets a stored message has, without reading it."""
-        row = source.one("SELECT size FROM body WHERE id = ?", (body,))
-        if row is None:
-            raise KeyError(f"body {body}")
-        return int(row[0])
+    def read_small(source: Reader | Transaction, body: int, octets_max: int) -> bytes | None:
+        """Return a stored message, or None where it is larger (and is not read) or is not there."""
+        row = source.one(
+            "SELECT c.header, c.text FROM body JOIN body_content c USING (id) WHERE id = ? AND size <= ?",
+            (body, octets_max),
+        )
+        return None if row is None else bytes(row[0] + row[1])
 
     @staticmethod
     def read_header(source: Reader | Transaction, body: int) -> bytes:
