@@ -81,11 +81,11 @@ class Store:
         and the next write may succeed. Cancelling the caller does not undo work that has begun: shield what must not
         be taken for undone.
         """
-        return await asyncio.wrap_future(self._writer.submit(work, asyncio.get_running_loop()))
+        return await self._writer.submit_on(asyncio.get_running_loop(), work)
 
     def write_now(self, work: Callable[[Transaction], T]) -> T:
         """The same for callers without an event loop (the command, tests); blocks until durable."""
-        return self._writer.submit(work, None).result()
+        return self._writer.submit(work).result()
 
     def close(self) -> None:
         """Finish what was submitted, then close."""

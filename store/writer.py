@@ -7,6 +7,7 @@ SAVEPOINT and fails alone; a failed COMMIT fails everyone in the group, with not
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -29,10 +30,25 @@ class StoreFull(Exception):
 @dataclass(slots=True)
 class _Job:
     work: Callable[[Transaction], Any]
-    future: Future[Any]
-    loop: asyncio.AbstractEventLoop | None
+    future: Future[Any] | asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop | None  # where the future and the callbacks belong; None: the writer's thread
     result: Any = None
+    error: Exception | None = None
     callbacks: list[Callable[[], object]] | None = None
+
+    def tell(self) -> None:
+        """Call back, then give the caller his result; a caller who was cancelled is not there any more."""
+        for callback in self.callbacks or ():
+            if self.loop is None:
+                callback()
+            else:
+                self.loop.call_soon(callback)
+        if self.future.done():
+            return
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
 
 
 class Writer:
@@ -45,14 +61,23 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Callable[[Transaction], T], loop: asyncio.AbstractEventLoop | None) -> Future[T]:
-        """Queue work; its after_commit callbacks run on `loop`, or in this thread where there is none."""
-        if self._closed:
-            raise RuntimeError("the store is closed")
+    def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
+        """Queue work for a caller without an event loop; its callbacks run in the writer's thread."""
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()  # from here on cancelling cannot half-undo it
-        self._jobs.put(_Job(work, future, loop))
+        self._put(_Job(work, future, None))
         return future
+
+    def submit_on(self, loop: asyncio.AbstractEventLoop, work: Callable[[Transaction], T]) -> asyncio.Future[T]:
+        """Queue work for a caller on this, the running loop; its callbacks run there."""
+        future: asyncio.Future[T] = loop.create_future()
+        self._put(_Job(work, future, loop))
+        return future
+
+    def _put(self, job: _Job) -> None:
+        if self._closed:
+            raise RuntimeError("the store is closed")
+        self._jobs.put(job)
 
     def close(self) -> None:
         if not self._closed:
@@ -84,33 +109,32 @@ class Writer:
     def _commit(self, group: list[_Job]) -> None:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            finished = [job for job in group if self._perform(job)]
+            for job in group:
+                self._perform(job, len(group) == 1)
             self._connection.execute("COMMIT")
         except Exception as error:
             self._abandon(group, error)
-        else:
-            for job in finished:
-                _announce(job)
+        _tell(group)
 
-    def _perform(self, job: _Job) -> bool:
-        """Run one job in its SAVEPOINT; False where it failed alone. A lost transaction is raised for all."""
+    def _perform(self, job: _Job, is_alone: bool) -> None:
+        """Run one job in its SAVEPOINT, so that it fails alone; one that is alone needs none. A lost transaction is
+        raised for all."""
         transaction = Transaction(self._connection)
         try:
-            job.result = transaction.nested(job.work)
+            job.result = job.work(transaction) if is_alone else transaction.nested(job.work)
         except Exception as error:
-            if not self._connection.in_transaction:  # SQLite gave the whole group up (disk full, I/O error)
+            if is_alone or not self._connection.in_transaction:  # SQLite gave the group up (disk full, I/O error)
                 raise
-            job.future.set_exception(_told(error))
-            return False
-        job.callbacks = transaction.callbacks
-        return True
+            job.error = _told(error)
+        else:
+            job.callbacks = transaction.callbacks
 
     def _abandon(self, group: list[_Job], error: Exception) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         for job in group:
-            if not job.future.done():
-                job.future.set_exception(_told(error))
+            job.error = job.error or _told(error)
+            job.callbacks = None
 
 
 def is_full(error: BaseException) -> bool:
@@ -128,10 +152,19 @@ def _told(error: Exception) -> Exception:
     return error
 
 
-def _announce(job: _Job) -> None:
-    for callback in job.callbacks or ():
+def _tell(group: list[_Job]) -> None:
+    """Tell the callers; all those of a loop by waking it once, for that costs more than everything else here."""
+    loops: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+    for job in group:
         if job.loop is None:
-            callback()
-        elif not job.loop.is_closed():
-            job.loop.call_soon_threadsafe(callback)
-    job.future.set_result(job.result)
+            job.tell()
+        else:
+            loops.setdefault(job.loop, []).append(job)
+    for loop, jobs in loops.items():
+        with contextlib.suppress(RuntimeError):  # a closed loop has nobody left to be told
+            loop.call_soon_threadsafe(_tell_all, jobs)
+
+
+def _tell_all(jobs: list[_Job]) -> None:
+    for job in jobs:
+        job.tell()
