@@ -41,6 +41,7 @@ def run_host(config: Config, name: str, ready_fd: int | None, life_fd: int | Non
     if not folder.is_dir():
         raise CommandError(exits.UNAVAILABLE, f"{name} is not on this machine: there is no {folder}")
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's own; ours tells the same once
     if life_fd is not None:
         threading.Thread(target=_end_with_parent, args=(life_fd,), daemon=True, name="life").start()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
