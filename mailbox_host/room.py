@@ -85,9 +85,10 @@ class MailboxRoom:
             return Refused("5.6.0 Not a readable post", 554)
         if not self._speaks_for(arrival, post.source):
             return _not_yet(post.source)
+        if log_post(tx, post):
+            self._logged(tx, post)
         if deliver_post(tx, account, post):
             tx.after_commit(lambda: self._bell.ring_account(account))
-        self._logged(tx, post)
         return Delivered()
 
     def _logged(self, tx: Transaction, post: Post) -> None:

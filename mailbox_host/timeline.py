@@ -59,13 +59,12 @@ def behind(source: Reader | Transaction, account: str) -> bool:
 
 
 def deliver_post(tx: Transaction, account: str, post: Post) -> bool:
-    """Take a post that was sent to one account; True where that made an entry.
+    """Take a logged post that was sent to one account; True where that made an entry.
 
     An account that follows gets it from the log like everyone. One that does not (its welcome is still on the way, or
     a new follower's backlog) gets it now, unless it had it.
     """
     owner = account_id(tx, account)
-    log_post(tx, post)
     if covers(tx, owner, post.source, post.number) or _had(tx, owner, post):
         return False
     inbox = tx.one("SELECT id FROM folder WHERE account = ? AND name = 'INBOX'", (owner,))

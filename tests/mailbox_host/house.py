@@ -46,7 +46,9 @@ class House:
         """A post arrives for one account."""
         content = letter(f"{source} {number}")
         body = Bodies.keep(self.tx, content)
-        made = timeline.deliver_post(self.tx, account, timeline.Post(source, number, body, len(content), arrival))
+        post = timeline.Post(source, number, body, len(content), arrival)
+        timeline.log_post(self.tx, post)
+        made = timeline.deliver_post(self.tx, account, post)
         Bodies.release(self.tx, body)
         return made
 
