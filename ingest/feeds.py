@@ -35,6 +35,7 @@ class Feed:
     gap: float
     errors: int
     last_post_at: float
+    created_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Polled:
     posted: bool = False
 
 
-_COLUMNS = "id, url, domain, bucket, source, title, etag, modified, digest, gap, errors, last_post_at"
+_COLUMNS = "id, url, domain, bucket, source, title, etag, modified, digest, gap, errors, last_post_at, created_at"
 
 
 def by_url(source: Source, url: str) -> Feed | None:
@@ -153,7 +154,7 @@ def _differs(mark: Seen, before: Seen | None) -> bool:
 
 
 def _feed(row: tuple[object, ...]) -> Feed:
-    number, url, domain, bucket, source, title, etag, modified, digest, gap, errors, last_post_at = row
+    number, url, domain, bucket, source, title, etag, modified, digest, gap, errors, last_post_at, created_at = row
     assert isinstance(etag, bytes) and isinstance(modified, bytes) and isinstance(digest, bytes)
     return Feed(
         id=int(str(number)),
@@ -167,4 +168,5 @@ def _feed(row: tuple[object, ...]) -> Feed:
         gap=float(str(gap)),
         errors=int(str(errors)),
         last_post_at=float(str(last_post_at)),
+        created_at=float(str(created_at)),
     )

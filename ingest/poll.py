@@ -69,7 +69,8 @@ class Found:
     def polled(self, tools: Tools, now: float, old: Feed | None) -> Polled:
         """Return what the feed's row says from now on. As long as items are left, it says the old."""
         verdict, settings = self.verdict, tools.room.settings
-        wait = interval(self.gap, max(self.floor, self.fetched.max_age), settings, tools.chance())
+        floor, age = max(self.floor, self.fetched.max_age), now - old.created_at if old else 0.0
+        wait = interval(gap=self.gap, floor=floor, age=age, settings=settings, chance=tools.chance())
         validators, digest = self.fetched.validators, self.digest
         if verdict.left:
             wait = min(wait, LEFT_SECONDS)
@@ -155,7 +156,8 @@ async def _write_elsewhere(tools: Tools, feed: Feed) -> None:
 
 async def _write_unchanged(tools: Tools, feed: Feed, said: str, max_age: float) -> None:
     now = tools.clock()
-    wait = interval(feed.gap, max_age, tools.room.settings, tools.chance())
+    age, settings = now - feed.created_at, tools.room.settings
+    wait = interval(gap=feed.gap, floor=max_age, age=age, settings=settings, chance=tools.chance())
     polled = Polled(feed.validators, feed.digest, feed.title, feed.gap, said, now, now + wait)
     await tools.store.write(lambda tx: feeds.store_poll(tx, feed.id, polled))
 

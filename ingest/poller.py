@@ -70,7 +70,8 @@ class Poller:
                 log.exception("cannot tell what is due")
                 wait = REST_SECONDS
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._bell.wait(), wait)
+                async with asyncio.timeout(wait):  # not wait_for: 3.11's loses a cancellation that meets the bell
+                    await self._bell.wait()
 
     def _start_due(self) -> None:
         """Start what is due, requests first, as far as there is room and its domain is free."""

@@ -148,6 +148,7 @@ class _Worker:
     async def _how_it_ended(self) -> str:
         """Wait for its end before killing it: a kill would take its exit status away from the event loop."""
         with contextlib.suppress(TimeoutError):
-            code = await asyncio.wait_for(self._process.wait(), END_SECONDS)
+            async with asyncio.timeout(END_SECONDS):
+                code = await self._process.wait()
             return "it takes too long to read" if code == -signal.SIGXCPU else "it cannot be read"
         return "it cannot be read"

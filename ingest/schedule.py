@@ -12,6 +12,7 @@ from ingest.answer import WEEK
 from ingest.settings import Settings
 
 JITTER = 0.1  # so that feeds that were added together do not stay together
+TRUST = 0.25  # of a feed's age with us may pass until it is asked again
 ITEMS_LOOKED_AT = 20
 ERRORS_DOUBLED_MAX = 12
 
@@ -22,9 +23,13 @@ def average_gap(dates: Iterable[float | None], now: float) -> float:
     return (now - known[-1]) / len(known) if known else 0.0
 
 
-def interval(gap: float, floor: float, settings: Settings, chance: float) -> float:
-    """Return the seconds until the next poll. `floor`: what the site asked for; `chance`: random, 0 <= chance < 1."""
-    wanted = max(gap / 2, floor, settings.poll_seconds_min)
+def interval(*, gap: float, floor: float, age: float, settings: Settings, chance: float) -> float:
+    """Return the seconds until the next poll. `floor`: what the site asked for; `chance`: random, 0 <= chance < 1.
+
+    `age`: how long we have followed the feed. At first it is asked often: what its dates promise is not known yet, and
+    somebody is looking.
+    """
+    wanted = max(min(gap / 2, age * TRUST), floor, settings.poll_seconds_min)
     return _jittered(min(wanted, settings.poll_seconds_max), chance)
 
 

@@ -180,6 +180,16 @@ async def test_a_host_that_is_stopped_in_the_middle_goes_on_after_its_start(make
     assert subjects(again) == ["Post 1", "Post 2"]
 
 
+async def test_a_stop_is_heard_whenever_it_comes(host):
+    """Also in the very moment in which the poller is woken."""
+    for _ in range(50):
+        await host.poller.start()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        host.poller.wake()
+        await host.poller.stop()
+
+
 async def test_a_full_disk_is_waited_for(host, site, rss, item, caplog, monkeypatch):
     caplog.set_level(logging.CRITICAL)
     monkeypatch.setattr("ingest.poller.REST_SECONDS", 0.05)

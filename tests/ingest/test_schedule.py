@@ -13,16 +13,25 @@ SETTINGS = Settings()
 HOUR, DAY = 3_600.0, 86_400.0
 
 
+def wait(gap, floor, age=WEEK, chance=0.5):
+    return interval(gap=gap, floor=floor, age=age, settings=SETTINGS, chance=chance)
+
+
 def test_a_feed_is_asked_twice_as_often_as_it_writes():
     now = 100 * DAY
     gap = average_gap([now - n * 4 * HOUR for n in range(1, 11)], now)
     assert gap == 4 * HOUR
-    assert interval(gap, 0, SETTINGS, 0.5) == 2 * HOUR
-    assert interval(gap, 3 * HOUR, SETTINGS, 0.5) == 3 * HOUR  # the site asked for it
-    assert interval(1.0, 0, SETTINGS, 0.5) == 900
-    assert interval(0.0, 0, SETTINGS, 0.5) == 900
-    assert interval(90 * DAY, 0, SETTINGS, 0.5) == DAY
-    assert interval(gap, 9 * WEEK, SETTINGS, 0.5) == DAY
+    assert wait(gap, 0, chance=0.5) == 2 * HOUR
+    assert wait(gap, 3 * HOUR, chance=0.5) == 3 * HOUR  # the site asked for it
+    assert wait(1.0, 0, chance=0.5) == 900
+    assert wait(0.0, 0, chance=0.5) == 900
+    assert wait(90 * DAY, 0, chance=0.5) == DAY
+    assert wait(gap, 9 * WEEK, chance=0.5) == DAY
+
+
+def test_a_feed_that_was_just_followed_is_asked_often():
+    assert [wait(90 * DAY, 0, age) for age in (0, HOUR, 8 * HOUR, 3 * DAY)] == [900, 900, 2 * HOUR, 18 * HOUR]
+    assert wait(90 * DAY, 5 * HOUR, 0) == 5 * HOUR
 
 
 def test_a_feed_that_fell_silent_is_asked_less_and_less():
@@ -46,7 +55,7 @@ def test_a_request_is_tried_three_times_more():
     assert retry(1, 10 * WEEK, SETTINGS) == HOUR
 
 
-@given(st.floats(0, 1e9), st.floats(0, WEEK), st.floats(0, 0.999), st.integers(1, 10_000))
-def test_nothing_waits_longer_than_it_may(gap, asked_for, chance, errors):
-    assert 0.9 * 900 <= interval(gap, asked_for, SETTINGS, chance) <= 1.1 * DAY
+@given(st.floats(0, 1e9), st.floats(0, WEEK), st.floats(0, 0.999), st.integers(1, 10_000), st.floats(0, 1e9))
+def test_nothing_waits_longer_than_it_may(gap, asked_for, chance, errors, age):
+    assert 0.9 * 900 <= wait(gap, asked_for, age, chance) <= 1.1 * DAY
     assert 900 < backed_off(errors, asked_for, SETTINGS, chance) <= 1.1 * WEEK
