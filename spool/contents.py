@@ -31,26 +31,20 @@ class Contents:
     @asynccontextmanager
     async def of(self, about: Message, abroad: bool) -> AsyncIterator[Content | None]:
         """Lend a message, without our own fields if it goes `abroad`; None where it was dropped meanwhile."""
-        content = self._kept.get((about.id, abroad))
+        content = self._kept.get((about.id, abroad)) or self._read(about, abroad)
         if content is not None:
-            self._kept.move_to_end((about.id, abroad))
             yield content
-        elif self._is_small(about):
-            yield self._made(about, abroad)
-        else:
-            async with self._large:
-                yield await self._store.read(lambda reader: _prepared(reader, about, abroad))
+            return
+        async with self._large:
+            yield await self._store.read(lambda reader: _read_large(reader, about, abroad))
 
-    def _is_small(self, about: Message) -> bool:
-        try:
-            return Bodies.size(self._store.reader, about.body) <= self._settings.large_octets
-        except KeyError:
-            return True  # gone; let reading it tell
-
-    def _made(self, about: Message, abroad: bool) -> Content | None:
-        content = _prepared(self._store.reader, about, abroad)
-        if content is not None:
-            self._keep((about.id, abroad), content)
+    def _read(self, about: Message, abroad: bool) -> Content | None:
+        """Read a small message right here: quicker than a thread would hear of it."""
+        found = Bodies.read_small(self._store.reader, about.body, self._settings.large_octets)
+        if found is None:
+            return None
+        content = _prepared(found, abroad)
+        self._keep((about.id, abroad), content)
         return content
 
     def _keep(self, key: tuple[int, bool], content: Content) -> None:
@@ -61,16 +55,16 @@ class Contents:
             self._octets -= len(gone.wire)
 
 
-def _prepared(reader: Reader, about: Message, abroad: bool) -> Content | None:
-    """Read first, then look whether the message is still queued: only then was the body its own all the time."""
+def _read_large(reader: Reader, about: Message, abroad: bool) -> Content | None:
     try:
-        content = Bodies.read(reader, about.body)
+        return _prepared(Bodies.read(reader, about.body), abroad)
     except KeyError:
         if message(reader, about.id) is None:
             return None
         raise
-    if message(reader, about.id) is None:
-        return None
+
+
+def _prepared(content: bytes, abroad: bool) -> Content:
     if abroad and carries_fabric_fields(content):
         content = drop_headers(content, prefix=TRUSTED_PREFIX)
     return prepare(content)

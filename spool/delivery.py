@@ -69,6 +69,8 @@ def cut(batch: Batch, outcomes: list[Outcome]) -> tuple[Batch, list[Outcome], Ba
 
     Some were delivered, so every round makes progress.
     """
+    if outcomes.count(outcomes[0]) == len(outcomes):
+        return batch, outcomes, None
     if not any(isinstance(outcome, Delivered) for outcome in outcomes) or not any(map(_too_many, outcomes)):
         return batch, outcomes, None
     over = [_too_many(outcome) for outcome in outcomes]

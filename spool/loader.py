@@ -25,6 +25,7 @@ log = logging.getLogger("heliograph.spool")
 
 FRESH_START = (0, -1)
 DUE_START = (0.0, 0, -1)
+ELSEWHERE = (Via, Abroad)
 STALL_SECONDS = 0.05  # between two looks whether a crowded destination has room again
 AHEAD_SECONDS = 2.0  # a destination may hold what it takes in this time; the rest is parked until about its turn
 PARKED_SECONDS_MAX = 3600.0
@@ -52,6 +53,8 @@ class Loader:
         self._ledger = ledger
         self._inbox = inbox
         self._outbox = outbox
+        share = settings.destination_share
+        self._shares = int(settings.fresh_rows_max * share), int(settings.retry_rows_max * share)
         self._held = [0, 0]  # rows in memory: fresh, slow lane
         self._flying: set[tuple[int, int]] = set()  # rows of the slow lane that are in memory
         self._fresh_at = FRESH_START
@@ -162,7 +165,7 @@ class Loader:
     ) -> bool:
         """Place one row, or note it for parking; False where it has to wait."""
         route = self._route(row)
-        if isinstance(route, Via | Abroad):
+        if isinstance(route, ELSEWHERE):
             destination = self._outbox.destination(route)
             turn = self._turn(destination, retry)
             if turn is None:
@@ -184,9 +187,7 @@ class Loader:
 
     def _turn(self, destination: Destination, retry: bool) -> float | None:
         """Tell whether a destination takes one more row: 0 now, None when there is room again, else about when."""
-        limit = self._settings.retry_rows_max if retry else self._settings.fresh_rows_max
-        share = int(limit * self._settings.destination_share)
-        held = destination.rows[retry]
+        share, held = self._shares[retry], destination.rows[retry]
         if held < share:
             if retry:
                 destination.parked = max(destination.parked - 1, 0)

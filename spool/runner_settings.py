@@ -63,6 +63,15 @@ class Settings:
     large_octets: int = 256 * 1024  # read in a thread, not cached, `large_at_once` in memory
     large_at_once: int = 4
 
+    # asking the owner of an address, while a client waits for the answer to its RCPT
+    ask_seconds: float = 2.0  # then its mail is taken and queued
+    ask_yes_seconds: float = 300.0
+    ask_no_seconds: float = 60.0  # the account may be made the next minute
+    ask_idle_seconds: float = 30.0  # a kept connection makes a question one round trip
+    ask_answers_max: int = 100_000  # remembered: about 20 MB; who asks for more names than that is harvesting
+    ask_recipients_max: int = 100  # in one question
+    ask_hosts_max: int = 1_000
+
     dsn_octets_max: int = 100 * 1024  # of the original that a DSN returns whole; beyond, its header
 
     @property

@@ -180,7 +180,7 @@ class Settler:
         if lost:
             detail = {"message": settled.message.id, "recipients": len(lost), "reply": lost[0].reply}
             events.append(tx, now, "double-bounce", **detail)
-        if not paths or message(tx, settled.message.id) is None:
+        if not paths or message(tx, settled.message.id) is None:  # dropped by the operator meanwhile
             return
         original, whole = self._original(tx, settled.message)
         for path, recipients in paths.items():
@@ -224,10 +224,12 @@ class Settler:
     def _original(self, tx: Transaction, about: Message) -> tuple[bytes, bool]:
         """Return what a notice gives back. A stranger's text never comes back whole: his return path may be somebody
         else's, and we would carry the spam there (backscatter)."""
-        small = Bodies.size(tx, about.body) <= self._settings.dsn_octets_max
-        whole = bool(about.signed_by) and about.ret != "HDRS" and small
-        content = Bodies.read(tx, about.body) if whole else Bodies.read_header(tx, about.body)
-        return drop_headers(content[: self._settings.dsn_octets_max], prefix=TRUSTED_PREFIX), whole
+        limit = self._settings.dsn_octets_max
+        may = bool(about.signed_by) and about.ret != "HDRS"
+        content = Bodies.read_small(tx, about.body, limit) if may else None
+        if content is not None:
+            return drop_headers(content, prefix=TRUSTED_PREFIX), True
+        return drop_headers(Bodies.read_header(tx, about.body)[:limit], prefix=TRUSTED_PREFIX), False
 
 
 def runs(rows: Sequence[Row]) -> list[tuple[int, int, int]]:

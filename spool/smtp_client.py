@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from mail.outcome import Deferred, Outcome
+from mail.outcome import Deferred, Delivered, Outcome
 from spool.letter import (
     Letter,
     Offer,
@@ -25,6 +26,7 @@ from spool.letter import (
     mail_command,
     misfit,
     prepare,
+    rcpt_block,
     rcpt_commands,
     read_offer,
 )
@@ -144,18 +146,25 @@ class Session:
             self._answered = self._answered or bool(self._wire.heard) or str(lost) == TIMED_OUT
             return self._known(letter, str(lost))
 
-    async def verify(self, recipient: str, seconds: float) -> Outcome:
-        """Ask whether a recipient would be taken, and take it back: MAIL FROM:<>, RCPT, RSET."""
-        question = Letter("", [recipient], EMPTY)
-        commands = [b"MAIL FROM:<>\r\n", *rcpt_commands(question, Offer()), b"RSET\r\n"]
+    async def verify(self, recipients: Sequence[str], seconds: float) -> list[Outcome]:
+        """Ask whether recipients would be taken, and take it back: MAIL FROM:<>, RCPT ..., RSET."""
+        question = Letter("", recipients, EMPTY)
+        if question.needs_smtputf8 and not self.offer.smtputf8:
+            return [Deferred("4.6.7 cannot be asked: no SMTPUTF8")] * len(recipients)
+        commands = [mail_command(question, Offer()), *rcpt_commands(question, Offer()), b"RSET\r\n"]
         try:
             if self.offer.pipelining:
-                replies = await self._ask(b"".join(commands), 3, seconds)
+                replies = await self._ask(b"".join(commands), len(commands), seconds)
             else:
                 replies = [(await self._ask(command, 1, seconds))[0] for command in commands]
         except Lost as lost:
-            return Deferred(f"4.4.2 {_place(self.peer)}: {lost}")
-        return judge(replies[0], replies[1:2], replies[1])[0]
+            replies, missing = self._wire.heard[self._ahead :], str(lost)
+        else:
+            missing = ""
+        if not replies or replies[0].code >= 300:  # no word on any recipient
+            why = missing or f"said: {replies[0]}"
+            return [Deferred(f"4.4.2 {_place(self.peer)} {why}")] * len(recipients)
+        return judge_lost(len(recipients), replies[0], replies[1 : 1 + len(recipients)], missing, TAKEN)
 
     async def quit(self) -> None:
         """Leave politely, and at once where that does not help."""
@@ -199,9 +208,8 @@ class Session:
 
     async def _deliver_pipelined(self, letter: Letter) -> list[Outcome]:
         """MAIL, every RCPT and DATA in one write (RFC 2920 3.1: DATA is the last of a group), replies together."""
-        rcpts = rcpt_commands(letter, self.offer)
-        opening = b"".join((mail_command(letter, self.offer), *rcpts, b"DATA\r\n"))
-        mail, *answers, data = await self._ask(opening, len(rcpts) + 2, self._times.command)
+        opening = mail_command(letter, self.offer) + rcpt_block(letter, self.offer) + b"DATA\r\n"
+        mail, *answers, data = await self._ask(opening, len(letter.recipients) + 2, self._times.command)
         return await self._finish(letter, mail, answers, data)
 
     async def _deliver_by_turns(self, letter: Letter) -> list[Outcome]:
@@ -247,8 +255,7 @@ class Session:
         self._wire.say(first + commands if first else commands, extra + count)
         replies = await self._wire.hear(extra + count, seconds, self._times.group)
         self._answered = True
-        for reply in replies:
-            self._note(reply)
+        self._note(replies[-1])  # nothing follows a 421, or the connection is lost anyway
         return replies[extra:] if extra else replies
 
     def _note(self, reply: Reply) -> None:
@@ -268,6 +275,7 @@ class Session:
 
 NO_SENSE = Reply(451, "4.5.0 the peer's reply made no sense")
 
+TAKEN = Delivered("2.1.5 Ok")
 EMPTY = prepare(b"")
 
 
