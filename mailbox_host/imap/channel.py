@@ -129,7 +129,10 @@ class SocketChannel(asyncio.Protocol):
         if self._tls is None:
             self._transport.write(data)
         elif self._tls.ready:
-            self._tls.send(data)
+            try:
+                self._tls.send(data)
+            except ssl.SSLError:  # the peer has ended TLS: it hears nothing any more
+                self.at_end = True
             self._transport.write(self._tls.outgoing())
 
     @property

@@ -76,8 +76,7 @@ class Connection:
             self.channel.send(b"* BYE The server closes, come back in a moment\r\n")
 
     async def _serve(self) -> None:
-        while not self.channel.ready:
-            await self._wait()
+        await self._ready()
         self._say(self.session.greet())
         handled = 0
         while not self.session.ended:
@@ -214,6 +213,10 @@ class Connection:
         await self._flush()
         self._framer.rest()
         self.channel.start_tls(context)
+        await self._ready()
+
+    async def _ready(self) -> None:
+        """Wait for TLS to stand, where there is TLS."""
         while not self.channel.ready:
             if self.channel.at_end:
                 raise Gone

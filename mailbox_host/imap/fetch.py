@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mailbox_host import entries
 from mailbox_host.entries import SEEN, Entry
-from mailbox_host.facts import Facts, facts, missing_facts
+from mailbox_host.facts import Facts, facts, keep_facts, made_facts
 from mailbox_host.imap import commands as ask
 from mailbox_host.imap.change import NO_SUCH_MESSAGE, beyond
 from mailbox_host.imap.commands import BodyPart, Command, FetchItem
@@ -117,8 +117,10 @@ def _facts(session: Session, found: list[Entry]) -> Steps[dict[int, Facts]]:
     long = len(bodies) > INLINE_MESSAGES_MAX
     known = yield from read(lambda reader: facts(reader, bodies), long)
     missing = [body for body in bodies if body not in known]
-    if missing:
-        known |= yield from write(lambda tx: missing_facts(tx, missing))
+    if missing:  # made in a reader's thread: the writer only keeps them
+        made = yield from read(lambda reader: made_facts(reader, missing), long=True)
+        yield from write(lambda tx: keep_facts(tx, made))
+        known |= made
     return known
 
 

@@ -26,5 +26,14 @@ def _field(name: str) -> re.Pattern[bytes]:
 
 
 def body_texts(content: Content) -> Iterator[str]:
-    """Yield the decoded text of a message's parts, case-folded."""
-    yield from _texts(content.whole, content.structure)
+    """Yield the decoded text of a message's parts, and the headers of the messages that it holds, case-folded."""
+    for part in content.structure.walk():
+        if part.message is not None:
+            yield decode_header(part.message.header(content.whole)).casefold()
+        elif part.type == "text":
+            yield _text(part, content.whole)
+
+
+def _text(part: Part, whole: bytes) -> str:
+    octets = decode_transfer(part.body(whole), part.encoding)
+    return decode_charset(octets, part.charset).casefold()

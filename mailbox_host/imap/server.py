@@ -119,6 +119,7 @@ class ImapServer:
         peer = connection.channel.peer
         await asyncio.sleep(self._throttle.attempt(peer, asked.account, self._clock()))
         place = self._locate(asked.account) if is_entity(asked.account) else proxy.Local()
+        outcome: SignedIn | NotSignedIn | HandedOver
         if isinstance(place, proxy.Remote):
             outcome = await self._sign_in_remotely(connection, asked, place.host)
         else:

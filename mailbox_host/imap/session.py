@@ -127,6 +127,8 @@ class Session:
             status = no("The disk is full, try again later", "UNAVAILABLE")
         if self.selected and not self.ended:
             yield from refresh(self, expunges=command.uid or command.name not in ("FETCH", "STORE", "SEARCH"))
+            if self.ended:  # the mailbox was deleted: BYE was the answer
+                return b""
         return status
 
 

@@ -141,7 +141,7 @@ def test_expunges_of_others_wait_for_their_moment(talk):
     ]
     assert client("d SEARCH ALL") == ["* SEARCH 2 4", "d OK Done"]
     client.file(MESSAGE)
-    assert client("e STORE 4 +FLAGS.SILENT \\Seen") == ["* 5 EXISTS", "* 3 RECENT", "e OK Done"] or True
+    assert client("e STORE 4 +FLAGS.SILENT \\Seen") == ["* 5 EXISTS", "* 5 RECENT", "e OK Done"]
     assert client("f UID FETCH 4 UID") == ["* 4 FETCH (UID 4)", "* 1 EXPUNGE", "* 2 EXPUNGE", "f OK Done"]
     assert client("g FETCH 1:* UID") == ["* 1 FETCH (UID 2)", "* 2 FETCH (UID 4)", "* 3 FETCH (UID 5)", "g OK Done"]
 
@@ -235,9 +235,10 @@ def test_expunge_close_unselect(talk):
         ("UNKEYWORD Todo", "1 3"), ("2:*", "2 3"), ("UID 1,3", "1 3"), ("NOT 2", "1 3"), ("OR 1 3", "1 3"),
         ("SUBJECT meeting", "1"), ("SUBJECT MEETING", "1"), ("FROM fred@", "1"), ("HEADER Message-Id B273", "1"),
         ('HEADER To ""', "1"), ("TO mooch UNSEEN", ""), ("BODY Joe", "1"), ("BODY inside", "2"), ("TEXT two", "2"),
-        ("BODY Subject:", ""), ("LARGER 150", "1 2"), ("SMALLER 100", "3"), ("ON 14-Nov-2023", "1 2 3"),
+        ("BODY meeting", ""), ("BODY inner", "2"), ("LARGER 150", "1 2"), ("SMALLER 100", "3"), ("ON 14-Nov-2023", "1 2 3"),
         ("BEFORE 14-Nov-2023", ""), ("SINCE 15-Nov-2023", ""), ("SENTON 7-Feb-1994", "1"), ("SENTSINCE 8-Feb-1994", ""),
-        ("SENTBEFORE 1-Jan-2000", "1"), ("(SEEN) (1 ALL)", "1"), ("OR (SEEN 1) SUBJECT caf", "1 3"), ("YOUNGER 60", "1 2 3"),
+        ("SENTBEFORE 1-Jan-2000", "1"), ("(SEEN) (1 ALL)", "1"), ("OR (SEEN 1) SUBJECT caf", "1 3"),
+        ("YOUNGER 60", "1 2 3"),
     ],
 )  # fmt: skip
 def test_search(talk, keys, found):
@@ -252,7 +253,7 @@ def test_search(talk, keys, found):
 def test_search_in_utf_8(talk):
     client = talk()
     client.file(MULTIPART)
-    client.file("Subject: =?utf-8?B?w4RwZmVs?=\r\n\r\nx".encode())
+    client.file(b"Subject: =?utf-8?B?w4RwZmVs?=\r\n\r\nx")
     client("a SELECT INBOX")
     assert client("b UID SEARCH CHARSET UTF-8 BODY {7+}\r\nGrüße".encode() + b"\r\n")[0] == "* SEARCH 1"
     assert client("c SEARCH CHARSET UTF-8 SUBJECT {6+}\r\näpfel".encode() + b"\r\n")[0] == "* SEARCH 2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -14,7 +15,7 @@ from mailbox_host.imap.framing import Ask, Event, Frame, Framer, TooLarge
 from mailbox_host.imap.parser import BadCommand, parse
 from mailbox_host.imap.patterns import Patterns
 from mailbox_host.imap.sequence import SequenceSet, pack, pack_ordered
-from mailbox_host.imap.settings import LINE_OCTETS_MAX, LITERAL_BEFORE_LOGIN_MAX
+from mailbox_host.imap.settings import LITERAL_BEFORE_LOGIN_MAX
 
 
 def one(text: bytes) -> ask.Arguments:
@@ -34,7 +35,7 @@ def events(pieces: list[bytes], limit: int = LITERAL_BEFORE_LOGIN_MAX) -> list[E
 
 def cuts(data: bytes, places: list[int]) -> list[bytes]:
     bounds = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
-    return [data[start:stop] for start, stop in zip(bounds, bounds[1:], strict=False)]
+    return [data[start:stop] for start, stop in itertools.pairwise(bounds)]
 
 
 STREAM = (
@@ -81,8 +82,9 @@ def test_any_octets_in_any_cut(pieces: list[bytes], places: list[int]) -> None:
 
 
 WORDS = st.sampled_from(
-    b'a UID FETCH STORE SEARCH LIST STATUS APPEND SELECT LOGIN 1:* 1,2:3 (FLAGS BODY[ HEADER.FIELDS (X) ] <0.1> ( ) " \\ '
-    b"NOT OR FROM {3} RETURN (MIN CHARSET UTF-8 INBOX &- * % NIL +FLAGS.SILENT \\Seen 1-Jan-2020 BODY.PEEK[1.2.MIME]".split()
+    b'a UID FETCH STORE SEARCH LIST STATUS APPEND SELECT LOGIN 1:* 1,2:3 (FLAGS BODY[ HEADER.FIELDS (X) ] <0.1> ( ) " '
+    b"NOT OR FROM {3} RETURN (MIN CHARSET UTF-8 INBOX &- * % NIL +FLAGS.SILENT \\Seen 1-Jan-2020 \\ "
+    b"BODY.PEEK[1.2.MIME]".split()
 )
 
 
