@@ -42,6 +42,7 @@ def run_host(config: Config, name: str, ready_fd: int | None, life_fd: int | Non
         raise CommandError(exits.UNAVAILABLE, f"{name} is not on this machine: there is no {folder}")
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s")
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's own; ours tells the same once
+    logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells of every connection, unescaped
     if life_fd is not None:
         threading.Thread(target=_end_with_parent, args=(life_fd,), daemon=True, name="life").start()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -6,6 +6,7 @@ Law: both listen on the stage's own network and keep what they get in memory.
 from __future__ import annotations
 
 import contextlib
+import email.policy
 import http.server
 import smtplib
 import threading
@@ -42,7 +43,9 @@ class Mailbox:
         """Send a message to the fabric as the world does: on the MX port, without signing in."""
         config = self._stage.config
         message = letter(f"{sender}@{DOMAIN}", to, subject, text, DOMAIN)
-        return self.say(message.as_bytes(), f"{sender}@{DOMAIN}", to, config.hosts[host - 1].address)
+        return self.say(
+            message.as_bytes(policy=email.policy.SMTP), f"{sender}@{DOMAIN}", to, config.hosts[host - 1].address
+        )
 
     def say(self, content: bytes, sender: str, to: str, address: str) -> tuple[int, str]:
         with smtplib.SMTP(address, self._stage.config.ports.smtp, timeout=10) as client:

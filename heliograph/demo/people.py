@@ -32,6 +32,7 @@ class Letter:
     subject: str
     text: str
     list_id: str
+    reply_to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,13 @@ def read(content: bytes) -> Letter:
     message = email.message_from_bytes(content, policy=email.policy.default)
     body = message.get_body(("plain", "html"))
     text = body.get_content() if body is not None else ""
-    return Letter(str(message["From"]), str(message["Subject"]), text, str(message["List-Id"] or ""))
+    return Letter(
+        str(message["From"]),
+        str(message["Subject"]),
+        text,
+        str(message["List-Id"] or ""),
+        str(message["Reply-To"] or ""),
+    )
 
 
 def _reply(answer: tuple[int, bytes | str]) -> tuple[int, str]:
