@@ -17,6 +17,10 @@ KEPT_DAYS = 400  # after an item was last listed: items came back after 70 days,
 REFRESHED_DAYS = 7  # so precise is `day`: an unchanged document writes nothing
 SEEN_MAX = 5_000  # of one feed: one that gives everything a new guid with every poll must not fill the disk
 
+DUE_WINDOW = (
+    2_000  # of what is due, so much is looked at (a few ms); only a site with more feeds due at once makes others wait
+)
+
 Source = Reader | Transaction
 
 
@@ -73,9 +77,9 @@ def is_taken(source: Source, name: str) -> bool:
 def due(reader: Reader, now: float, limit: int) -> list[Feed]:
     """Return feeds whose time has come, the longest waiting first, one per registrable domain."""
     rows = reader.all(
-        f"SELECT {_COLUMNS}, min(next_due) FROM feed WHERE next_due <= ? "
+        f"SELECT {_COLUMNS}, min(next_due) FROM (SELECT * FROM feed WHERE next_due <= ? ORDER BY next_due LIMIT ?) "
         "GROUP BY domain ORDER BY min(next_due) LIMIT ?",
-        (now, limit),
+        (now, DUE_WINDOW, limit),
     )
     return [_feed(row[:-1]) for row in rows]
 
@@ -126,7 +130,12 @@ def store_failure(tx: Transaction, feed: int, *, said: str, at: float, next_due:
 
 def seen_of(source: Source, feed: int) -> list[Seen]:
     """Return all that was seen of a feed."""
-    return [Seen(*row) for row in source.all("SELECT item, k1, k2, k3, day FROM seen_item WHERE feed = ?", (feed,))]
+    return [
+        Seen(*row)
+        for row in source.all(
+            "SELECT item, CASE k1 WHEN 1 THEN item ELSE k1 END, k2, k3, day FROM seen_item WHERE feed = ?", (feed,)
+        )
+    ]
 
 
 def remember(tx: Transaction, feed: int, marks: Iterable[Seen], before: Iterable[Seen]) -> None:
@@ -135,7 +144,7 @@ def remember(tx: Transaction, feed: int, marks: Iterable[Seen], before: Iterable
     changed = [mark for mark in marks if _differs(mark, known.get(mark.item))]
     tx.executemany(
         "INSERT OR REPLACE INTO seen_item (feed, item, k1, k2, k3, day) VALUES (?, ?, ?, ?, ?, ?)",
-        [(feed, mark.item, mark.k1, mark.k2, mark.k3, mark.day) for mark in changed],
+        [(feed, m.item, 1 if m.k1 == m.item else m.k1, m.k2, m.k3, m.day) for m in changed],
     )
     if changed:
         tx.execute("DELETE FROM seen_item WHERE feed = ? AND day < ?", (feed, changed[0].day - KEPT_DAYS))

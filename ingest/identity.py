@@ -16,6 +16,7 @@ from ingest.items import Listed
 
 FLOOD_ITEMS_MIN = 8  # of 32 floods in one planet's history none had fewer
 FLOOD_SENT = 3
+NAME_MAX = 2**47 - 1  # a key's
 SENT_MAX = 50  # posts of one poll; what is beyond comes with the next, so that one transaction stays short
 
 
@@ -150,7 +151,7 @@ def _trusted(listed: Sequence[Listed]) -> dict[int, _Key]:
 def _beside(name: int, taken: Container[int]) -> int:
     """Return a name near one that is taken: for an item that is to be remembered and never posted."""
     while name in taken:
-        name = name + 1 if name < 2**63 - 1 else -(2**63)
+        name = name + 1 if name < NAME_MAX else -NAME_MAX
     return name
 
 

@@ -19,6 +19,7 @@ from mail.headers import header_line
 TITLE_OCTETS_MAX = 300  # as a header, encoded, it stays under the 998 octets of RFC 5322 2.1.1
 NAME_OCTETS_MAX = 120
 LINK_OCTETS_MAX = 900
+NAME_BITS = 2**48 - 1  # an item's name is a key of 48 bits, with a sign
 WORD_OCTETS = 45  # RFC 2047 2: an encoded-word has at most 75 characters
 OLDEST = datetime(1990, 1, 1, tzinfo=UTC).timestamp()  # there was no web before; a feed that says so errs
 
@@ -27,7 +28,7 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+\Z")
 
 
 def message_id(item: int, source: str, domain: str) -> str:
-    return f"<{item & 0xFFFF_FFFF_FFFF_FFFF:016x}.{source}@reflectors.{domain}>"
+    return f"<{item & NAME_BITS:012x}.{source}@reflectors.{domain}>"
 
 
 def post(item: Item, name: int, *, source: str, address: str, title: str, domain: str, now: float) -> bytes:
@@ -50,7 +51,7 @@ def post(item: Item, name: int, *, source: str, address: str, title: str, domain
         lines,
         _text(item, link, [pair for pair in attachments if pair[0]]),
         _html(item, subject, link, [pair for pair in attachments if pair[0]]),
-        boundary=f"=_{name & 0xFFFF_FFFF_FFFF_FFFF:016x}",
+        boundary=f"=_{name & NAME_BITS:012x}",
     )
 
 

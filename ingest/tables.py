@@ -1,7 +1,7 @@
 """The tables of this room.
 
 Law: a `feed` row exists from the transaction that creates its source on; a `seen_item` row from the one that spools its
-post. Keys are hashes of 64 bits, so that a feed with 40 items costs under 2 KB.
+post. A feed with 40 items costs under 2 KB: keys are of 48 bits, and a `k1` of 1 (which takes no octet) is `item`.
 
 `request`: what people asked for and nobody fetched yet; `direct` forbids looking for another address of the feed, so
 that two hosts cannot send a request to and fro. `heard`: how often an address outside was listened to on one day.
