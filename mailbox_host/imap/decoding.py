@@ -19,7 +19,6 @@ _NAMES = [*_FAMILIES, *(f"iso8859-{n}" for n in range(1, 17) if n != 12), *(f"cp
 CHARSETS = frozenset(codecs.lookup(name).name for name in _NAMES)
 
 _ENCODED_WORD = re.compile(rb"=\?([!-<>@-~]{1,60})\?([bBqQ])\?([!->@-~]*)\?=")
-_BETWEEN_WORDS = re.compile(rb"(\?=)\s+(?==\?)")  # RFC 2047 6.2: white space between two is not shown
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
@@ -38,11 +37,13 @@ def decode_header(value: bytes) -> str:
     value = _FOLD.sub(b"", value)
     if b"=?" not in value:
         return _plain(value)
-    value = _BETWEEN_WORDS.sub(rb"\1", value)
-    pieces = []
+    pieces: list[str] = []
     at = 0
     for match in _ENCODED_WORD.finditer(value):
-        pieces += [_plain(value[at : match.start()]), _word(match)]
+        between = value[at : match.start()]
+        if between.strip() or not pieces:  # RFC 2047 6.2: white space between two encoded-words is not shown
+            pieces.append(_plain(between))
+        pieces.append(_word(match))
         at = match.end()
     return "".join([*pieces, _plain(value[at:])])
 
