@@ -31,12 +31,15 @@ class Fleet:
         self._keepers = [Keeper(root, name) for name in names]
         self._stop = asyncio.Event()
 
-    async def run(self) -> int:
-        """Run until a signal, or until a host cannot start; return the exit code."""
+    async def run(self, life_fd: int | None = None) -> int:
+        """Run until a signal, until a host cannot start, or until the other end of `life_fd` is closed; return the exit
+        code."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._pass_on, signal.SIGHUP)
+        if life_fd is not None:
+            loop.add_reader(life_fd, self._stop.set)  # nobody writes there: what makes it readable is its end
         keeping = [asyncio.create_task(keeper.keep()) for keeper in self._keepers]
         stopping = asyncio.create_task(self._stop.wait())
         announcing = asyncio.create_task(self._announce())

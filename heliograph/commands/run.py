@@ -9,11 +9,14 @@ import click
 
 from heliograph.commands.frame import config_of, json_option
 
+LIFE = click.option("--life-fd", type=int, hidden=True, help="End when the other end of this pipe is closed.")
+
 
 @click.command()
+@LIFE
 @json_option
 @click.pass_context
-def up(context: click.Context) -> int:
+def up(context: click.Context, life_fd: int | None) -> int:
     """Run every host of this machine; print `ready` when all accept. SIGTERM or Ctrl-C ends them."""
     import asyncio
 
@@ -21,13 +24,13 @@ def up(context: click.Context) -> int:
     from heliograph.up import Fleet
 
     config = config_of(context)
-    return asyncio.run(Fleet(config.root, hosts_here(config)).run())
+    return asyncio.run(Fleet(config.root, hosts_here(config)).run(life_fd))
 
 
 @click.command()
 @click.argument("name")
 @click.option("--ready-fd", type=int, hidden=True, help="Write a line there when the host accepts.")
-@click.option("--life-fd", type=int, hidden=True, help="End when the other end of this pipe is closed.")
+@LIFE
 @json_option
 @click.pass_context
 def host(context: click.Context, name: str, ready_fd: int | None, life_fd: int | None) -> int:

@@ -5,6 +5,7 @@ Law: whatever happens, the last line is the count, and nothing is left running o
 
 from __future__ import annotations
 
+import signal
 import sys
 from contextlib import ExitStack
 
@@ -25,6 +26,7 @@ def settings(text: str, net: str) -> str:
 
 def main() -> int:
     story = Story()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with ExitStack() as scenery:
             story.told(

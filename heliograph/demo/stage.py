@@ -43,6 +43,7 @@ class Stage:
     def __init__(self, root: Path, net: str) -> None:
         self.root, self.net = root, net
         self.up_process: subprocess.Popen[str] | None = None
+        self._hold = -1
 
     @property
     def config(self) -> Config:
@@ -74,11 +75,17 @@ class Stage:
     def start(self) -> float:
         """Start all hosts; return the seconds until `ready`."""
         began = time.monotonic()
-        log = (self.root / "log").open("a")
-        self.up_process = subprocess.Popen(
-            command_line(self.root, "up"), stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
-        )
-        log.close()
+        life, self._hold = os.pipe()  # its end, when we end however we end, ends the fabric
+        with (self.root / "log").open("a") as log:
+            self.up_process = subprocess.Popen(
+                command_line(self.root, "up", "--life-fd", str(life)),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+                pass_fds=(life,),
+            )
+        os.close(life)
         assert self.up_process.stdout is not None
         timer = _kill_later(self.up_process, READY_SECONDS_MAX)
         line = self.up_process.stdout.readline()
@@ -102,6 +109,7 @@ class Stage:
             process.wait()
         if process.stdout:
             process.stdout.close()
+        os.close(self._hold)
         return process.returncode
 
     def kill_host(self, name: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -169,3 +170,20 @@ def test_help_answers_at_once() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_tour_that_is_killed_leaves_nothing_running() -> None:
+    """kill -9 of the process that set a stage ends its fabric."""
+    program = (
+        "import sys, time\nfrom heliograph.demo.stage import stage\n"
+        "with stage(hosts=1, options=('--buckets', '64')) as here:\n"
+        "    here.start(); print(here.root, here.up_process.pid, flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    root, pid = process.stdout.readline().split()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert until(lambda: not is_alive(int(pid)))
+    shutil.rmtree(Path(root).parent)
