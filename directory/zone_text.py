@@ -17,6 +17,7 @@ from directory.tokens import BadText, Entry, entries
 from directory.zone import Record, Zone, soa_numbers, zone_of
 
 ZONE_OCTETS_MAX = 64 * 2**20  # 65,536 buckets in both maps with standbys, every line written out, take 10 MiB
+PROBLEMS_READ_MAX = 10_000  # after that it is a file of another kind
 RECORDS_MAX = 1_000_000  # the same fabric has 262,144
 
 _TYPES = {
@@ -74,6 +75,8 @@ class _Reader:
                 self._entry(entry)
             except BadText as bad:
                 self._problem(entry.line, bad)
+            if len(self.problems) > PROBLEMS_READ_MAX:
+                return None
             if len(self.records) > RECORDS_MAX:
                 too_many = BadText(f"over {RECORDS_MAX:,} records", "A zone of that size is not for this server.")
                 return self._problem(entry.line, too_many)

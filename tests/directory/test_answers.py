@@ -60,6 +60,7 @@ def test_the_question_comes_back_as_it_was_written() -> None:
     reply = ANSWERS.reply(query, udp=True)
     assert reply is not None and reply[12 : len(query)] == query[12:] and reply[:2] == query[:2]
     assert b"B1\x08tImElInE" in reply
+    assert reply[3] & 15 == wire.NOERROR and reply[6:8] == b"\0\1"
 
 
 def test_no_such_name_and_no_such_type() -> None:
@@ -95,7 +96,8 @@ def test_aliases_are_followed_inside_the_zone_and_never_forever() -> None:
     ]
     assert records(ask("far.fabric.test")) == ["far.fabric.test. 300 IN CNAME www.example.org."]
     assert records(ask("alias.fabric.test", "CNAME")) == ["alias.fabric.test. 300 IN CNAME b1.timeline.fabric.test."]
-    assert len(records(ask("loop.fabric.test"))) <= 10
+    reply = ANSWERS.reply(dns.message.make_query("loop.fabric.test", "MX").to_wire(), udp=False)
+    assert reply is not None and int.from_bytes(reply[6:8], "big") <= 9
 
 
 def test_any_is_answered_with_little() -> None:
@@ -202,9 +204,17 @@ def test_names_and_records_are_read_or_refused(message: bytes, at: int) -> None:
     for read in (wire.read_name, wire.read_record):
         try:
             _, end = read(message, at)  # type: ignore[operator]
-            assert end <= len(message) + 1
+            assert end <= len(message)
         except wire.Malformed:
             pass
+
+
+def test_a_name_is_no_longer_than_255_octets_also_through_pointers() -> None:
+    label = b"\x3f" + b"a" * 63
+    assert len(wire.read_name(label * 3 + b"\x3d" + b"a" * 61 + b"\0", 0)[0]) == 255
+    for message, at in [(label * 4 + b"\0", 0), (label * 3 + b"\0" + label + b"\xc0\x00", 193)]:
+        with pytest.raises(wire.Malformed, match="255"):
+            wire.read_name(message, at)
 
 
 def test_short_replies() -> None:

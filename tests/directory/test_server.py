@@ -22,10 +22,12 @@ import dns.zone
 import pytest
 
 from directory import server as server_module
+from directory import wire
 from directory.answers import Answers
 from directory.rate import RateLimit
 from directory.render import render_zone
 from directory.server import DnsServer, Rights
+from directory.transfer_out import transfer
 from directory.zone_text import read_zone
 from tests.directory import fabricated
 from tests.directory.fabricated import until
@@ -94,6 +96,9 @@ async def test_a_transfer_brings_the_whole_zone(town: Town) -> None:
     zone = read_zone(text.encode(), "fabric.test").zone
     assert zone is not None
     town.server.serve(Answers(zone))
+    query = dns.message.make_query("fabric.test", "AXFR").to_wire()
+    messages = list(transfer(zone, query, wire.read_question(query)))
+    assert len(messages) > 2 and max(map(len, messages)) <= 16_384  # as far as a compression pointer reaches
     for rtype in ("AXFR", "IXFR"):
         got = await town.transfer(rtype, serial=5)
         assert got == dns.zone.from_text(text, "fabric.test.", relativize=False)
@@ -136,6 +141,20 @@ async def test_notify_is_taken_from_the_primary_for_this_zone_only(town: Town) -
     update = dns.message.make_query("fabric.test", "SOA")
     update.set_opcode(dns.opcode.UPDATE)
     assert (await town.udp(update)).rcode() == dns.rcode.NOTIMP
+
+
+async def test_a_response_is_not_answered_lest_two_servers_talk_forever(town: Town) -> None:
+    notify = dns.message.make_query("fabric.test", "SOA")
+    notify.set_opcode(dns.opcode.NOTIFY)
+    for response in (MX.to_wire(), notify.to_wire()):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.setblocking(False)
+            other.connect(("127.0.0.1", town.server.port))
+            other.send(response[:2] + bytes((response[2] | 0x80,)) + response[3:])
+            assert (await town.udp(MX)).answer
+            with pytest.raises(BlockingIOError):
+                other.recv(512)
+    assert town.rung == []
 
 
 async def test_a_greedy_source_is_sent_to_tcp_and_served_there() -> None:

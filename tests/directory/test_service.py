@@ -12,8 +12,10 @@ import dns.message
 import pytest
 
 from directory import copy, secondary
+from directory import primary as primary_module
 from directory.copy import Kept
 from directory.notify import Notifier
+from directory.primary import LiveFile
 from directory.service import DirectoryService, NoZone
 from directory.snapshot import Directory
 from directory.zone import Zone
@@ -215,6 +217,75 @@ async def test_a_secondary_asks_by_itself_when_notify_is_lost(fabric: Fabric, mo
     assert owner(second) == "host-1"
 
 
+async def test_a_serial_survives_a_copy_that_no_longer_lints(fabric: Fabric) -> None:
+    (primary,) = await fabric.start(1)
+    fabric.edit("b3.timeline MX 10 host-2", "b3.timeline MX 10 host-1")
+    await until(lambda: primary.current.serial == 11)
+    await primary.stop()
+    kept = fabric.folder / "host-1.zone"
+    kept.write_text(kept.read_text().replace("b4.timeline.fabric.test.", "b99.timeline.fabric.test."))
+    (again,) = await fabric.start(1)
+    assert (again.current.serial, owner(again)) == (12, "host-1")
+
+
+async def test_half_of_an_edit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[tuple[int, int, int]] = []  # what the file system shows, look by look
+    monkeypatch.setattr(primary_module, "look", lambda path: looks.pop(0) if len(looks) > 1 else looks[0])
+    path = tmp_path / "live.zone"
+    path.write_text("whole")
+    live, read = LiveFile(path), []
+
+    async def changed(content: bytes | OSError) -> None:
+        read.append((content, len(looks)))
+
+    looks[:] = [(1, 1, 1)]
+    live.content()
+    looks[:] = [(1, number, number) for number in range(1, 9)] + [(1, 8, 8)] * 9
+    watching = asyncio.create_task(live.watch(0.001, changed))
+    await until(lambda: bool(read))
+    await until(lambda: len(looks) == 1)
+    watching.cancel()
+    assert [content for content, _ in read] == [b"whole"] and read[0][1] < 9
+
+
+async def test_many_notifies_are_one_question_and_none_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secondary, "GAP_SECONDS", 0.0)
+    asked: list[int] = []
+
+    async def refresh() -> bool:
+        asked.append(len(asked))
+        return True
+
+    follower = secondary.Follower(refresh)
+    follower.served(zone(1))
+    running = asyncio.create_task(follower.run())
+    await until(lambda: len(asked) == 1)
+    for _ in range(9):
+        follower.wake()
+    await until(lambda: len(asked) == 2)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert len(asked) == 2
+    running.cancel()
+
+
+async def test_an_absent_primary_is_asked_ever_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secondary, "GAP_SECONDS", 0.0)
+    monkeypatch.setattr(secondary, "FIRST_SECONDS", (0.0, 0.0, 0.0, 3600.0))
+    asked: list[int] = []
+
+    async def refresh() -> bool:
+        asked.append(len(asked))
+        raise RuntimeError("surprise")  # which must not end the following either
+
+    running = asyncio.create_task(secondary.Follower(refresh).run())
+    await until(lambda: len(asked) == 3)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert len(asked) == 3
+    running.cancel()
+
+
 async def test_notify_is_repeated_until_it_is_heard() -> None:
     sent: list[bytes] = []
     notifier = Notifier(lambda packet, to: sent.append(packet), waits_seconds=(0.02, 0.02, 5.0))
@@ -224,8 +295,7 @@ async def test_notify_is_repeated_until_it_is_heard() -> None:
     assert len(ids) == 2
     for packet in sent[-2:]:
         notifier.answered(packet[:2] + b"\xa4\0" + packet[4:], "192.0.2.9")  # not from whom it was sent to
-    await asyncio.sleep(0.01)
-    assert not telling.done()
+    assert not any(event.is_set() for event in notifier._waiting.values())
     for packet in sent[-2:]:
         notifier.answered(packet[:2] + b"\xa4\0" + packet[4:], "192.0.2.1")
         notifier.answered(packet[:2] + b"\xa4\0" + packet[4:], "192.0.2.2")

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from directory import tokens as tokens_module
 from directory import wire
+from directory import zone_text as zone_text_module
 from directory.render import zone_text
 from directory.zone import Zone
 from directory.zone_text import Reading, read_zone
@@ -193,6 +195,18 @@ def test_every_fault_is_told_and_a_thousand_are_too_many() -> None:
     assert [problem.line for problem in read("a A x\nb A 192.0.2.1\nc A y\n").problems] == [4, 6]
     many = read("a A x\n" * 1000).problems
     assert len(many) == 51 and "950 more" in many[-1].text
+
+
+def test_what_grows_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zone_text_module, "RECORDS_MAX", 5)
+    assert "over 5 records" in read("$GENERATE 1-9 a$ A 192.0.2.1\n").problems[0].text
+    assert good("$GENERATE 1-4 a$ A 192.0.2.1\n")
+    monkeypatch.setattr(zone_text_module, "PROBLEMS_READ_MAX", 5)
+    assert len(read("a A x\n" * 20).problems) == 6
+    monkeypatch.setattr(tokens_module, "ENTRY_LINES_MAX", 5)
+    reading = read("a TXT (\n" + "x\n" * 6 + ")\nb A 192.0.2.1\nc A y\n")
+    assert (reading.problems[0].line, reading.problems[0].text) == (4, "a parenthesis opens here and is not closed")
+    assert good("a TXT (\n" + "x\n" * 4 + ")\n")
 
 
 def test_a_file_of_another_kind_is_refused_shortly() -> None:
