@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -232,8 +233,9 @@ class Session:
             return judge(mail, answers, data if data.code >= 400 else NO_SENSE)
         if mail.code >= 300 or not any(answer.code < 300 for answer in answers):
             # RFC 2920 3.1: DATA may be taken though nobody is; then the dot alone, and no message is sent.
-            self._wire.say(b".\r\n", 1)
-            await self._wire.hear(1, self._times.dot)
+            with suppress(Lost):  # what was said before stands
+                self._wire.say(b".\r\n", 1)
+                await self._wire.hear(1, self._times.dot)
             self._start_over()
             return judge(mail, answers, mail)
         try:

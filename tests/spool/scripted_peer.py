@@ -114,13 +114,16 @@ class Peer:
                 say(reply)
             elif verb == "DATA":
                 reply = self.data()
-                if reply.startswith("354") and not recipients:
+                if reply.startswith("354") and not recipients and not self.mail(mail_line).startswith("5"):
                     reply = "503 5.5.1 no recipients"
                 say(reply)
                 if reply.startswith("354"):
-                    raw = await reader.readuntil(b"\r\n.\r\n")
+                    raw = await reader.readuntil(b"\r\n")
+                    if raw != b".\r\n":
+                        raw += await reader.readuntil(b"\r\n.\r\n")
                     content = raw[:-3].replace(b"\r\n..", b"\r\n.")
                     content = content[1:] if content.startswith(b"..") else content
+                    content = b"" if raw == b".\r\n" else content
                     taken = Taken(sender, recipients, content, mail_line, rcpts)
                     answer = self.end(taken)
                     if answer.startswith("2"):
