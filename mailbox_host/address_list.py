@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from mailbox_host.wire import NIL, listed, nstring
 
 # A NIL host would say "group" (RFC 3501 7.4.2), so that what is missing is named, in Dovecot's words.
 MISSING_MAILBOX = b"MISSING_MAILBOX"
 MISSING_DOMAIN = b"MISSING_DOMAIN"
+
+ADDRESSES_MAX = 4096  # shown of one field: "a:;" makes 40 octets of three
 
 _TOKEN = re.compile(
     rb"(?P<space>[ \t\r\n]+)|(?P<quoted>\"(?:[^\"\\]|\\.)*+\"?)|(?P<comment>\()|(?P<literal>\[[^\]]*+\]?)"
@@ -42,7 +45,7 @@ class _Reading:
 
 def address_list(value: bytes) -> bytes:
     """Write an address field's value as ENVELOPE's list; NIL where it holds none."""
-    shown = list(_addresses(value))
+    shown = list(islice(_addresses(value), ADDRESSES_MAX))
     return b"(" + b"".join(shown) + b")" if shown else NIL
 
 
@@ -119,12 +122,17 @@ def _split(tokens: list[Token]) -> tuple[bytes | None, bytes, bytes]:
 
 
 def _mailbox(tokens: list[Token]) -> bytes:
-    """A local part, without its quotes. Words that do not belong together stay apart."""
-    return b"".join(
-        _unquoted(text) if kind == "quoted" else b" " if kind == "space" else text
-        for kind, text in tokens
-        if kind != "comment"
-    ).strip()
+    """A local part, without its quotes; white space around dots is none (RFC 5322 4.4), other words stay apart."""
+    shown: list[bytes] = []
+    apart = False
+    for kind, text in tokens:
+        word = _unquoted(text) if kind == "quoted" else text
+        if kind == "space":
+            apart = bool(shown) and not shown[-1].endswith(b".")
+        elif kind != "comment":
+            shown += [b" ", word] if apart and not word.startswith(b".") else [word]
+            apart = False
+    return b"".join(shown)
 
 
 def _text(tokens: list[Token]) -> bytes:

@@ -156,11 +156,12 @@ def _is_message(part: Part) -> bool:
 
 def _read_fields(content: bytes, start: int, end: int) -> dict[bytes, bytes]:
     fields: dict[bytes, bytes] = {}
+    more: dict[bytes, list[bytes]] = {}
     for match in _FIELD.finditer(content, start, min(end, start + HEADER_BLOCK_OCTETS_MAX)):
         name, value = match[1].lower(), match[2]
         value = (_FOLD.sub(b"", value) if b"\n" in value else value).strip()
         if name not in fields:
             fields[name] = value
         elif name in _LISTS:
-            fields[name] += b", " + value
-    return fields
+            more.setdefault(name, [fields[name]]).append(value)
+    return fields | {name: b", ".join(values) for name, values in more.items()}
