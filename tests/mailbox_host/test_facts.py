@@ -202,7 +202,8 @@ def check(content: bytes) -> None:
 
 odd = st.sampled_from(
     ["(", ")", "<", ">", "@", ",", ";", ":", '"', "\\", "[", "]", " ", "\r\n ", "\n\t", "a", "b.c", "=", "/", "*0",
-     "*1*=", "\x00", "\xff", "é", "=?utf-8?q?x?=", ".", "text", "message", "rfc822", "multipart", "boundary=b", "--b\r\n"]
+     "*1*=", "\x00", "\xff", "é", "=?utf-8?q?x?=", ".", "text", "message", "rfc822",
+     "multipart", "boundary=b", "--b\r\n"]
 )  # fmt: skip
 values = st.lists(odd, max_size=25).map("".join)
 names = st.sampled_from(
