@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def catch_up(session: Session) -> Steps[None]:
     """File until nothing is due; each write files a bounded number."""
     while (yield from read(partial(_behind, session.account))):
-        yield from write(partial(_catch_up, session.account, session.clock()))
+        yield from write(
+            partial(_catch_up, session.account, session.clock()), rings=False
+        )  # who follows the same was rung too
 
 
 def _behind(account: str, reader: Reader) -> bool:

@@ -136,8 +136,8 @@ class Connection:
                 return await self._write(effect)
             case Read(query, long):
                 return await self._server.store.read(query) if long else query(self._server.store.reader)
-            case Write(work):
-                return await self._server.store.write(work)
+            case Write(work, rings):
+                return await self._server.change(self.session.account if rings else "", work)
             case WaitForNews():
                 return await self._wait_for_news()
             case AskLine(prompt):

@@ -24,9 +24,10 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Change the store; sent back once it is durable."""
+    """Change the store; sent back once it is durable. `rings`: other sessions of the account may want to look."""
 
     work: Callable[[Transaction], Any]
+    rings: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,6 @@ def read(query: Callable[[Reader], T], long: bool = False) -> Steps[T]:
     return result
 
 
-def write(work: Callable[[Transaction], T]) -> Steps[T]:
-    result: T = yield Write(work)
+def write(work: Callable[[Transaction], T], rings: bool = True) -> Steps[T]:
+    result: T = yield Write(work, rings)
     return result

@@ -119,7 +119,7 @@ def _facts(session: Session, found: list[Entry]) -> Steps[dict[int, Facts]]:
     missing = [body for body in bodies if body not in known]
     if missing:  # made in a reader's thread: the writer only keeps them
         made = yield from read(lambda reader: made_facts(reader, missing), long=True)
-        yield from write(lambda tx: keep_facts(tx, made))
+        yield from write(lambda tx: keep_facts(tx, made), rings=False)
         known |= made
     return known
 

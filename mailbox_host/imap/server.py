@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from mail.address import is_entity
 from mailbox_host import accounts, timeline
@@ -27,7 +28,7 @@ from mailbox_host.imap.settings import Settings
 from mailbox_host.imap.sign_in import WRONG_PASSWORD
 from mailbox_host.imap.throttle import Throttle, is_loopback
 from mailbox_host.passwords import PasswordChecker
-from store import Store
+from store import Store, Transaction
 
 log = logging.getLogger("heliograph.imap")
 
@@ -113,6 +114,15 @@ class ImapServer:
     def news_for(self, account: str, wake: Callable[[], None]) -> News:
         """Listen for what may come for an account."""
         return News(self._bell, account, lambda: timeline.followed_sources(self.store.reader, account), wake)
+
+    async def change(self, account: str, work: Callable[[Transaction], Any]) -> Any:
+        """Write to the store; wake the account's other sessions once it is durable ("": nobody's)."""
+
+        def rung(tx: Transaction) -> Any:
+            tx.after_commit(lambda: self._bell.ring_account(account))
+            return work(tx)
+
+        return await self.store.write(rung if account else work)
 
     async def sign_in(self, connection: Connection, asked: SignIn) -> SignedIn | NotSignedIn | HandedOver:
         """Check a password, here or at the account's owner."""

@@ -218,6 +218,26 @@ async def test_a_post_wakes_who_follows_its_source(house: House) -> None:
     wire.close()
 
 
+async def test_what_one_session_does_wakes_another(house: House) -> None:
+    port = await house.server.serve("127.0.0.1", 0)
+    idle, busy = await Wire.to(port), await Wire.to(port)
+    for wire in (idle, busy):
+        await wire.ask("a LOGIN alice secret")
+        await wire.ask("b SELECT INBOX")
+    idle.send(b"c IDLE\r\n")
+    assert await idle.line() == "+ idling"
+    busy.send(b"c APPEND INBOX {49+}\r\n" + MESSAGE + b"\r\n")
+    await busy.until("c")
+    assert await idle.line() == "* 1 EXISTS"
+    await idle.line()
+    await busy.ask("d STORE 1 +FLAGS (\\Deleted)")
+    assert "\\Deleted" in await idle.line()
+    await busy.ask("e EXPUNGE")
+    assert await idle.line() == "* 1 EXPUNGE"
+    idle.close()
+    busy.close()
+
+
 async def test_plaintext_after_starttls_is_forgotten(house: House) -> None:
     wire = await Wire.to(await house.server.serve("127.0.0.1", 0))
     wire.send(b"a STARTTLS\r\nb LOGIN alice secret\r\n")
