@@ -20,6 +20,7 @@ PARTS = {
     "account": "heliograph.commands.account:account",
     "where": "heliograph.commands.where:where",
     "queue": "heliograph.commands.queue:queue",
+    "feed": "heliograph.commands.feed:feed",
     "status": "heliograph.commands.status:status",
     "doctor": "heliograph.commands.doctor:doctor",
 }

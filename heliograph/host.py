@@ -222,7 +222,7 @@ class Host:
         return False
 
     def _site(self) -> Site:
-        return Site(self.name, self._now, self.queue, self.flow.dispatch, self._live)
+        return Site(self.name, self._now, self.queue, self.flow.dispatch, self._live, self.poller.wake)
 
     def _live(self) -> Answer:
         """What only a running host knows, for `heliograph status`."""

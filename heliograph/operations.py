@@ -16,6 +16,7 @@ from directory.snapshot import Directory
 from heliograph import exits
 from heliograph.exits import CommandError
 from heliograph.location import NAMES_RULE, locate
+from ingest import listing
 from mail.address import is_entity
 from mail.control import CreateSource, RemoveSource, add_controls
 from mail.envelope import Outgoing, Recipient
@@ -34,13 +35,14 @@ Source = Reader | Transaction
 @dataclass(frozen=True, slots=True)
 class Site:
     """The host that an operation works on. `dispatch` sends a room's mail; `live` tells what only a running host
-    knows (nothing while it is down)."""
+    knows (nothing while it is down); `poll` makes it look which feeds are due."""
 
     host: str
     directory: Callable[[], Directory]
     queue: Queue
     dispatch: Dispatch
     live: Callable[[], Answer] = dict
+    poll: Callable[[], object] = lambda: None
 
 
 def add_account(tx: Transaction, site: Site, now: float, name: str, hash: str, title: str = "") -> Answer:
@@ -115,6 +117,25 @@ def drop_queue(tx: Transaction, site: Site, now: float, messages: list[int]) -> 
     return {"host": site.host, "recipients": dropped}
 
 
+def list_feeds(reader: Reader, site: Site, now: float, after: str = "") -> Answer:
+    """A page of the feeds that this host polls, by the names of their sources."""
+    rows = listing.feed_list(reader, after, ROWS_MAX)
+    return {"host": site.host, "feeds": [asdict(row) for row in rows], "more": len(rows) == ROWS_MAX}
+
+
+def show_feed(reader: Reader, site: Site, now: float, feed: str) -> Answer:
+    """One feed, by its source's name or its URL; None where this host does not poll it."""
+    row = listing.feed_show(reader, feed)
+    return {"host": site.host, "feed": asdict(row) if row else None}
+
+
+def poll_feed(tx: Transaction, site: Site, now: float, feed: str) -> Answer:
+    """Poll a feed now."""
+    found = listing.feed_poll(tx, feed, now)
+    tx.after_commit(site.poll)
+    return {"host": site.host, "found": found}
+
+
 def status(source: Source, site: Site, now: float) -> Answer:
     """One host at a glance."""
     messages, recipients = spool_queue.totals(source)
@@ -135,11 +156,14 @@ WRITES: Mapping[str, Callable[..., Answer]] = {
     "account remove": remove_account,
     "queue retry": retry_queue,
     "queue drop": drop_queue,
+    "feed poll": poll_feed,
 }
 READS: Mapping[str, Callable[..., Answer]] = {
     "account list": list_accounts,
     "queue list": list_queue,
     "queue counts": count_queue,
+    "feed list": list_feeds,
+    "feed show": show_feed,
     "status": status,
     "where": where,
 }

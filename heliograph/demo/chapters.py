@@ -133,6 +133,8 @@ def the_feed(story: Story, scene: Scene) -> None:
     scene.heidi.send(f"follow@{domain}", scene.site.url, scene.site.url)
     found = scene.heidi.wait_for_subject("Third light")
     story.check("heidi follows the same feed", found, found and found.sender)
+    feeds = scene.stage.ask("feed", "list")["feeds"]
+    story.check("it is one feed, polled by one host", len(feeds) == 1, [(row["host"], row["source"]) for row in feeds])
     scene.alice.send(f"follow@{domain}", "http://127.0.0.1:9/", "http://127.0.0.1:9/")
     found = scene.alice.wait_for(lambda letter: "127.0.0.1" in letter.subject + letter.text)
     story.check("a URL inside the network is refused by mail, with the reason", found, found and found.text[:160])

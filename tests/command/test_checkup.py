@@ -1,0 +1,139 @@
+"""The doctor's findings: each trouble is made, found, and told with what to do."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import namedtuple
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from heliograph.certificates import make_ca, make_server
+from heliograph.checkup.certificates import certificates
+from heliograph.checkup.finding import Finding
+from heliograph.checkup.machine import clock, disk, permissions
+from heliograph.checkup.network import network
+from heliograph.checkup.zone import postmaster, zone
+from heliograph.command import main
+from heliograph.config import Config, load
+
+DAY = 86_400
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fresh") / "f"
+    done = CliRunner().invoke(main, ["init", str(folder), "--hosts", "2", "--buckets", "8", "--net", "127.233.1.0/24"])
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.fixture
+def config(fresh: Path, tmp_path: Path) -> Config:
+    return load(Path(shutil.copytree(fresh, tmp_path / "f")))
+
+
+def bad(findings: object) -> list[Finding]:
+    assert hasattr(findings, "__iter__")
+    return [finding for finding in findings if finding.grade != "good"]
+
+
+def only(findings: object) -> Finding:
+    [finding] = bad(findings)
+    assert finding.remedy
+    return finding
+
+
+def test_a_fresh_fabric_has_no_fault(config: Config) -> None:
+    now = time.time()
+    for findings in (permissions(config), certificates(config, now), zone(config)):
+        assert bad(findings) == []
+
+
+@pytest.mark.parametrize("name", ["hosts/host-1/host.key", "tls/ca.key", "hosts/host-2"])
+def test_a_secret_that_others_may_read(config: Config, name: str) -> None:
+    (config.root / name).chmod(0o755)
+    found = only(permissions(config))
+    assert (found.grade, name in found.text, found.remedy.startswith("chmod")) == ("fault", True, True)
+
+
+def test_certificates_that_expire(config: Config) -> None:
+    now = time.time()
+    assert {finding.grade for finding in bad(certificates(config, now + 810 * DAY))} == {"warning"}
+    assert {finding.grade for finding in bad(certificates(config, now + 830 * DAY))} == {"fault"}
+    assert {finding.grade for finding in bad(certificates(config, now - DAY))} == {"fault"}
+
+
+def test_a_certificate_of_another_key_name_or_nothing(config: Config) -> None:
+    now = time.time()
+    paths = config.tls.of("host-1")
+    elsewhere = make_server(make_ca("x.test", now), host="www", domain="x.test", address="127.0.0.1", now=now)
+    paths.certificate.write_bytes(elsewhere.certificate_pem())
+    assert "is not of the key" in only(certificates(config, now)).text
+    paths.key.write_bytes(elsewhere.key_pem())
+    assert "does not name host-1.fabric.test" in only(certificates(config, now)).text
+    paths.certificate.write_bytes(b"")
+    assert only(certificates(config, now)).grade == "fault"
+    paths.certificate.unlink()
+    assert only(certificates(config, now)).grade == "fault"
+
+
+def test_a_stream_certificate_that_is_not_the_hosts_own(config: Config) -> None:
+    ours, theirs = config.tls.of("host-1"), config.tls.of("host-2")
+    shutil.copy(theirs.stream_certificate, ours.stream_certificate)
+    shutil.copy(theirs.stream_key, ours.stream_key)
+    assert "not made from host-1's own key" in only(certificates(config, time.time())).text
+
+
+Change = Callable[[str], str]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace("b3.timeline MX 10", "b3.timeline MX ten"), "zone:"),
+        (lambda text: text.replace("host-2 A 127.233.1.2", "host-2 A 127.233.1.9"), "127.233.1.9 in the zone"),
+        (lambda text: text.replace("p=", "p=AAAA", 1), ""),
+    ],
+)
+def test_a_zone_that_is_wrong(config: Config, change: Change, said: str) -> None:
+    config.zone_file.write_text(change(config.zone_file.read_text()))
+    found = bad(zone(config))
+    assert "fault" in {finding.grade for finding in found}
+    assert any(said in finding.text for finding in found)
+    assert all(finding.remedy for finding in found)
+
+
+def test_a_zone_that_is_gone(config: Config) -> None:
+    config.zone_file.unlink()
+    assert "is missing" in only(zone(config)).text
+
+
+def test_nobody_is_postmaster(config: Config) -> None:
+    assert only(postmaster(config)).grade == "warning"
+
+
+@pytest.mark.parametrize(("free", "grade"), [(100 << 20, "fault"), (1 << 30, "warning"), (80 << 30, "good")])
+def test_a_disk_that_fills(config: Config, monkeypatch: pytest.MonkeyPatch, free: int, grade: str) -> None:
+    space = namedtuple("space", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: space(100 << 30, 0, free))
+    assert next(disk(config)).grade == grade
+
+
+def test_a_clock_that_fell_behind(config: Config) -> None:
+    assert "in the future" in only(clock(config, time.time() - DAY)).text
+
+
+def test_hosts_that_are_down_are_told(config: Config) -> None:
+    assert [finding.text for finding in bad(network(config))] == ["host-1 is down", "host-2 is down"]
+
+
+def test_a_host_elsewhere_that_does_not_answer(config: Config) -> None:
+    shutil.rmtree(config.host_folder("host-2"))
+    found = bad(network(config))
+    assert [finding.text for finding in found if finding.check == "hosts"] == ["host-1 is down"]
+    assert len([finding for finding in found if finding.check == "ports"]) == 8
+    assert [finding.check for finding in found if "does not answer for the zone" in finding.text] == ["dns"]
