@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from directory.names import Foreign, Name, Reflector, Timeline
+from directory.names import Foreign, Leaf, Name, Reflector, Timeline
 from heliograph.flow import Flow
 from heliograph.intake import Part, arrived, foreign_from, received_field, submitted
 from mail.address import Address
@@ -90,6 +90,8 @@ class HostDoor:
                 return self._known_there(route)
             case Refused():
                 return route
+            case Deferred() if isinstance(name, Leaf):
+                return route  # only hosts write to leaves, and they keep what they send: no junk in our queue
             case _:
                 return OK  # the zone does not say where: the queue waits until it does
 

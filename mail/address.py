@@ -49,8 +49,9 @@ class Address:
 
 
 def is_entity(name: str) -> bool:
-    """Tell whether `name` can be an entity's ID."""
-    return bool(_ENTITY.match(name)) and not name.endswith("-request") and name not in RESERVED_NAMES
+    """Tell whether `name` can be an entity's ID: one that needs no quotes in an address (RFC 5321 4.1.2)."""
+    whole = _ENTITY.match(name) and not name.endswith((".", "-request")) and ".." not in name
+    return bool(whole) and name not in RESERVED_NAMES
 
 
 def parse_address(text: str) -> Address:
