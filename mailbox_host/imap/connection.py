@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mailbox_host.accounts import NoSuchAccount
@@ -20,7 +21,7 @@ from mailbox_host.imap.proxy import Upstream, pipe
 from mailbox_host.imap.session import Session
 from mailbox_host.imap.settings import AUTOLOGOUT_SECONDS, BEFORE_LOGIN_OCTETS_MAX, BEFORE_LOGIN_SECONDS_MAX
 from mailbox_host.imap.waker import Waker
-from store import StoreFull
+from store import Reader, StoreFull
 
 if TYPE_CHECKING:
     from mailbox_host.imap.server import ImapServer
@@ -135,7 +136,7 @@ class Connection:
             case bytes():
                 return await self._write(effect)
             case Read(query, long):
-                return await self._server.store.read(query) if long else query(self._server.store.reader)
+                return await self._read_long(query) if long else query(self._server.store.reader)
             case Write(work, rings):
                 return await self._server.change(self.session.account if rings else "", work)
             case WaitForNews():
@@ -150,6 +151,11 @@ class Connection:
             case Close():
                 await self._flush()
         return None
+
+    async def _read_long(self, query: Callable[[Reader], Any]) -> Any:
+        """Read in a thread. What there is to say goes out first: nobody works long for a client that is gone."""
+        await self._flush()
+        return await self._server.store.read(query)
 
     def _say(self, data: bytes) -> None:
         self._output.append(data)

@@ -16,14 +16,13 @@ from mailbox_host.entries import SEEN, Entry
 from mailbox_host.facts import Facts, facts, keep_facts, made_facts
 from mailbox_host.imap import commands as ask
 from mailbox_host.imap.change import NO_SUCH_MESSAGE, beyond
-from mailbox_host.imap.commands import BodyPart, Command, FetchItem
+from mailbox_host.imap.commands import BodyPart, Command
 from mailbox_host.imap.effects import Steps, read, write
-from mailbox_host.imap.responses import date_time, flags, no, ok, string
-from mailbox_host.imap.sections import Content, part_of
+from mailbox_host.imap.fetch_response import Form, Row
+from mailbox_host.imap.responses import no, ok
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.sequence import positions
-from mailbox_host.imap.settings import FETCH_BATCH_MESSAGES, FETCH_BATCH_OCTETS, INLINE_MESSAGES_MAX
-from store import Reader
+from mailbox_host.imap.settings import FETCH_BATCH_MESSAGES, INLINE_MESSAGES_MAX
 
 if TYPE_CHECKING:
     from mailbox_host.imap.session import Session
@@ -33,35 +32,25 @@ _OF_FACTS = frozenset({"ENVELOPE", "BODY", "BODYSTRUCTURE"})
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to show of each message, and what it takes."""
+    """What a FETCH shows, and what it takes."""
 
-    items: tuple[FetchItem, ...]
+    form: Form
     needs_facts: bool
     needs_content: bool
     sets_seen: bool
     changed_since: int
 
     @classmethod
-    def of(cls, asked: ask.Fetch, uid: bool, read_only: bool, with_modseq: bool) -> Plan:
+    def of(cls, asked: ask.Fetch, uid: bool, read_only: bool, condstore: bool) -> Plan:
         items = list(asked.items)
         if uid and "UID" not in items:  # RFC 3501 6.4.8
             items.insert(0, "UID")
-        if with_modseq and "MODSEQ" not in items:
+        if asked.changed_since is not None and "MODSEQ" not in items:
             items.append("MODSEQ")
         parts = [item for item in items if isinstance(item, BodyPart)]
         seen = not read_only and any(not part.peek for part in parts)
-        words = {item for item in items if isinstance(item, str)}
-        return cls(tuple(items), bool(words & _OF_FACTS), bool(parts), seen, asked.changed_since or 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A message about to be shown."""
-
-    number: int
-    entry: Entry
-    recent: bool
-    newly_seen: bool
+        form = Form(items, ("FLAGS", "MODSEQ") if condstore else ("FLAGS",))  # RFC 7162 3.1: changes come with MODSEQ
+        return cls(form, not _OF_FACTS.isdisjoint(items), bool(parts), seen, asked.changed_since or 0)
 
 
 def fetch(session: Session, command: Command) -> Steps[bytes]:
@@ -71,7 +60,7 @@ def fetch(session: Session, command: Command) -> Steps[bytes]:
         return NO_SUCH_MESSAGE
     if asked.changed_since is not None or "MODSEQ" in asked.items:
         session.enabled.add(b"CONDSTORE")
-    plan = Plan.of(asked, command.uid, selected.read_only, asked.changed_since is not None)
+    plan = Plan.of(asked, command.uid, selected.read_only, b"CONDSTORE" in session.enabled)
     places = positions(selected.find(asked.messages, command.uid))
     missing = False
     for start in range(0, len(places), FETCH_BATCH_MESSAGES):
@@ -92,12 +81,24 @@ def _batch(session: Session, selected: Selected, plan: Plan, places: Sequence[in
     if plan.sets_seen:
         found, newly_seen = yield from _mark_seen(session, selected, found)
     known = (yield from _facts(session, found)) if plan.needs_facts else {}
-    rows = [
-        Row(selected.position(entry.uid) + 1, entry, selected.is_recent(entry.uid), entry.uid in newly_seen)
+    yield from _show(plan, _rows(selected, places, uids, found, newly_seen, known))
+    return complete
+
+
+def _rows(
+    selected: Selected,
+    places: Sequence[int],
+    uids: list[int],
+    found: list[Entry],
+    newly_seen: set[int],
+    known: dict[int, Facts],
+) -> list[Row]:
+    numbers = dict(zip(uids, places, strict=True))
+    recent = selected.recent_uids(uids)
+    return [
+        Row(numbers[entry.uid] + 1, entry, entry.uid in recent, entry.uid in newly_seen, known.get(entry.body))
         for entry in found
     ]
-    yield from _show(plan, rows, known)
-    return complete
 
 
 def _mark_seen(session: Session, selected: Selected, found: list[Entry]) -> Steps[tuple[list[Entry], set[int]]]:
@@ -124,57 +125,9 @@ def _facts(session: Session, found: list[Entry]) -> Steps[dict[int, Facts]]:
     return known
 
 
-def _show(plan: Plan, rows: list[Row], known: dict[int, Facts]) -> Steps[None]:
+def _show(plan: Plan, rows: list[Row]) -> Steps[None]:
     start = 0
     long = plan.needs_content or len(rows) > INLINE_MESSAGES_MAX
     while start < len(rows):
-        text, start = yield from read(partial(_render, plan, rows, known, start), long)
+        text, start = yield from read(partial(plan.form.render, rows, start), long)
         yield text
-
-
-def _render(plan: Plan, rows: list[Row], known: dict[int, Facts], start: int, reader: Reader) -> tuple[bytes, int]:
-    """Write responses from row `start` on until the batch is full; return them and the row to go on with."""
-    pieces: list[bytes] = []
-    size = 0
-    for at in range(start, len(rows)):
-        row = rows[at]
-        content = Content(reader, row.entry.body) if plan.needs_content else None
-        try:
-            piece = _response(plan, row, known.get(row.entry.body), content)
-        except KeyError:  # expunged by another session since its row was read
-            continue
-        pieces.append(piece)
-        size += len(piece)
-        if size >= FETCH_BATCH_OCTETS:
-            return b"".join(pieces), at + 1
-    return b"".join(pieces), len(rows)
-
-
-def _response(plan: Plan, row: Row, known: Facts | None, content: Content | None) -> bytes:
-    shown = [_item(item, row, known, content) for item in plan.items]
-    if row.newly_seen and "FLAGS" not in plan.items:
-        shown.append(_item("FLAGS", row, known, content))
-    return b"* %d FETCH (%b)\r\n" % (row.number, b" ".join(shown))
-
-
-def _item(item: FetchItem, row: Row, known: Facts | None, content: Content | None) -> bytes:
-    entry = row.entry
-    match item:
-        case "UID":
-            return b"UID %d" % entry.uid
-        case "FLAGS":
-            return b"FLAGS " + flags(entry.flags, entry.keywords, row.recent)
-        case "INTERNALDATE":
-            return b"INTERNALDATE " + date_time(entry.arrival)
-        case "RFC822.SIZE":
-            return b"RFC822.SIZE %d" % entry.size
-        case "MODSEQ":
-            return b"MODSEQ (%d)" % entry.modseq
-        case BodyPart():
-            assert content is not None
-            value = part_of(content, item)
-            return item.label + b" " + (b"NIL" if value is None else string(value))
-    if known is None:
-        raise KeyError(item)
-    value = {"ENVELOPE": known.envelope, "BODY": known.body, "BODYSTRUCTURE": known.bodystructure}[item]
-    return item.encode("ascii") + b" " + value

@@ -129,7 +129,7 @@ def _statuses(session: Session, names: list[str], items: tuple[bytes, ...]) -> S
     """LIST-STATUS (RFC 5819)."""
     yield from catch_up(session)
     for name in names:
-        line = yield from read(partial(_status, session, name, items))
+        line = yield from read(partial(_status, session, name, items), long=True)
         if line:
             yield line
 

@@ -63,7 +63,7 @@ def status(session: Session, command: Command) -> Steps[bytes]:
     account, name, items = session.account, command.arguments.mailbox, command.arguments.items
     yield from catch_up(session)
     book = session.recents
-    line = yield from read(lambda reader: status_of(reader, account, name, items, book))
+    line = yield from read(lambda reader: status_of(reader, account, name, items, book), long=True)
     if line is None:
         return no("No such mailbox", "NONEXISTENT")
     if b"HIGHESTMODSEQ" in items:

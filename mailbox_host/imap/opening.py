@@ -31,7 +31,7 @@ def select(session: Session, command: Command) -> Steps[bytes]:
     name = command.arguments.mailbox
     account = session.account
     yield from catch_up(session)
-    found = yield from read(lambda reader: _open(reader, account, name))
+    found = yield from read(lambda reader: _open(reader, account, name), long=True)
     if found is None:
         return no("No such mailbox", "NONEXISTENT")
     folder, uids, counts, keywords = found

@@ -15,6 +15,7 @@ CHARSETS = {b"US-ASCII": "ascii", b"ASCII": "ascii", b"UTF-8": "utf-8", b"UTF8":
 
 _RETURN = re.compile(rb"(?i)RETURN ")
 _CHARSET = re.compile(rb"(?i)CHARSET ")
+_MODSEQ_ENTRY = re.compile(rb'(?i)"/flags/[^"]{1,200}" (?:priv|shared|all) ')
 _SET_START = re.compile(rb"(?=[0-9*])")
 
 _BARE = frozenset(
@@ -101,6 +102,8 @@ class _Keys:
             return self._text()
         if name in _DATES:
             return cursor.date()
+        if name == "MODSEQ":  # RFC 7162 3.1.5: an entry's name and kind may come before; we keep one modseq for all
+            cursor.skip(_MODSEQ_ENTRY)
         if name in _NUMBERS or name == "MODSEQ":
             return cursor.number()
         if name == "UID":

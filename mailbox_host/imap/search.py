@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from mailbox_host.imap.session import Session
 
 
+PROGRESS_MESSAGES = 20 * SEARCH_BATCH_MESSAGES
+
+
 def search(session: Session, command: Command) -> Steps[bytes]:
     asked, selected = command.arguments, session.selected
     assert isinstance(asked, ask.Search) and selected is not None
@@ -66,6 +69,8 @@ def _found(selected: Selected, key: SearchKey, now: float) -> Steps[list[tuple[i
     found: list[tuple[int, Entry]] = []
     for start in range(0, len(rows), SEARCH_BATCH_MESSAGES):
         batch = rows[start : start + SEARCH_BATCH_MESSAGES]
+        if start and start % PROGRESS_MESSAGES == 0:  # also finds out whether the client is still there
+            yield untagged(ok(f"Searched {start} of {len(rows)}", "INPROGRESS"))
         found += yield from read(partial(_matching, batch, test), long=True)
     return found
 

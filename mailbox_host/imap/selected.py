@@ -57,6 +57,11 @@ class Selected:
     def is_recent(self, uid: int) -> bool:
         return any(after < uid <= upto for after, upto in self.recent)
 
+    def recent_uids(self, uids: Sequence[int]) -> set[int]:
+        """Return which of these ascending UIDs are \\Recent."""
+        spans = [(bisect_right(uids, after), bisect_right(uids, upto)) for after, upto in self.recent]
+        return {uid for start, stop in spans for uid in uids[start:stop]}
+
     def recent_count(self) -> int:
         return sum(bisect_right(self.uids, upto) - bisect_right(self.uids, after) for after, upto in self.recent)
 
