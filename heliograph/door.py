@@ -17,7 +17,7 @@ from directory.names import Foreign, Leaf, Name, Reflector, Timeline
 from heliograph.flow import Flow
 from heliograph.intake import Part, arrived, foreign_from, received_field, submitted
 from mail.address import Address
-from mail.outcome import Delivered, Outcome, Refused
+from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mail.signature import is_proven
 from spool.door import Envelope, Session
 from spool.queue import Queue
