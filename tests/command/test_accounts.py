@@ -133,6 +133,8 @@ def test_a_password_may_come_from_a_file_and_be_changed(root: Path, run: Run, tm
         (["queue", "retry"], "", 64, "--all"),
         (["where", "not an address"], "", 65, "neither"),
         (["host", "host-9"], "", 78, "host-9"),
+        (["feed", "show", "nothing"], "", 67, "feed list"),
+        (["feed", "poll", "https://nothing.example/"], "", 67, "feed list"),
         (["nonsense"], "", 64, "nonsense"),
     ],
 )
@@ -240,6 +242,10 @@ def test_status_tells_of_hosts_that_are_down(run: Run) -> None:
     done = run("status", "--json")
     assert done.exit_code == 69
     assert [host["up"] for host in json.loads(done.stdout)["hosts"]] == [False] * 3
+
+
+def test_a_fresh_fabric_polls_no_feeds(run: Run) -> None:
+    assert (answer(run("feed", "list", "--json")), run("feed", "list").stdout) == ({"feeds": []}, "no feeds\n")
 
 
 def test_the_queue_is_retried_and_dropped(run: Run) -> None:
