@@ -12,10 +12,6 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-from mailbox_host.bell import Bell
-from mailbox_host.room import MailboxRoom
-from spool.callout import Callout
-
 from directory.names import Follow, Leaf, Name, Reflector, Timeline
 from directory.service import DirectoryService
 from directory.settings import Settings as DirectorySettings
@@ -35,10 +31,13 @@ from ingest.poller import Poller
 from ingest.room import IngestRoom
 from ingest.settings import Settings as IngestSettings
 from mail.envelope import Outgoing
+from mailbox_host.bell import Bell
 from mailbox_host.imap.server import ImapServer
 from mailbox_host.imap.settings import Settings as ImapSettings
 from mailbox_host.passwords import PasswordChecker
+from mailbox_host.room import MailboxRoom
 from reflector.room import ReflectorRoom
+from spool.callout import Callout
 from spool.listeners import serve
 from spool.lobby import Lobby
 from spool.queue import Queue

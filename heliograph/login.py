@@ -1,7 +1,7 @@
 """Whose password it is, and who may judge it.
 
-Law: a password is checked at the owner of the account; any other host asks the owner over a stream, and says "try again"
-where the owner cannot be asked. It is never logged and never kept.
+Law: a password is checked at the owner of the account; any other host asks the owner over a stream, and says "try
+again" where the owner cannot be asked. It is never logged and never kept.
 """
 
 from __future__ import annotations
