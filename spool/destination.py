@@ -52,6 +52,7 @@ class Destination:
     rows: list[int] = field(default_factory=lambda: [0, 0])  # held in memory: of the fresh lane, of the slow one
     finished: int = 0  # rows, ever: its pace is reckoned from it
     parked: int = 0  # rows that were sent to the slow lane without an attempt, about
+    fetching: bool = False  # parked rows are being made due
     crowded_at: float | None = None
     finished_then: int = 0
     running: int = 0  # workers

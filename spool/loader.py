@@ -32,7 +32,7 @@ PARKED_SECONDS_MAX = 3600.0
 
 
 class Loader:
-    """Reads what is due and places it."""
+    """Reads what is due and places it. `thirsty` is told of a destination that could take so many parked rows now."""
 
     def __init__(
         self,
@@ -44,8 +44,10 @@ class Loader:
         ledger: Ledger,
         inbox: Inbox,
         outbox: Outbox,
+        thirsty: Callable[[Destination, int], None],
     ) -> None:
         self._store = store
+        self._thirsty = thirsty
         self._fabric = fabric
         self._settings = settings
         self._clock = clock
@@ -100,6 +102,8 @@ class Loader:
         destination = self._outbox.known(key) if key else None
         if destination:
             destination.release(len(rows), retry)
+            if destination.parked and not destination.fetching and sum(destination.rows) * 4 <= self._shares[True]:
+                self._thirsty(destination, self._shares[True])
 
     async def _load_fresh(self) -> None:
         self._stalled = False

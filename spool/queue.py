@@ -146,12 +146,15 @@ class Queue:
             tx.after_commit(hurried)
         return count
 
-    def hurry(self, tx: Transaction, destination: str, now: float) -> int:
-        """Make a destination's deferred rows due, for it answers again; at most HURRY_ROWS_MAX at a time."""
+    def hurry(
+        self, tx: Transaction, destination: str, now: float, limit: int = HURRY_ROWS_MAX, attempts_max: int = 1_000_000
+    ) -> int:
+        """Make a destination's deferred rows due, for it takes mail again: oldest messages first, at most `limit`, of
+        rows that were attempted `attempts_max` times at most. Return how many."""
         rows = tx.all(
-            "SELECT message, n FROM queue_recipient INDEXED BY queue_destination"
-            " WHERE state = 1 AND destination = ? AND next_attempt > ? LIMIT ?",
-            (destination, now, HURRY_ROWS_MAX),
+            "SELECT message, n FROM queue_recipient INDEXED BY queue_destination WHERE state = 1 AND destination = ?"
+            " AND next_attempt > ? AND attempts <= ? LIMIT ?",
+            (destination, now, attempts_max, min(limit, HURRY_ROWS_MAX)),
         )
         tx.executemany(
             "UPDATE queue_recipient SET next_attempt = ? WHERE message = ? AND n = ?", [(now, *row) for row in rows]

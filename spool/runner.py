@@ -14,7 +14,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 
 from spool.contents import Contents
 from spool.destination import Destination
@@ -72,7 +72,15 @@ class Runner:
         self._inbox = Inbox(self._store, step, self._ledger, settings, clock, self._stepped)
         self._outbox = self._new_outbox()
         self._loader = Loader(
-            self._store, self._fabric, settings, clock, self.settler, self._ledger, self._inbox, self._outbox
+            self._store,
+            self._fabric,
+            settings,
+            clock,
+            self.settler,
+            self._ledger,
+            self._inbox,
+            self._outbox,
+            self._thirsty,
         )
         self._tasks = [self._loop.create_task(work) for work in (self._run(), self._ledger.run(), self._inbox.run())]
 
@@ -149,9 +157,7 @@ class Runner:
 
     def _recovered(self, destination: Destination) -> None:
         """It answers again: what was put off because of it need not wait for its time."""
-        task = self._loop.create_task(self._hurry(destination.name))
-        self._hurrying.add(task)
-        task.add_done_callback(self._hurrying.discard)
+        self._beside(self._hurry(destination.name))
 
     async def _hurry(self, name: str) -> None:
         try:
@@ -159,6 +165,26 @@ class Runner:
                 pass
         except StoreFull:
             log.warning("disk full; mail for %s waits for its time", name)
+
+    def _thirsty(self, destination: Destination, rows: int) -> None:
+        """It took its mail sooner than was reckoned: parked rows need not wait for their time."""
+        destination.fetching = True
+        self._beside(self._fetch(destination, rows))
+
+    async def _fetch(self, destination: Destination, rows: int) -> None:
+        name = destination.name
+        try:
+            count = await self._store.write(lambda tx: self._queue.hurry(tx, name, self._clock(), rows, 0))
+            destination.parked = destination.parked if count else 0
+        except StoreFull:
+            log.warning("disk full; mail for %s waits for its time", name)
+        finally:
+            destination.fetching = False
+
+    def _beside(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._hurrying.add(task)
+        task.add_done_callback(self._hurrying.discard)
 
     def _new_outbox(self) -> Outbox:
         settings = self._settings
