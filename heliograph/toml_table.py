@@ -79,6 +79,8 @@ def read_table(path: Path) -> Table:
         raise ConfigError(
             f"{path}: there is none: make a fabric with `heliograph init`, or name its folder with -C"
         ) from None
+    except PermissionError:
+        raise
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}: check its owner and mode") from None
     if len(content) > FILE_OCTETS_MAX:

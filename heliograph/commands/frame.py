@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -96,17 +97,26 @@ class Commands(click.Group):
 
 
 def _told(error: Exception, as_json: bool) -> int:
-    """Tell of an error and return its code; a fault of ours is raised on, with its traceback."""
+    """Tell of an error and return its code; a fault of ours comes with its traceback."""
     code = _code_of(error)
+    text = _text_of(error)
     if code is None:
-        raise error
-    text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        traceback.print_exception(error)
+        code, text = exits.SOFTWARE, f"a fault of ours: {text}"
     if isinstance(error, click.UsageError) and error.ctx is not None:
         note(error.ctx.get_usage())
     note(f"heliograph: {text}")
     if as_json:
         click.echo(json.dumps({"error": {"code": code, "message": text}}, ensure_ascii=False))
     return code
+
+
+def _text_of(error: Exception) -> str:
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, PermissionError):
+        return f"{error.filename}: {error.strerror}: run this as the user that the hosts run as"
+    return str(error) or repr(error)
 
 
 def _code_of(error: Exception) -> int | None:

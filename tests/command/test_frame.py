@@ -1,0 +1,78 @@
+"""What a person sees: passwords asked for, errors of every kind."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from heliograph.command import main
+from heliograph.commands.frame import Commands
+from heliograph.config import load
+from heliograph.tables import MIGRATIONS
+from mailbox_host.accounts import stored_hash
+from mailbox_host.passwords import verify
+from store import Store
+
+
+def typed_at_a_terminal(root: Path, *answers: bytes) -> tuple[int, bytes]:
+    """Run `account add alice` at a terminal of its own and type; return the exit code and what was shown."""
+    arguments = [sys.executable, "-m", "heliograph", "-C", str(root), "account", "add", "alice"]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(arguments[0], arguments)
+    shown = b""
+    waiting = list(answers)
+    try:
+        while part := os.read(terminal, 1024):
+            shown += part
+            if part.rstrip().endswith(b":") and waiting:
+                os.write(terminal, waiting.pop(0) + b"\n")
+    except OSError:  # the terminal closes with the process
+        pass
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_password_is_asked_for_twice_and_not_shown(tmp_path: Path) -> None:
+    root = tmp_path / "f"
+    assert CliRunner().invoke(main, ["init", str(root), "--buckets", "8"]).exit_code == 0
+    code, shown = typed_at_a_terminal(root, b"first", b"other", b"zyx", b"zyx")
+    assert code == 0, shown
+    assert b"zyx" not in shown
+    assert shown.count(b"Once more") == 2
+    store = Store(load(root).host_folder("host-1") / "heliograph.db", MIGRATIONS)
+    assert verify(stored_hash(store.reader, "alice"), b"zyx")
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (PermissionError(13, "Permission denied", "/x"), 77, "run this as the user"),
+        (FileNotFoundError(2, "No such file", "/x"), 66, "/x"),
+        (RuntimeError("boom"), 70, "a fault of ours: boom"),
+    ],
+)
+def test_errors_have_codes(error: Exception, code: int, said: str) -> None:
+    @click.group(cls=Commands)
+    def group() -> None:
+        """Nothing."""
+
+    @group.command()
+    @click.option("--json", is_flag=True)
+    def fail(json: bool) -> None:
+        raise error
+
+    done = CliRunner().invoke(group, ["fail", "--json"])
+    assert done.exit_code == code
+    assert said in done.stderr
+    assert json.loads(done.stdout)["error"]["code"] == code
+    assert ("Traceback" in done.stderr) == (code == 70)
