@@ -19,7 +19,13 @@ from mailbox_host.imap.framing import Ask, Frame, Framer, TooLarge
 from mailbox_host.imap.news import News
 from mailbox_host.imap.proxy import Upstream, pipe
 from mailbox_host.imap.session import Session
-from mailbox_host.imap.settings import AUTOLOGOUT_SECONDS, BEFORE_LOGIN_OCTETS_MAX, BEFORE_LOGIN_SECONDS_MAX
+from mailbox_host.imap.settings import (
+    AUTOLOGOUT_SECONDS,
+    BEFORE_LOGIN_OCTETS_MAX,
+    BEFORE_LOGIN_SECONDS_MAX,
+    LARGE_LITERAL_OCTETS,
+    LARGE_LITERAL_SECONDS_MAX,
+)
 from mailbox_host.imap.waker import Waker
 from store import Reader, StoreFull
 
@@ -50,7 +56,8 @@ class Connection:
         self._output: list[bytes] = []
         self._output_octets = 0
         self._received_octets = 0
-        self._since_login = asyncio.get_running_loop().time()
+        self._connected = asyncio.get_running_loop().time()
+        self._slot_until: float | None = None  # while a large literal arrives
         self._news: News | None = None  # while in IDLE
         channel.listen(self._waker.wake)
 
@@ -67,6 +74,7 @@ class Connection:
             log.exception("connection of %s ended", self.channel.peer)
         finally:
             self._ignore_news()
+            await self._give_slot_back()
             if self.upstream:
                 self.upstream.writer.close()
             self.channel.close()
@@ -104,6 +112,7 @@ class Connection:
                 await self._perform(self.session.refuse(event))
             case Frame():
                 await self._perform(self.session.handle(event))
+                await self._give_slot_back()
 
     async def _perform(self, steps: Steps[None]) -> None:
         """Run a session's steps to their end."""
@@ -189,21 +198,39 @@ class Connection:
         while not (data := self.channel.take()):
             if self.channel.at_end:
                 raise Gone
+            if self._framer.in_command:
+                self.channel.hurry()
+            if self._framer.missing > LARGE_LITERAL_OCTETS:
+                await self._take_slot()
             await self._wait()
         self._received_octets += len(data)
         if not self.session.account and self._received_octets > BEFORE_LOGIN_OCTETS_MAX:
             await self._end(b"* BYE Too much before login\r\n")
         self._framer.receive(data)
 
+    async def _take_slot(self) -> None:
+        """Do not read on before there is room for a large literal; the socket's buffer and the client wait."""
+        if self._slot_until is None:
+            await self._server.slots.take(self.session.account)
+            self._slot_until = asyncio.get_running_loop().time() + LARGE_LITERAL_SECONDS_MAX
+
+    async def _give_slot_back(self) -> None:
+        if self._slot_until is not None:
+            self._slot_until = None
+            await self._server.slots.give_back(self.session.account)
+
     async def _changed(self) -> None:
         await self._waker.wait(None)
 
     async def _wait(self) -> None:
         """Wait for the channel (or, in IDLE, for news), as long as the session's state allows."""
-        if self.session.account:
+        now = asyncio.get_running_loop().time()
+        if self._slot_until is not None:
+            seconds = self._slot_until - now
+        elif self.session.account:
             seconds = AUTOLOGOUT_SECONDS
         else:
-            seconds = self._since_login + BEFORE_LOGIN_SECONDS_MAX - asyncio.get_running_loop().time()
+            seconds = self._connected + BEFORE_LOGIN_SECONDS_MAX - now
         if not await self._waker.wait(max(0.0, seconds)):
             await self._end(b"* BYE You were quiet for too long\r\n")
 

@@ -83,6 +83,16 @@ class Framer:
         return line.removesuffix(b"\r")
 
     @property
+    def in_command(self) -> bool:
+        """Tell whether a command has begun that has not ended."""
+        return bool(self._texts or self._buffer)
+
+    @property
+    def missing(self) -> int:
+        """The size of the literal that is on its way, or 0."""
+        return self._missing
+
+    @property
     def overlong(self) -> bool:
         """Tell whether a line without end is beyond the limit."""
         return self._scanned > LINE_OCTETS_MAX

@@ -18,14 +18,16 @@ from mail.address import is_entity
 from mailbox_host import accounts, timeline
 from mailbox_host.bell import Bell
 from mailbox_host.imap import proxy
-from mailbox_host.imap.channel import Channel, SocketChannel, StreamChannel
+from mailbox_host.imap.channel import Channel, SocketChannel
 from mailbox_host.imap.connection import Connection
 from mailbox_host.imap.effects import HandedOver, NotSignedIn, SignedIn, SignIn
 from mailbox_host.imap.news import News
 from mailbox_host.imap.recent import RecentBook
 from mailbox_host.imap.session import Session
-from mailbox_host.imap.settings import Settings
+from mailbox_host.imap.settings import LARGE_LITERALS_MAX, LARGE_LITERALS_PER_ACCOUNT_MAX, Settings
 from mailbox_host.imap.sign_in import WRONG_PASSWORD
+from mailbox_host.imap.slots import Slots
+from mailbox_host.imap.stream_channel import StreamChannel
 from mailbox_host.imap.throttle import Throttle, is_loopback
 from mailbox_host.passwords import PasswordChecker
 from store import Store, Transaction
@@ -64,6 +66,7 @@ class ImapServer:
         self._locate = locate
         self._open_stream = open_stream
         self._clock = clock
+        self.slots = Slots(LARGE_LITERALS_MAX, LARGE_LITERALS_PER_ACCOUNT_MAX)
         self._recents = RecentBook()
         self._throttle = Throttle()
         self._listeners: list[asyncio.Server] = []
