@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from spool.smtp_settings import CHUNK_OCTETS, LINE_OCTETS_MAX
 
-OVERLONG = b"\n"  # stands for a line over LINE_OCTETS_MAX, which was thrown away
+OVERLONG = b"overlong"  # this very object stands for a line over LINE_OCTETS_MAX, which was thrown away
 
 
 class Intake:
@@ -49,9 +49,6 @@ class Intake:
         """Wait until something has arrived that was not looked at, or `wake`; False when nothing will come."""
         if self._fresh or self._ended:
             return self._fresh
-        if self._paused:
-            self._paused = False
-            self._resume()
         self._waiter = asyncio.get_running_loop().create_future()
         try:
             await self._waiter
@@ -63,7 +60,7 @@ class Intake:
         """Take a line with its end (LF, with or without CR), OVERLONG, or None while it is incomplete."""
         end = self._pending.find(b"\n", self._at) + 1
         if not end:
-            self._fresh = False
+            self._looked()
             self._overlong = self._overlong or len(self._pending) - self._at > LINE_OCTETS_MAX
             if self._overlong:
                 self._pending, self._at = b"", 0
@@ -75,15 +72,18 @@ class Intake:
             return OVERLONG
         return line
 
-    def unread(self, line: bytes) -> None:
-        """Put the line back that `line` has just given."""
-        self._at -= len(line)
-
     def take(self) -> bytes:
         """Take everything that has arrived."""
         taken, self._pending, self._at = self._pending[self._at :], b"", 0
-        self._fresh = False
+        self._looked()
         return taken
+
+    def _looked(self) -> None:
+        """Everything that arrived was seen: there is room for more."""
+        self._fresh = False
+        if self._paused:
+            self._paused = False
+            self._resume()
 
     def give_back(self, rest: bytes) -> None:
         """Put back what `take` took too much of, before anything else is read."""

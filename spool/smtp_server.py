@@ -1,12 +1,12 @@
-"""The SMTP commands besides MAIL and RCPT: greeting, TLS, signing in, proof of a fabric host, and the message itself.
+"""The SMTP commands around the mail transaction: greeting, TLS, signing in, proof of a fabric host.
 
-Law: what a client said before TLS is forgotten after it (RFC 3207 4.2); 250 after the message means that the Door has
-it on disk.
+Law: what a client said before TLS is forgotten after it (RFC 3207 4.2).
 """
 
 from __future__ import annotations
 
 import binascii
+import contextlib
 import logging
 import secrets
 import ssl
@@ -15,28 +15,27 @@ from typing import Any
 
 from aiosmtpd.smtp import MISSING
 
-from mail.outcome import Deferred, Delivered, Outcome, Refused
 from spool import replies
-from spool.data_reader import DataReader
 from spool.door import Role
+from spool.intake import OVERLONG
 from spool.lobby import Entrance
 from spool.replies import printable, reply_of
 from spool.smtp_auth import MECHANISMS
-from spool.smtp_session import SmtpSession
+from spool.smtp_pipeline import SmtpPipeline
 
 log = logging.getLogger("heliograph.smtp")
 
-COMMANDS = "EHLO HELO DATA QUIT STARTTLS HELP VRFY EXPN".split()
+COMMANDS = "EHLO HELO QUIT STARTTLS HELP VRFY EXPN".split()
 COMMANDS_OF: dict[Role, list[str]] = {
     "mx": [*COMMANDS, "XHELIOGRAPH"],
     "submission": [*COMMANDS, "AUTH"],
-    "lmtp": ["LHLO", "DATA", "QUIT", "STARTTLS", "HELP", "VRFY"],
+    "lmtp": ["LHLO", "QUIT", "STARTTLS", "HELP", "VRFY"],
 }
 
 HOSTNAME_OCTETS_MAX = 255  # RFC 5321 4.5.3.1.2
 
 
-class SmtpServer(SmtpSession):
+class SmtpServer(SmtpPipeline):
     """A session of the roles mx and submission."""
 
     def __init__(self, entrance: Entrance) -> None:
@@ -132,11 +131,11 @@ class SmtpServer(SmtpSession):
         if line == b"*\r\n":
             self.say(replies.ABORTED)
             return MISSING
-        try:
-            return b64decode(line.removesuffix(b"\r\n"), validate=True)
-        except binascii.Error:
-            self.say(replies.NOT_BASE64)
-            return MISSING
+        with contextlib.suppress(binascii.Error):
+            if line is not OVERLONG and line.endswith(b"\r\n"):
+                return b64decode(line[:-2], validate=True)
+        self.say(replies.NOT_BASE64)
+        return MISSING
 
     async def smtp_XHELIOGRAPH(self, arg: str) -> None:
         words = arg.split()
@@ -145,49 +144,6 @@ class SmtpServer(SmtpSession):
             return
         outcome = self.door.prove(self.guest, words[0], self._nonce, words[1])
         log.info("proof peer=%s host=%s: %s", self.guest.peer, printable(words[0]), printable(outcome.text))
-        self.say(reply_of(outcome))
-
-    async def smtp_DATA(self, arg: str) -> None:
-        refusal = replies.NO_ARGUMENT if arg else self.transaction.data_refusal()
-        if refusal:
-            self.say(refusal)
-            return
-        self.say(replies.GO_AHEAD)
-        await self.flush()
-        self.clock.begin_phase(self.settings.data_seconds_max)
-        content = await self._read_message()
-        if content is not None:
-            await self._deliver(content)
-
-    async def _read_message(self) -> bytes | Refused | Deferred | None:
-        """Return the message or what is wrong with it; None: the client went away or was dismissed in the middle."""
-        reader = DataReader(self.settings.message_octets_max, self.entrance.lobby.room)
-        try:
-            while (rest := reader.feed(self.intake.take())) is None:
-                if reader.is_endless:
-                    self.dismiss(replies.TOO_MUCH_DATA)
-                if not await self.intake.more():
-                    return None
-                self.clock.touch()
-            self.intake.give_back(rest)
-            return reader.finish()
-        finally:
-            reader.close()
-
-    async def _deliver(self, content: bytes | Refused | Deferred) -> None:
-        """The one thing that no clock, no limit and no closing down cuts off."""
-        count = self.transaction.accepted
-        self.is_committing = True
-        self.clock.suspend()
-        outcome = await self.transaction.deliver(content)
-        self.is_committing = False
-        self.clock.begin_phase(self.settings.command_seconds_max)
-        if isinstance(outcome, Delivered):
-            self.earn()
-        self.conclude(outcome, count)
-
-    def conclude(self, outcome: Outcome, count: int) -> None:
-        """Answer for the message that `count` RCPTs were answered 250 for."""
         self.say(reply_of(outcome))
 
     async def smtp_QUIT(self, arg: str) -> None:
@@ -204,5 +160,5 @@ class SmtpServer(SmtpSession):
         self.say(replies.NOT_HERE)
 
     async def smtp_HELP(self, arg: str) -> None:
-        names = sorted([*self._smtp_methods, "MAIL", "RCPT", "RSET", "NOOP"])
+        names = sorted([*self._smtp_methods, "MAIL", "RCPT", "DATA", "RSET", "NOOP"])
         self.say(f"214 2.0.0 Commands: {' '.join(names)}\r\n".encode())

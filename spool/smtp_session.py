@@ -1,8 +1,8 @@
 """One client's connection, on aiosmtpd: its lifetime, its clock, what comes in and what goes out.
 
-Law: the hot commands (MAIL, RCPT, RSET, NOOP) are answered where their packet arrives, without a coroutine, and what
-one packet asked is answered by one write (RFC 2920); everything else is aiosmtpd's coroutine per session. Nobody
-cancels a session: a client that goes away ends its input, and a message being committed is committed.
+Law: what can be answered at once is answered where its packet arrives, by one write (RFC 2920); for what needs waiting
+there is aiosmtpd's coroutine per session. Nobody cancels a session: a client that goes away ends its input, and a
+message being committed is committed.
 
 What stands in for aiosmtpd 1.4.6 here: its reply to a fault ("500" with our insides in it), cancelling at FIN, reading
 line by line, one write per reply, timers that a dripping client resets, and limits that it lacks.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import AnyStr, cast
 
 from aiosmtpd.smtp import SMTP
@@ -19,17 +20,19 @@ from aiosmtpd.smtp import SMTP
 from spool import replies
 from spool.answers import Answers
 from spool.door import Session
-from spool.intake import OVERLONG, Intake
+from spool.intake import Intake
 from spool.lobby import Entrance, is_loopback
 from spool.mail_transaction import MailTransaction
 from spool.replies import outcome_of_fault, printable, reply_of, with_status
 from spool.session_clock import SessionClock
 from spool.smtp_auth import SignIn
-from spool.smtp_settings import ASKED_MAX, COMMAND_OCTETS_MAX
 
 log = logging.getLogger("heliograph.smtp")
 
 PRODUCT = "Heliograph"
+_4XX, _5XX = b"45"
+
+Due = Callable[[], Awaitable[None]]
 
 
 class SmtpSession(SMTP):
@@ -51,11 +54,12 @@ class SmtpSession(SMTP):
         self.sign_in_failures = 0
         self.intake = Intake(self._pause, self._resume)
         self.clock = SessionClock(self.loop, settings.idle_seconds_max, self._timed_out)
-        self._answers = Answers()
-        self._errors = self._idle_commands = 0
-        self._farewell = b""
+        self.answers = Answers()
+        self.errors = 0
+        self.farewell = b""
         self._is_lingering = False
-        self._is_at_commands = False
+        self._is_parked = False  # the coroutine waits for input, and is in the middle of nothing
+        self._due: Due | None = None
         self.is_committing = False
         self._last_call: asyncio.TimerHandle | None = None
 
@@ -71,19 +75,17 @@ class SmtpSession(SMTP):
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """Answer at once while the session waits for commands, and wake it only for what needs waiting."""
+        """Answer at once while the session is parked, and wake it only for what needs waiting."""
         if self._is_lingering:
             return
         self.intake.feed(data)
-        if not self._is_at_commands:
-            self.intake.wake()
-            return
-        line = self._answer_hot()
-        if line is not None or self._farewell:
-            self.intake.unread(line or b"")
-            self.intake.wake()
-        elif self._write() and self._writer.transport.get_write_buffer_size():
-            self.intake.wake()  # a client that reads no replies is waited for, not written to
+        if self._is_parked and self._due is None:
+            self._due = self.advance()
+            if self._due is None and not self.farewell:
+                if self._write() and self._writer.transport.get_write_buffer_size():
+                    self.intake.wake()  # a client that reads no replies is waited for, not written to
+                return
+        self.intake.wake()
 
     def eof_received(self) -> bool:
         """aiosmtpd cancels the session here, and with it a commit. Over plain TCP the client still gets its reply."""
@@ -121,14 +123,16 @@ class SmtpSession(SMTP):
 
     def say(self, reply: bytes, times: int = 1) -> None:
         """Add a reply to what the next write sends. 421 says good-bye; too many 5xx do as well."""
-        if reply.startswith(b"421"):
+        if reply[0] == _5XX and not self.guest.host:
+            self.errors += 1
+            if self.errors >= self.settings.errors_max:
+                self.answers.add(reply, times)
+                self.dismiss(replies.TOO_MANY_ERRORS)
+                return
+        elif reply[0] == _4XX and reply.startswith(b"421"):
             self.dismiss(reply)
             return
-        self._answers.add(reply, times)
-        if reply.startswith(b"5") and not self.guest.host:
-            self._errors += 1
-            if self._errors >= self.settings.errors_max:
-                self.dismiss(replies.TOO_MANY_ERRORS)
+        self.answers.add(reply, times)
 
     async def push(self, status: AnyStr) -> None:
         """What aiosmtpd's own methods say."""
@@ -136,7 +140,7 @@ class SmtpSession(SMTP):
 
     def _write(self) -> bool:
         """Write all replies at once; tell whether there was any."""
-        said = self._answers.take()
+        said = self.answers.take()
         if said and self.transport is not None:
             self._writer.write(said)
         return bool(said)
@@ -149,9 +153,9 @@ class SmtpSession(SMTP):
 
     def dismiss(self, farewell: bytes) -> None:
         """End the session with this reply, after what is being done; a client that does not take it is cut off."""
-        if self._farewell:
+        if self.farewell:
             return
-        self._farewell = farewell
+        self.farewell = farewell
         self.intake.end()
         self.clock.stop()
         if not self.is_committing:
@@ -175,6 +179,7 @@ class SmtpSession(SMTP):
         except ConnectionError:
             log.info("connection lost peer=%s", self.guest.peer)
         finally:
+            self.forget_message()
             self.entrance.lobby.leave(self.guest.peer)
             self._hang_up()
             self.entrance.gone(self)
@@ -182,119 +187,40 @@ class SmtpSession(SMTP):
     def _hang_up(self) -> None:
         """Closing while the client is still sending would reset the connection, and it would never read why (RFC 1122
         4.2.2.13): so one that is sent away for what it sends gets a FIN, and a while to take the reply."""
-        self._is_lingering = self._farewell in replies.SENT_AWAY and self._writer.can_write_eof()
+        self._is_lingering = self.farewell in replies.SENT_AWAY and self._writer.can_write_eof()
         if self._is_lingering and self.transport is not None:
             self._resume()
             self._writer.write_eof()
         else:
             self._writer.close()
 
+    def forget_message(self) -> None:
+        """Let go of a message that was begun."""
+        raise NotImplementedError
+
     async def _converse(self) -> None:
-        while not self._farewell:
+        while not self.farewell:
             await self.flush()
-            self._is_at_commands = True
-            if not await self.intake.more():
+            self._is_parked = True
+            if self._due is None and not await self.intake.more() and self._due is None:
                 break
-            self._is_at_commands = False
-            while (line := self._answer_hot()) is not None:
-                await self._settle()
-                if line:
-                    await self._obey(line)
-        self._is_at_commands = False
-        self._answers.add(self._farewell)
+            self._is_parked = False
+            while (due := self._due or self.advance()) is not None:
+                self._due = None
+                await due()
+        self._is_parked = False
+        self.answers.add(self.farewell)
         await self.flush()
 
-    def _answer_hot(self) -> bytes | None:
-        """Answer lines as far as that needs no waiting. Return the line that does, b"" to wait for recipients that
-        are being asked about, or None when all is answered."""
-        answered = False
-        while not self._farewell and (line := self.intake.line()) is not None:
-            answered = True
-            verb, _, argument = line[:-2].partition(b" ")
-            verb = verb.upper()
-            if verb == b"RCPT" and line.endswith(b"\r\n") and len(line) <= COMMAND_OCTETS_MAX:
-                if self._answers.asked >= ASKED_MAX:
-                    self.intake.unread(line)
-                    return b""
-                self._rcpt(argument)
-            elif self._answers.asked:
-                self.intake.unread(line)
-                return b""
-            elif fault := _fault_of_line(line, verb):
-                self.say(fault)
-            elif not self._is_too_idle():
-                if verb not in (b"MAIL", b"RSET", b"NOOP"):
-                    return line
-                self.say(self._hot_reply(verb, argument))
-        if answered:
-            self.clock.touch()
-        return b"" if self._answers.asked else None
-
-    def _rcpt(self, argument: bytes) -> None:
-        answer = self.transaction.rcpt(argument.decode(errors="surrogateescape"))
-        if isinstance(answer, bytes):
-            self.say(answer)
-        else:
-            self._answers.add_later(answer)
-
-    def _hot_reply(self, verb: bytes, argument: bytes) -> bytes:
-        if verb == b"NOOP":
-            return replies.OK
-        if verb == b"RSET":
-            if argument:
-                return replies.NO_ARGUMENT
-            self.transaction.reset()
-            return replies.OK
-        if not self.guest.helo:
-            return replies.HELLO_FIRST % (b"LHLO" if self.guest.role == "lmtp" else b"EHLO")
-        try:
-            return self.transaction.mail(argument.decode(errors="surrogateescape"))
-        except Exception as error:
-            return self._reply_of_fault(error)
-
-    def _is_too_idle(self) -> bool:
-        """Count a command that is no RCPT; a fabric host that proved itself may probe as often as it likes."""
-        self._idle_commands += 1
-        if self._idle_commands <= self.settings.idle_commands_max or self.guest.host:
-            return False
-        self.dismiss(replies.TOO_MANY_COMMANDS)
-        return True
-
-    async def _settle(self) -> None:
-        """Wait for the recipients that another host was asked about."""
-        if self._answers.asked:
-            self.clock.suspend()
-            await self._answers.settle(self.say)
-            self.clock.begin_phase(self.settings.command_seconds_max)
-
-    async def _obey(self, line: bytes) -> None:
-        verb, _, argument = line[:-2].partition(b" ")
-        method = self._smtp_methods.get(verb.upper().decode("latin-1"))
-        if method is None:
-            self.say(replies.UNKNOWN)
-            return
-        try:
-            await method(argument.decode(errors="surrogateescape").strip())
-        except Exception as error:
-            if self.transport is None:
-                raise
-            self.say((await self.handle_exception(error)).encode() + b"\r\n")
+    def advance(self) -> Due | None:
+        """Answer what came as far as that needs no waiting. Return what is due and does, or None."""
+        raise NotImplementedError
 
     async def handle_exception(self, error: Exception) -> str:
         """451, never 5xx, and nothing about our inside."""
-        return self._reply_of_fault(error).decode().rstrip()
+        return self.reply_of_fault(error).decode().rstrip()
 
-    def _reply_of_fault(self, error: Exception) -> bytes:
+    def reply_of_fault(self, error: Exception) -> bytes:
         log.error("fault peer=%s", self.guest.peer, exc_info=error)
         self.transaction.reset()
         return reply_of(outcome_of_fault(error))
-
-    def earn(self) -> None:
-        """A message was accepted: errors and idle commands are forgiven."""
-        self._errors = self._idle_commands = 0
-
-
-def _fault_of_line(line: bytes, verb: bytes) -> bytes | None:
-    if line is OVERLONG or (len(line) > COMMAND_OCTETS_MAX and verb != b"AUTH"):
-        return replies.OVERLONG_LINE
-    return None if line.endswith(b"\r\n") else replies.BARE_LF

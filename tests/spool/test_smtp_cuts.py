@@ -24,6 +24,7 @@ PARTS = [
     b"\r\n.\r\n",
     b"RSET\r\n",
     b"NOOP\n",
+    b"\n",
     b"x" * (LINE_OCTETS_MAX + 5) + b"\r\n",
     b"AUTH LOGIN\r\n",
     b"Ym9i\r\n",
