@@ -96,7 +96,7 @@ class Site:
         reply = page(asked) if callable(page) else page
         status, headers, body = (200, {}, reply) if isinstance(reply, bytes) else reply
         head = {"Content-Length": str(len(body)), "Connection": "close"} | headers
-        lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+        lines = "".join(f"{name}: {value}\r\n" for name, value in head.items() if value)
         return f"HTTP/1.1 {status} X\r\n{lines}\r\n".encode("latin-1") + body
 
 

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import ipaddress
 import time
+import tracemalloc
 import zlib
 from dataclasses import replace
 
@@ -88,10 +89,22 @@ def test_unpacking_stops_in_time():
         unpacked(b"", "gzip, gzip", 1000)
 
 
+def test_a_bomb_takes_no_more_memory_than_what_is_taken_in():
+    for pack, name in ((gzip.compress, "gzip"), (zlib.compress, "deflate"), (brotli.compress, "br")):
+        bomb = pack(bytes(8_000_000))
+        tracemalloc.start()
+        with pytest.raises(TooLarge):
+            unpacked(bomb, name, 100_000)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 2_000_000, name
+
+
 async def test_too_large_is_refused_before_and_while_reading(fetcher, site):
     site.pages["/declared"] = (200, {"Content-Length": str(1 << 30)}, b"x")
     site.pages["/real"] = bytes(200_000)
-    for path in ("/declared", "/real"):
+    site.pages["/undeclared"] = (200, {"Content-Length": ""}, bytes(200_000))
+    for path in ("/declared", "/real", "/undeclared"):
         answer = await fetcher.fetch(site.url(path))
         assert isinstance(answer, Failed) and "too large" in answer.reason
 

@@ -118,7 +118,7 @@ async def test_one_address_inside_condemns_the_name(site):
 
 async def test_a_proxy_of_the_environment_is_not_asked(site, monkeypatch):
     monkeypatch.setenv("http_proxy", site.url("/"))
-    fetcher = Fetcher(Settings(), "test", lookup=lambda host, port: _infos("192.0.2.1"))
+    fetcher = Fetcher(ALLOWED, "test", lookup=lambda host, port: _infos("192.0.2.1"))
     answer = await fetcher.fetch("http://blog.example/")
     await fetcher.close()
     assert isinstance(answer, Failed) and site.asked == []

@@ -93,6 +93,13 @@ def test_items_that_share_a_guid_are_told_apart_by_their_links():
     assert reader.poll(*blog(1, 2, 3, guid="the blog")) == []
 
 
+def test_a_guid_that_was_shared_for_a_while_is_remembered():
+    reader = Reader()
+    reader.poll(*blog(1, guid="the first"))
+    assert reader.poll(*blog(1, 2, guid="the first")) == ["Post 2"]
+    assert reader.poll(raw("the first", "http://b.example/moved", "Renamed", "and written anew")) == []
+
+
 def test_items_that_share_a_link_are_told_apart_by_their_guids():
     reader = Reader()
     reader.poll(*blog(1, 2, link="http://b.example/all"))
