@@ -79,7 +79,7 @@ class Site:
         self.url = f"http://{address}:{WEB_PORT}/feed.xml"
         self.titles: list[str] = ["First light", "Second light"]
         self.reads = 0
-        self._began = time.time() - 3600
+        self.began = time.time() - 3600
 
     def feed(self) -> bytes:
         entries = "".join(self._entry(number, title) for number, title in enumerate(self.titles, 1))
@@ -87,7 +87,7 @@ class Site:
         return f'<feed xmlns="http://www.w3.org/2005/Atom">{head}{entries}</feed>'.encode()
 
     def _entry(self, number: int, title: str) -> str:
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._began + number))
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.began + number))
         link = f'<link href="{self.url}#{number}"/>'
         body = f"<content>{title}, seen from the gallery.</content>"
         return (
@@ -96,9 +96,9 @@ class Site:
 
 
 @contextlib.contextmanager
-def foreign_mailbox(stage: Stage) -> Iterator[Mailbox]:
+def foreign_mailbox(stage: Stage, kind: type[Mailbox] = Mailbox) -> Iterator[Mailbox]:
     """Run the foreign mail server."""
-    mailbox = Mailbox(stage)
+    mailbox = kind(stage)
     controller = Controller(mailbox, stage.address(PLACE), MAIL_PORT)
     controller.start()
     try:

@@ -86,10 +86,12 @@ class Town:
     async def add(self, *names: str) -> None:
         """Make accounts where their buckets are, and wait until their reflectors know them."""
         for name in names:
-            host = self.hosts[self.home(name)]
-            site, hashed = host._site(), password_hash()
-            await host.store.write(lambda tx, n=name, s=site: operations.add_account(tx, s, time.time(), n, hashed))  # type: ignore[misc]
+            await self._add(self.hosts[self.home(name)], name)
         await self.still()
+
+    async def _add(self, host: Host, name: str) -> None:
+        site, hashed = host._site(), password_hash()
+        await host.store.write(lambda tx: operations.add_account(tx, site, time.time(), name, hashed))
 
     def home(self, name: str) -> str:
         directory = next(iter(self.hosts.values())).directory.current
