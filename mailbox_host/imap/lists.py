@@ -35,7 +35,9 @@ def list_mailboxes(session: Session, command: Command) -> Steps[bytes]:
         yield untagged(b'LIST (\\Noselect) "/" ""')
         return ok("Done")
     account = session.account
-    tree = Tree((yield from read(lambda reader: folders.list_folders(reader, account))))
+    found = yield from read(lambda reader: folders.list_folders(reader, account))
+    subscribed = yield from read(lambda reader: folders.subscriptions(reader, account))
+    tree = Tree(found, subscribed if b"SUBSCRIBED" in arguments.select else ())
     shown = list(_listed(tree, arguments))
     yield b"".join(untagged(line) for _, line in shown)
     if arguments.status:
@@ -64,10 +66,12 @@ def list_subscribed(session: Session, command: Command) -> Steps[bytes]:
 class Tree:
     """An account's folders and the levels that they imply."""
 
-    def __init__(self, found: Iterable[Folder]) -> None:
+    def __init__(self, found: Iterable[Folder], subscribed: Iterable[str]) -> None:
         self.folders = {folder.name: folder for folder in found}
-        self.parents = {parent for name in self.folders for parent in _parents(name)}
-        self.names = sorted(self.folders.keys() | self.parents, key=lambda name: (name != "INBOX", name))
+        self.gone = set(subscribed).difference(self.folders)  # RFC 5258 3.1: subscribed, and there is no such mailbox
+        self.parents = {parent for name in self.folders.keys() | self.gone for parent in _parents(name)}
+        names = self.folders.keys() | self.parents | self.gone
+        self.names = sorted(names, key=lambda name: (name != "INBOX", name))
 
     def below(self, name: str) -> Iterator[Folder]:
         return (folder for other, folder in self.folders.items() if other.startswith(name + SEPARATOR))
@@ -86,9 +90,17 @@ def _listed(tree: Tree, asked: List) -> Iterator[tuple[str, bytes]]:
             continue
         folder = tree.folders.get(name)
         children = _chosen_children(tree, name, asked, patterns)
-        if (folder is not None and _chosen(folder, asked)) or children or (folder is None and not _narrowed(asked)):
+        if _is_shown(tree, name, folder, asked) or children:
             info = b' ("CHILDINFO" (' + b" ".join(b'"%b"' % option for option in children) + b"))" if children else b""
             yield name, _line(b"LIST", _attributes(tree, name, folder, asked), name) + info
+
+
+def _is_shown(tree: Tree, name: str, folder: Folder | None, asked: List) -> bool:
+    if folder is not None:
+        return _chosen(folder, asked)
+    if name in tree.gone:
+        return b"SPECIAL-USE" not in asked.select
+    return not _narrowed(asked)
 
 
 def _narrowed(asked: List) -> frozenset[bytes]:
@@ -114,7 +126,8 @@ def _attributes(tree: Tree, name: str, folder: Folder | None, asked: List) -> li
     if folder is None:
         found.append(b"\\NonExistent" if asked.extended else b"\\Noselect")
     found.append(b"\\HasChildren" if name in tree.parents else b"\\HasNoChildren")  # RFC 3348
-    if folder and folder.subscribed and b"SUBSCRIBED" in asked.select | asked.returns:
+    subscribed = folder.subscribed if folder else name in tree.gone
+    if subscribed and b"SUBSCRIBED" in asked.select | asked.returns:
         found.append(b"\\Subscribed")
     if folder and folder.special_use:
         found.append(folder.special_use.encode("ascii"))

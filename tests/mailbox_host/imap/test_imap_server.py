@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import imaplib
 import logging
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from mailbox_host.bell import Bell
 from mailbox_host.imap import ImapServer, Local, Remote, Settings, verify_remotely
 from mailbox_host.imap import connection as connection_module
 from mailbox_host.imap.channel import SocketChannel
+from mailbox_host.imap.slots import Slots
 from mailbox_host.passwords import PasswordChecker, hash_password
 from mailbox_host.tables import MIGRATION
 from store import Store
@@ -384,3 +386,69 @@ async def test_submission_asks_the_owner(two_houses: tuple[House, House]) -> Non
     assert isinstance(await verify_remotely(open_stream, "host-1", "alice", b"secret"), Delivered)
     assert isinstance(await verify_remotely(open_stream, "host-1", "alice", b"wrong"), Refused)
     assert isinstance(await verify_remotely(open_stream, "host-9", "carol", b"secret"), Deferred)
+
+
+async def test_hosts_that_disagree_do_not_play_ball(tmp_path: Path) -> None:
+    """Each believes that the other owns the account: the second hop is refused."""
+    houses: list[House] = []
+    hops: list[str] = []
+
+    async def open_stream(host: str, client: str):
+        hops.append(host)
+        here, there = socket.socketpair()
+        far = await asyncio.open_connection(sock=there)
+        serving.append(asyncio.create_task(houses[1].server.handle_stream(*far, client)))
+        return await asyncio.open_connection(sock=here)
+
+    serving: list[asyncio.Task[None]] = []
+    for number in (1, 2):
+        other = f"host-{3 - number}"
+        houses.append(
+            House(tmp_path / f"host-{number}", locate=lambda _, other=other: Remote(other), open_stream=open_stream)
+        )
+    wire = await Wire.to(await houses[0].server.serve("127.0.0.1", 0))
+    assert (await wire.ask("a LOGIN alice secret"))[0].startswith("a NO [UNAVAILABLE]")
+    assert hops == ["host-2"]
+    wire.close()
+    for house in houses:
+        await house.close()
+    await asyncio.gather(*serving, return_exceptions=True)
+
+
+def test_a_channel_forgets_what_came_in_the_clear(tls: ssl.SSLContext) -> None:
+    channel = SocketChannel(lambda _: None)
+    channel.data_received(b"b LOGIN eve injected\r\n")
+    channel.start_tls(tls)
+    assert channel.take() == b""
+
+
+async def test_room_for_large_literals() -> None:
+    slots = Slots(total=2, each=1)
+    await slots.take("alice")
+    second = asyncio.create_task(slots.take("alice"))
+    await slots.take("bob")
+    third = asyncio.create_task(slots.take("carol"))
+    await asyncio.sleep(0)
+    assert not second.done() and not third.done()
+    await slots.give_back("bob")
+    await asyncio.wait_for(third, 5)
+    assert not second.done()  # her account has its share
+    await slots.give_back("alice")
+    await asyncio.wait_for(second, 5)
+
+
+async def test_a_large_message_comes_and_goes(house: House) -> None:
+    big = b"Subject: big\r\n\r\n" + b"0123456789abcdef" * 200_000
+    wire = await Wire.to(await house.server.serve("127.0.0.1", 0))
+    await wire.ask("a LOGIN alice secret")
+    assert (await wire.ask(f"b APPEND INBOX {{{len(big)}}}x"))[0].startswith("b BAD")
+    wire.send(b"c APPEND INBOX {%d}\r\n" % len(big))
+    assert await wire.line() == "+ Go ahead"
+    wire.send(big + b"\r\n")
+    assert (await wire.until("c"))[-1].startswith("c OK [APPENDUID")
+    assert not house.server.slots._held
+    await wire.ask("d SELECT INBOX")
+    wire.send(b"e FETCH 1 BODY.PEEK[]\r\n")
+    assert await wire.line() == f"* 1 FETCH (BODY[] {{{len(big)}}}"
+    assert await wire.reader.readexactly(len(big)) == big
+    wire.close()

@@ -137,6 +137,11 @@ def test_list_extended(talk):
         '* STATUS "Sent" (MESSAGES 0 UNSEEN 0)',
         "f OK Done",
     ]
+    client("x DELETE Lists/Python")
+    assert client('y LIST (SUBSCRIBED) "" Lists/*') == [
+        '* LIST (\\NonExistent \\HasNoChildren \\Subscribed) "/" "Lists/Python"',
+        "y OK Done",
+    ]
     assert client('g LIST (RECURSIVEMATCH) "" *')[0].startswith("g BAD")
 
 
