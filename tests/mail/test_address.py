@@ -84,7 +84,23 @@ def test_entities(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Alice", "-a", ".a", "a" * 31, "bob-request", "postmaster", "abuse", "follow", "a.", "a..b", "a\n", "a+b", "ä"]
+    "name",
+    [
+        "",
+        "Alice",
+        "-a",
+        ".a",
+        "a" * 31,
+        "bob-request",
+        "postmaster",
+        "abuse",
+        "follow",
+        "a.",
+        "a..b",
+        "a\n",
+        "a+b",
+        "ä",
+    ],
 )
 def test_what_is_no_entity(name: str) -> None:
     assert not is_entity(name)
