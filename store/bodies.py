@@ -2,8 +2,8 @@
 
 Law: every row anywhere that names a body holds one reference; the body goes with the last of them. The header block
 stands apart from the text, so that reading headers touches no text; both stand apart from the count, so that counting
-a reference to a large message writes a few octets. An id is never used again: what others remember of a body may outlive
-it for a moment.
+a reference to a large message writes a few octets. An id is never used again: what others remember of a body may
+outlive it for a moment.
 """
 
 from __future__ import annotations

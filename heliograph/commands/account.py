@@ -35,10 +35,9 @@ def account() -> None:
 @click.pass_context
 def add(context: click.Context, name: str, password_file: str | None, title: str) -> None:
     """Add the account NAME. The password is asked for."""
-    from mailbox_host.passwords import hash_password
-
     from heliograph.desk import desk
     from heliograph.passwords import new_password
+    from mailbox_host.passwords import hash_password
 
     config = config_of(context)
     entity = _entity(config, name)
@@ -104,10 +103,9 @@ def list_(context: click.Context, only: str | None) -> None:
 @click.pass_context
 def passwd(context: click.Context, name: str, password_file: str | None) -> None:
     """Set the password of the account NAME. It is asked for."""
-    from mailbox_host.passwords import hash_password
-
     from heliograph.desk import desk
     from heliograph.passwords import new_password
+    from mailbox_host.passwords import hash_password
 
     config = config_of(context)
     entity = _entity(config, name)
