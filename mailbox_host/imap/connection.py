@@ -14,19 +14,12 @@ from typing import TYPE_CHECKING, Any
 from mailbox_host.accounts import NoSuchAccount
 from mailbox_host.folders import FolderError
 from mailbox_host.imap.channel import Channel
+from mailbox_host.imap.client_input import ClientInput, Gone
 from mailbox_host.imap.effects import AskLine, Close, Effect, Read, SignIn, StartTls, Steps, WaitForNews, Write
-from mailbox_host.imap.framing import Ask, Frame, Framer, TooLarge
+from mailbox_host.imap.framing import Ask, Event, Frame, TooLarge
 from mailbox_host.imap.news import News
 from mailbox_host.imap.proxy import Upstream, pipe
 from mailbox_host.imap.session import Session
-from mailbox_host.imap.settings import (
-    AUTOLOGOUT_SECONDS,
-    BEFORE_LOGIN_OCTETS_MAX,
-    BEFORE_LOGIN_SECONDS_MAX,
-    LARGE_LITERAL_OCTETS,
-    LARGE_LITERAL_SECONDS_MAX,
-)
-from mailbox_host.imap.waker import Waker
 from store import Reader, StoreFull
 
 if TYPE_CHECKING:
@@ -38,10 +31,6 @@ OUTPUT_OCTETS = 64 * 1024  # collected before it is sent
 COMMANDS_AT_ONCE = 10  # of a pipelining client, before others have their turn
 
 
-class Gone(Exception):
-    """The client went away, or is told to."""
-
-
 class Connection:
     """Runs one session over one channel."""
 
@@ -51,15 +40,10 @@ class Connection:
         self.relayed = relayed  # it comes from another host: it is never passed on to a third
         self.upstream: Upstream | None = None
         self._server = server
-        self._framer = Framer()
-        self._waker = Waker()
+        self._input = ClientInput(channel, session, server.slots)
         self._output: list[bytes] = []
         self._output_octets = 0
-        self._received_octets = 0
-        self._connected = asyncio.get_running_loop().time()
-        self._slot_until: float | None = None  # while a large literal arrives
         self._news: News | None = None  # while in IDLE
-        channel.listen(self._waker.wake)
 
     async def run(self) -> None:
         """Serve until the end; raise nothing but cancellation."""
@@ -67,44 +51,45 @@ class Connection:
             await self._serve()
             await self._flush()
             if self.upstream:
-                await pipe(self.channel, self.upstream, self._framer.rest(), self._changed)
-        except (Gone, OSError):
+                await pipe(self.channel, self.upstream, self._input.rest(), self._changed)
+        except Gone as gone:
+            self._say_last(gone.goodbye)
+        except OSError:
             pass
         except Exception:
             log.exception("connection of %s ended", self.channel.peer)
         finally:
             self._ignore_news()
-            await self._give_slot_back()
+            await self._input.command_done()
             if self.upstream:
                 self.upstream.writer.close()
             self.channel.close()
 
     def say_goodbye(self) -> None:
         """The server closes (RFC 3501 7.1.5)."""
-        if self.channel.ready and not self.upstream:
-            self.channel.send(b"* BYE The server closes, come back in a moment\r\n")
+        self._say_last(b"The server closes, come back in a moment")
+
+    def _say_last(self, goodbye: bytes) -> None:
+        if goodbye and self.channel.ready and not self.upstream:
+            self.channel.send(b"".join([*self._output, b"* BYE ", goodbye, b"\r\n"]))
+            self._output.clear()
 
     async def _serve(self) -> None:
-        await self._ready()
+        await self._input.ready()
         self._say(self.session.greet())
         handled = 0
         while not self.session.ended:
-            event = self._next_event()
+            event = self._input.event()
             if event is None:
                 await self._flush()
-                await self._receive()
+                await self._input.receive()
                 continue
             await self._react(event)
             handled += 1
             if handled % COMMANDS_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
-    def _next_event(self) -> Frame | Ask | TooLarge | None:
-        self._framer.literal_octets_max = self.session.literal_octets_max
-        self._framer.append_octets_max = self.session.append_octets_max
-        return self._framer.next()
-
-    async def _react(self, event: Frame | Ask | TooLarge) -> None:
+    async def _react(self, event: Event) -> None:
         match event:
             case Ask():
                 self._say(b"+ Go ahead\r\n")
@@ -112,7 +97,7 @@ class Connection:
                 await self._perform(self.session.refuse(event))
             case Frame():
                 await self._perform(self.session.handle(event))
-                await self._give_slot_back()
+                await self._input.command_done()
 
     async def _perform(self, steps: Steps[None]) -> None:
         """Run a session's steps to their end."""
@@ -152,7 +137,8 @@ class Connection:
                 return await self._wait_for_news()
             case AskLine(prompt):
                 self._say(b"+ " + prompt + b"\r\n")
-                return await self._line()
+                await self._flush()
+                return await self._input.line()
             case SignIn():
                 return await self._server.sign_in(self, effect)
             case StartTls():
@@ -184,91 +170,23 @@ class Connection:
             self.channel.send(data)
         await self.channel.drain()
 
-    async def _line(self) -> bytes:
-        """Read a line that is no command."""
-        await self._flush()
-        while (line := self._framer.line()) is None:
-            if self._framer.overlong:
-                raise Gone
-            await self._receive()
-        return line
-
-    async def _receive(self) -> None:
-        """Wait for more input; raise Gone at its end."""
-        while not (data := self.channel.take()):
-            if self.channel.at_end:
-                raise Gone
-            if self._framer.in_command:
-                self.channel.hurry()
-            if self._framer.missing > LARGE_LITERAL_OCTETS:
-                await self._take_slot()
-            await self._wait()
-        self._received_octets += len(data)
-        if not self.session.account and self._received_octets > BEFORE_LOGIN_OCTETS_MAX:
-            await self._end(b"* BYE Too much before login\r\n")
-        self._framer.receive(data)
-
-    async def _take_slot(self) -> None:
-        """Do not read on before there is room for a large literal; the socket's buffer and the client wait."""
-        if self._slot_until is None:
-            await self._server.slots.take(self.session.account)
-            self._slot_until = asyncio.get_running_loop().time() + LARGE_LITERAL_SECONDS_MAX
-
-    async def _give_slot_back(self) -> None:
-        if self._slot_until is not None:
-            self._slot_until = None
-            await self._server.slots.give_back(self.session.account)
-
     async def _changed(self) -> None:
-        await self._waker.wait(None)
-
-    async def _wait(self) -> None:
-        """Wait for the channel (or, in IDLE, for news), as long as the session's state allows."""
-        now = asyncio.get_running_loop().time()
-        if self._slot_until is not None:
-            seconds = self._slot_until - now
-        elif self.session.account:
-            seconds = AUTOLOGOUT_SECONDS
-        else:
-            seconds = self._connected + BEFORE_LOGIN_SECONDS_MAX - now
-        if not await self._waker.wait(max(0.0, seconds)):
-            await self._end(b"* BYE You were quiet for too long\r\n")
-
-    async def _end(self, goodbye: bytes) -> None:
-        if self.channel.ready:
-            self._say(goodbye)
-            await self._flush()
-        raise Gone
+        await self._input.waker.wait(None)
 
     async def _start_tls(self) -> None:
         context = self._server.tls
         assert context is not None
         await self._flush()
-        self._framer.rest()
+        self._input.rest()
         self.channel.start_tls(context)
-        await self._ready()
-
-    async def _ready(self) -> None:
-        """Wait for TLS to stand, where there is TLS."""
-        while not self.channel.ready:
-            if self.channel.at_end:
-                raise Gone
-            await self._wait()
+        await self._input.ready()
 
     async def _wait_for_news(self) -> bytes | None:
         await self._flush()
-        news = self._news = self._news or self._server.news_for(self.session.account, self._waker.wake)
-        while (line := self._framer.line()) is None and not news.pending:
-            if self._framer.overlong:
-                raise Gone
-            if data := self.channel.take():
-                self._framer.receive(data)
-            elif self.channel.at_end:
-                raise Gone
-            else:
-                await self._wait()
+        self._news = self._news or self._server.news_for(self.session.account, self._input.waker.wake)
+        line = await self._input.line_or_news(self._news)
         if line is None:
-            news.look()
+            self._news.look()
         else:
             self._ignore_news()
         return line

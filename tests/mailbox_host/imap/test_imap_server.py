@@ -22,8 +22,7 @@ from mail.control import Welcome
 from mail.outcome import Deferred, Delivered, Refused
 from mailbox_host import accounts, entries, folders, timeline
 from mailbox_host.bell import Bell
-from mailbox_host.imap import ImapServer, Local, Remote, Settings, verify_remotely
-from mailbox_host.imap import connection as connection_module
+from mailbox_host.imap import ImapServer, Local, Remote, Settings, client_input, verify_remotely
 from mailbox_host.imap.channel import SocketChannel
 from mailbox_host.imap.slots import Slots
 from mailbox_host.passwords import PasswordChecker, hash_password
@@ -298,7 +297,7 @@ async def test_a_stranger_may_not_send_for_ever(house: House) -> None:
 
 
 async def test_a_stranger_may_not_stay_for_ever(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "BEFORE_LOGIN_SECONDS_MAX", 0.1)
+    monkeypatch.setattr(client_input, "BEFORE_LOGIN_SECONDS_MAX", 0.1)
     wire = await Wire.to(await house.server.serve("127.0.0.1", 0))
     assert await wire.line() == "* BYE You were quiet for too long"
 
