@@ -211,8 +211,14 @@ async def test_one_request_at_a_time_to_a_domain(host, site, rss, item):
         site.pages[f"/{number}"] = rss(item(number), title=f"Blog {number}")
     host.ask(*(site.url(f"/{number}") for number in range(6)))
     await host.settled()
+    site.gate = asyncio.Event()
+    host.now += 5_000
+    for _ in range(20):
+        host.poller.wake()
+        await asyncio.sleep(0.01)
+    site.gate.set()
     await host.poll_again()
-    assert len(site.asked) == 12 and site.most_at_once == 1
+    assert len(site.asked) >= 12 and site.most_at_once == 1
 
 
 async def test_different_domains_are_asked_side_by_side_up_to_a_limit(make_host, site, rss, item):

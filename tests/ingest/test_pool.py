@@ -71,7 +71,14 @@ async def test_what_takes_too_long_is_ended(pool):
 
 
 async def test_hostile_markup_is_rendered_or_ended(pool):
-    for markup in (b"<div>" * 52_000, b"<b>" * 80_000, b"<table>" * 30_000, b"<" * 260_000, b"&lt;" * 60_000):
+    for markup in (
+        b"<div>" * 15_000,
+        b"<div>" * 52_000,
+        b"<b>" * 80_000,
+        b"<table>" * 30_000,
+        b"<" * 260_000,
+        b"&lt;" * 60_000,
+    ):
         document = (
             b"<rss><channel><item><title>x</title><description><![CDATA["
             + markup
@@ -80,7 +87,7 @@ async def test_hostile_markup_is_rendered_or_ended(pool):
         try:
             async with pool.reading(document, "http://a.example/", "") as found:
                 (item,) = await found.render([0])
-                assert len(item.text) <= 200_000
+                assert "word" in item.text[-100:] or len(item.text) == 200_000, markup[:20]
         except Stalled:
             pytest.fail(f"{markup[:20]!r} is ended, but could be shown as text")
 
@@ -135,13 +142,17 @@ async def test_a_process_that_is_killed_is_replaced(pool):
     assert isinstance(await reading(pool, GOOD), Listing)
 
 
-async def test_who_stops_waiting_leaves_no_process_behind(pool):
+async def test_who_stops_waiting_leaves_no_process_behind():
+    pool = WorkerPool(replace(SETTINGS, parse_seconds_max=100))
     task = asyncio.create_task(reading(pool, ANGLES))
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.2)
+    (worker,) = pool._all
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert not pool._all
+    await worker._process.wait()  # left alone it would take a hundred seconds
     assert isinstance(await reading(pool, GOOD), Listing)
+    await pool.close()
 
 
 async def test_a_process_ends_with_its_pool_and_inherits_nothing(pool, tmp_path):
