@@ -50,7 +50,7 @@ BUSY = b"421 4.3.2 Too many connections, try again later\r\n"
 CLOSING = b"421 4.3.2 Closing down, try again later\r\n"
 TIMED_OUT = b"421 4.4.2 Timed out\r\n"
 
-SENT_AWAY = (TOO_MANY_ERRORS, TOO_MANY_COMMANDS, TOO_MANY_SIGN_INS, TOO_MUCH_DATA)  # while it goes on sending
+SENT_AWAY = (TOO_MANY_ERRORS, TOO_MANY_COMMANDS, TOO_MANY_SIGN_INS, TOO_MUCH_DATA, TIMED_OUT)  # perhaps still sending
 
 DISK_FULL = Deferred("4.3.1 Disk full, try again later")
 FAULT = Deferred("4.3.0 A fault here, try again later")

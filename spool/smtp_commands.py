@@ -7,7 +7,7 @@ Law: one strict grammar (RFC 5321 4.1.2, and mail.address); an unknown parameter
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from mail.address import Address, BadAddress, parse_path
 from mail.outcome import Refused
@@ -31,8 +31,7 @@ NEEDS_SMTPUTF8 = Refused("5.6.7 This address needs SMTPUTF8", 553)  # RFC 6531 3
 NO_RECIPIENT = Refused("5.1.3 No address", 553)
 
 
-@dataclass(frozen=True, slots=True)
-class MailFrom:
+class MailFrom(NamedTuple):
     """MAIL, understood. `sender` None: the null path."""
 
     sender: Address | None
@@ -43,8 +42,7 @@ class MailFrom:
     envid: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RcptCommand:
+class RcptCommand(NamedTuple):
     """RCPT, understood. `orcpt` stays as it came (type;xtext), to be passed on."""
 
     address: Address
@@ -65,7 +63,9 @@ def parse_mail(argument: str) -> MailFrom | Refused:
     if not match:
         return _no_path(argument, "FROM:<", "5.1.7", MAIL_SYNTAX)
     try:
-        command = _mail_parameters(MailFrom(parse_path(match[1])), match[2] or "")
+        command = MailFrom(parse_path(match[1]))
+        if match[2]:
+            command = _mail_parameters(command, match[2])
     except BadAddress as why:
         return Refused(f"5.1.7 {why}", 553)
     except _Wrong as wrong:
@@ -112,15 +112,15 @@ def _mail_parameters(command: MailFrom, text: str) -> MailFrom:
     for name, value in _pairs(text).items():
         match name, (value or "").upper():
             case "SIZE", digits if digits.isascii() and digits.isdigit() and len(digits) <= SIZE_DIGITS_MAX:
-                command = replace(command, size=int(digits))
+                command = command._replace(size=int(digits))
             case "BODY", "7BIT" | "8BITMIME" as body:
-                command = replace(command, eightbit=body == "8BITMIME")
+                command = command._replace(eightbit=body == "8BITMIME")
             case "SMTPUTF8", "" if value is None:
-                command = replace(command, smtputf8=True)
+                command = command._replace(smtputf8=True)
             case "RET", "FULL" | "HDRS" as ret:
-                command = replace(command, ret=ret)
+                command = command._replace(ret=ret)
             case "ENVID", _:
-                command = replace(command, envid=_envid(value or ""))
+                command = command._replace(envid=_envid(value or ""))
             case "AUTH", said if said:  # RFC 4954 5: who first submitted it; nobody here believes it
                 pass
             case (("SIZE" | "BODY" | "SMTPUTF8" | "RET" | "AUTH"), _):
