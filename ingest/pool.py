@@ -51,6 +51,7 @@ class WorkerPool:
         self._free = asyncio.Semaphore(settings.workers_max)
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
+        self._dying: set[_Worker] = set()  # killed, and not yet known to have ended
 
     @asynccontextmanager
     async def reading(self, content: bytes, url: str, content_type: str) -> AsyncIterator[Document]:
@@ -67,9 +68,10 @@ class WorkerPool:
 
     async def close(self) -> None:
         """End all processes."""
-        for worker in list(self._all):
+        for worker in (*self._all, *self._dying):
             await worker.end()
         self._all.clear()
+        self._dying.clear()
         self._idle.clear()
 
     async def _take(self) -> _Worker:
@@ -88,6 +90,7 @@ class WorkerPool:
         else:
             worker.kill()
             self._all.discard(worker)
+            self._dying = {each for each in (*self._dying, worker) if each.lives}
 
 
 class _Worker:

@@ -82,7 +82,7 @@ async def test_hostile_markup_is_rendered_or_ended(pool):
         document = (
             b"<rss><channel><item><title>x</title><description><![CDATA["
             + markup
-            + b"]]></description></item></channel></rss>"
+            + b" word]]></description></item></channel></rss>"
         )
         try:
             async with pool.reading(document, "http://a.example/", "") as found:
