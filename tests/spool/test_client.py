@@ -250,6 +250,19 @@ async def test_words_that_nobody_asked_for_end_the_session() -> None:
         assert not session.is_usable
 
 
+async def test_a_flood_of_replies_is_not_kept() -> None:
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(b"250 2.0.0 Ok\r\n" * 1000)
+            await writer.drain()
+
+    async with at("MAIL", flood) as peer:
+        session = await connect(peer)
+        assert isinstance((await session.deliver(letter()))[0], Deferred)
+        await asyncio.sleep(0.1)
+        assert not session.is_usable and len(session._wire.heard) < 20_000
+
+
 async def test_what_is_not_offered_refuses_the_mail_that_needs_it() -> None:
     async with Peer(features=("PIPELINING",)) as peer:
         session = await connect(peer)

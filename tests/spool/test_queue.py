@@ -124,6 +124,16 @@ def test_a_destination_that_answers_again_makes_only_its_own_rows_due(store: Sto
     assert [r.address for r in rows.due(store.reader, (0, 0, -1), 200.0, 10)] == ["a@x.test"]
 
 
+def test_parked_mail_is_hurried_without_what_the_destination_put_off(store: Store) -> None:
+    queue = Queue()
+    message = store.write_now(lambda tx: put(tx, queue, *(Recipient(f"{c}@x.test") for c in "abc")))
+    for n in range(3):
+        defer(store, message, n, 500.0)
+    store.write_now(lambda tx: tx.execute("UPDATE queue_recipient SET attempts = 0 WHERE n > 0"))  # parked
+    assert store.write_now(lambda tx: queue.hurry(tx, "x.test", 200.0, limit=1, attempts_max=0)) == 1
+    assert [r.address for r in rows.due(store.reader, (0, 0, -1), 200.0, 10)] == ["b@x.test"]
+
+
 def test_the_operator_sees_what_waits_and_where(store: Store) -> None:
     queue = Queue()
     message = store.write_now(lambda tx: put(tx, queue, *(Recipient(f"{c}@x.test") for c in "abc")))

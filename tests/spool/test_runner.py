@@ -12,7 +12,10 @@ import pytest
 from mail.envelope import Arrival, Recipient
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from spool.door import RcptTo
+from spool.inbox import Inbox
+from spool.queue import Row, fresh
 from spool.route import Abroad, Via
+from spool.step import Step
 from store import Transaction
 from tests.spool.queue_house import MESSAGE, SETTINGS, House
 from tests.spool.scripted_peer import FEATURES, Peer
@@ -219,6 +222,98 @@ async def test_foreign_mail_finds_its_mx_and_null_mx_refuses(tmp_path: Path) -> 
             await house.put("a@b.test", "a@null.test")
             await house.empty()
             assert peer.recipients == ["a@b.test"] and b"556 5.1.10" in house.filed("content")[0]  # type: ignore[operator]
+
+
+async def test_a_kept_connection_that_the_peer_closed_costs_no_delay(tmp_path: Path) -> None:
+    """The peer hangs up just as the next mail comes: nothing was heard, so a new connection is tried at once."""
+    hang_up = False
+
+    async def leave(line: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        nonlocal hang_up
+        if line.startswith("MAIL") and hang_up:
+            hang_up = False
+            writer.close()
+            await asyncio.sleep(0.01)
+        return False
+
+    async with Peer(hook=leave) as peer, House(tmp_path) as house:
+        house.fabric.ports = {"host-2": peer.port}
+        await house.put("a@host-2")
+        await house.empty()
+        hang_up = True
+        await house.put("b@host-2")
+        await house.empty()
+        assert peer.recipients == ["a@host-2", "b@host-2"] and not house.events("deferred") and peer.connections == 2
+
+
+async def test_what_is_on_its_way_again_is_not_taken_twice_however_often_one_looks(tmp_path: Path) -> None:
+    first = True
+
+    async def slow(line: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        if line.startswith("MAIL") and not first:
+            await asyncio.sleep(0.5)  # many sweeps long
+        return False
+
+    def rcpt(address: str) -> str:
+        nonlocal first
+        was, first = first, False
+        return "450 4.2.1 later" if was else "250 Ok"
+
+    async with Peer(hook=slow, rcpt=rcpt) as peer, House(tmp_path) as house:
+        house.fabric.ports = {"host-2": peer.port}
+        await house.put("a@host-2")
+        await house.until(lambda: house.waiting()[0].attempts == 1)
+        for _ in range(20):
+            house.runner.wake()
+            await asyncio.sleep(0.02)
+        await house.empty()
+        assert peer.recipients == ["a@host-2"]
+
+
+async def test_what_was_dropped_while_on_its_way_is_neither_filed_nor_told_of(tmp_path: Path) -> None:
+    go = asyncio.Event()
+
+    async def wait(line: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        if line.startswith("MAIL"):
+            await go.wait()
+        return False
+
+    settings = replace(SETTINGS, timeouts=replace(SETTINGS.timeouts, command=30))
+    refusing = Peer(hook=wait, rcpt=lambda a: "550 5.1.1 no", features=("PIPELINING", "8BITMIME"))
+    async with refusing as peer, House(tmp_path, settings) as house:
+        house.fabric.ports = {"host-2": peer.port}
+        message = await house.put(RcptTo("a@host-2", "SUCCESS,FAILURE", ""))
+        await house.until(lambda: any(line.startswith("MAIL") for line in peer.heard))
+        await house.store.write(lambda tx: house.queue.drop(tx, [message]))
+        go.set()
+        await house.until(lambda: "RSET" in peer.heard or peer.open == 0 or peer.heard[-1] == "DATA")
+        await asyncio.sleep(0.1)
+        await house.empty()
+        assert house.filed() == [] and not house.events("bounced")
+
+
+async def test_a_step_takes_only_what_is_still_queued(tmp_path: Path) -> None:
+    async with House(tmp_path) as house:
+
+        def put_and_drop(tx: Transaction) -> None:  # the runner's step comes after the drop, with the rows in hand
+            first = house.put_in(tx, "a@here", "b@here")
+            rows = fresh(tx, (first, -1), 10)
+            tx.execute("DELETE FROM queue_recipient WHERE message = ? AND n = 0", (first,))
+            Step(house.fabric, house.runner.settler, SETTINGS).take(tx, rows, 0.0)
+
+        await house.store.write(put_and_drop)
+        await house.empty()
+        assert house.filed() == ["b@here"]
+
+
+def test_the_inbox_gives_every_fourth_step_to_the_slow_lane() -> None:
+    async def lanes() -> list[bool]:
+        inbox = Inbox(None, None, None, replace(SETTINGS, here_rows=1), lambda: 0.0, lambda rows, retry: None)  # type: ignore[arg-type]
+        for n in range(20):
+            inbox.add(Row(1, n, "a@here", None, "", "", 0, 0.0), retry=n % 2 == 1)
+        return [inbox._take()[1] for _ in range(12)]
+
+    assert asyncio.run(lanes()) == [False, False, False, True] * 3
 
 
 # destinations that do not answer, or take their time
