@@ -222,6 +222,7 @@ def test_whatever_a_message_says_a_client_can_read_what_is_shown(text: str) -> N
     check(text.encode("latin-1", "replace"))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_octets_at_all(content: bytes) -> None:
     check(content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mail.control import Welcome
@@ -45,6 +45,7 @@ def test_bad_names_are_refused(house: House, name: str) -> None:
         folders.create_folder(house.tx, "alice", name, NOW)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_name_is_taken_as_it_is_or_refused(name: str) -> None:
     try:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailbox_host.mime import LEVELS_MAX, PARTS_MAX, Part, scan, section
@@ -174,6 +174,7 @@ pieces = st.lists(
 ).map(b"".join)  # fmt: skip
 
 
+@settings(deadline=None)
 @given(pieces)
 def test_whatever_comes_the_parts_lie_within_each_other_and_in_order(content: bytes) -> None:
     root = scan(content)
