@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from heliograph.demo.stage import Stage, stage
+
+# No test is a stopwatch: a busy machine is no fault of the code. bench/ measures.
+settings.register_profile("heliograph", deadline=None)
+settings.load_profile("heliograph")
 
 PEOPLE = ("alice", "bob", "erin", "heidi")  # alice and bob live on host-3, heidi on host-2, erin on host-1
 
