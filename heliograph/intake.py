@@ -13,7 +13,7 @@ from directory.names import FabricNames, Follow, Reflector
 from directory.snapshot import Directory
 from heliograph.flow import Flow
 from mail.address import Address
-from mail.headers import Headers, add_headers, drop_headers, first_addr_spec, header_line, split_message
+from mail.headers import Headers, add_headers, drop_headers, first_addr_spec, header_line, names_several, split_message
 from mail.outcome import Refused
 from mail.signature import TRUSTED_PREFIX, carries_fabric_fields, sign, signer
 from spool.door import Envelope, RcptTo, Session
@@ -32,10 +32,10 @@ class Part:
 def foreign_from(content: bytes, entity: str, names: FabricNames) -> Refused | None:
     """Submission refuses a foreign From: what our users send is signed as our word (RFC 6409 6.1)."""
     fields = Headers.parse(split_message(content)[0]).all("from")
-    found = first_addr_spec(fields[0]) if len(fields) == 1 else ""
+    found = first_addr_spec(fields[0]) if len(fields) == 1 and not names_several(fields[0]) else ""
     if found and names.local_entity(found) == entity:
         return None
-    return Refused(f"5.7.1 the From field must be one address, {names.person(entity)}; it is {found or 'missing'!r}")
+    return Refused(f"5.7.1 the From field must be one address, {names.person(entity)}; it is {found or 'another'!r}")
 
 
 def arrived(envelope: Envelope, content: bytes, directory: Directory) -> list[Part]:

@@ -69,11 +69,21 @@ def first_addr_spec(value: str) -> str:
 
     A display name may contain an address of its own (``"eve@x" <bob@y>``): angle brackets win, quotes never count.
     """
-    bare = re.sub(r'"(?:[^"\\]|\\.)*"', " ", value[:16_384])
-    bare = re.sub(r"\([^()]*\)", " ", bare)
+    bare = _bare(value)
     angle = re.search(r"<([^<>]*)>", bare)
     match = _ADDR_SPEC.fullmatch(angle[1].strip()) if angle else _ADDR_SPEC.search(bare)
     return match[0].lower() if match else ""
+
+
+def names_several(value: str) -> bool:
+    """Tell whether an address field names more than one address."""
+    return sum("@" in part for part in re.split("[,;:]", _bare(value))) > 1
+
+
+def _bare(value: str) -> str:
+    """An address field without quoted words and comments."""
+    bare = re.sub(r'"(?:[^"\\]|\\.)*"', " ", value[:16_384])
+    return re.sub(r"\([^()]*\)", " ", bare)
 
 
 def header_line(name: str, value: str) -> bytes:

@@ -226,10 +226,12 @@ class Settler:
         else's, and we would carry the spam there (backscatter)."""
         limit = self._settings.dsn_octets_max
         may = bool(about.signed_by) and about.ret != "HDRS"
+        # A host's signature goes with the fields that it vouches for: who has it could add them again.
+        vouched = ("dkim-signature",) if about.signed_by else ()
         content = Bodies.read_small(tx, about.body, limit) if may else None
         if content is not None:
-            return drop_headers(content, prefix=TRUSTED_PREFIX), True
-        return drop_headers(Bodies.read_header(tx, about.body)[:limit], prefix=TRUSTED_PREFIX), False
+            return drop_headers(content, vouched, prefix=TRUSTED_PREFIX), True
+        return drop_headers(Bodies.read_header(tx, about.body)[:limit], vouched, prefix=TRUSTED_PREFIX), False
 
 
 def runs(rows: Sequence[Row]) -> list[tuple[int, int, int]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest_asyncio
 
 from heliograph.demo.stage import free_net
-from tests.fabric.town import HOMES, Town, make_fabric
+from tests.fabric.town import Town, make_fabric
 
 
 @pytest_asyncio.fixture
@@ -14,9 +14,5 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
     """Three hosts at work, with alice, bob, erin and heidi."""
     with free_net() as net:
         here = Town(make_fabric(tmp_path / "fabric", net, outside=net.replace(".0/24", ".50")), net)
-        try:
-            await here.start()
-            await here.add(*HOMES)
+        async with here.at_work():
             yield here
-        finally:
-            await here.stop()

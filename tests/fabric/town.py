@@ -14,14 +14,15 @@ import ipaddress
 import os
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiosmtplib
+from aiosmtpd.smtp import SMTP
 
 from heliograph import operations
 from heliograph.config import load
@@ -62,12 +63,43 @@ def password_hash() -> str:
     return hash_password(PASSWORD.encode())
 
 
+class Abroad:
+    """A foreign mail server, which knows everybody but `nobody`."""
+
+    def __init__(self) -> None:
+        self.mail: list[tuple[str, list[str], bytes]] = []
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if address.startswith("nobody@"):
+            return "550 5.1.1 nobody of that name"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.mail.append((envelope.mail_from, list(envelope.rcpt_tos), envelope.content))
+        return "250 OK"
+
+
 class Town:
-    """The hosts of a fabric, each of which can be stopped and started again."""
+    """The hosts of a fabric, each of which can be stopped and started again, and a foreign mail server."""
 
     def __init__(self, config: Config, net: str) -> None:
         self.config, self.net = config, net
         self.hosts: dict[str, Host] = {}
+        self.abroad = Abroad()
+
+    @contextlib.asynccontextmanager
+    async def at_work(self) -> AsyncIterator[Town]:
+        """All hosts up, with the people of HOMES."""
+        loop = asyncio.get_running_loop()
+        foreign = await loop.create_server(lambda: SMTP(self.abroad, hostname="mx"), self.address(50), OUTSIDE_PORT)
+        try:
+            await self.start()
+            await self.add(*HOMES)
+            yield self
+        finally:
+            foreign.close()
+            await self.stop()
 
     def address(self, number: int) -> str:
         """An address of this fabric's network: hosts have 1, 2, 3; the outside has others."""

@@ -1,0 +1,52 @@
+"""What the fabric's doors refuse, whichever host is asked, and how."""
+
+from __future__ import annotations
+
+from tests.fabric.town import OUTSIDE, Person, Town, from_outside, letter
+
+BOB = "bob@reflectors.fabric.test"
+MALLORY = f"mallory@{OUTSIDE}"
+
+
+async def test_who_does_not_exist_is_refused_on_every_host(town: Town) -> None:
+    for address in (
+        "nobody@fabric.test",
+        "nobody@b632.timeline.fabric.test",
+        "nobody@reflectors.fabric.test",
+        "nobody+subscribe@reflectors.fabric.test",
+    ):
+        for number in (1, 2, 3):
+            content = letter(MALLORY, address, "anybody there?")
+            smtp = town.config.ports.smtp
+            said = await from_outside(town.address(number), smtp, MALLORY, [address], content)
+            assert said.startswith("550 5.1.1"), said
+            said = await town.person("alice", number).send(address, "anybody there?")
+            assert said.startswith("550 5.1.1"), said
+    assert not town.waiting()
+
+
+async def test_submission_takes_nobody_elses_name(town: Town) -> None:
+    alice = town.person("alice", 2)
+    content = letter("bob@fabric.test", BOB, "I am bob")
+    assert (await alice.submit(content, [BOB])).startswith("550 5.7.1")  # From
+    assert (await alice.submit(content, [BOB], sender="bob@fabric.test")).startswith("553 5.7.1")  # the return path
+    two = b"From: alice@fabric.test, bob@fabric.test\r\nSubject: we are bob\r\n\r\n.\r\n"
+    assert (await alice.submit(two, [BOB])).startswith("550 5.7.1")
+    twice = b"From: alice@fabric.test\r\nFrom: bob@fabric.test\r\nSubject: I am both\r\n\r\n.\r\n"
+    assert (await alice.submit(twice, [BOB])).startswith("550 5.7.1")
+    assert not town.waiting()
+    assert (
+        await alice.submit(letter("alice+news@fabric.test", "bob@fabric.test", "me"), ["bob@fabric.test"])
+    ).startswith("250")
+
+
+async def test_strangers_do_not_relay_and_do_not_get_in(town: Town) -> None:
+    smtp = town.config.ports.smtp
+    content = letter(MALLORY, "victim@pen.test", "spam")
+    for number in (1, 2, 3):
+        said = await from_outside(town.address(number), smtp, MALLORY, ["victim@pen.test"], content)
+        assert said.startswith("554 5.7.1"), said
+        guess = Person(town.config, "alice", town.address(number), password="wrong horse")
+        assert (await guess.send("bob@fabric.test", "hello")).startswith("535")
+        nobody = Person(town.config, "nobody", town.address(number))
+        assert (await nobody.send("bob@fabric.test", "hello")).startswith("535")
