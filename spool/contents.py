@@ -66,5 +66,6 @@ def _read_large(reader: Reader, about: Message, abroad: bool) -> Content | None:
 
 def _prepared(content: bytes, abroad: bool) -> Content:
     if abroad and carries_fabric_fields(content):
-        content = drop_headers(content, prefix=TRUSTED_PREFIX)
+        # The signature goes with the fields that it vouches for: whoever has it could add them again and be believed.
+        content = drop_headers(content, ("dkim-signature",), prefix=TRUSTED_PREFIX)
     return prepare(content)

@@ -136,7 +136,8 @@ async def test_a_fan_out_is_one_transaction_per_host_and_message(tmp_path: Path)
 async def test_abroad_goes_without_our_fields_and_fifty_at_a_time(tmp_path: Path) -> None:
     async with Peer() as peer, House(tmp_path) as house:
         house.fabric.ports = {"b.test": peer.port}
-        await house.put(*(f"u{n}@b.test" for n in range(120)))
+        signed = b"DKIM-Signature: s=host-1; d=fabric.x\r\n" + MESSAGE
+        await house.put(*(f"u{n}@b.test" for n in range(120)), content=signed)
         await house.empty()
         assert sorted(len(t.recipients) for t in peer.taken) == [20, 50, 50] and len(set(peer.recipients)) == 120
         assert all(t.content == b"Subject: hello\r\n\r\ntext\r\n" for t in peer.taken)
