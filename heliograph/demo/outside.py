@@ -108,9 +108,9 @@ def foreign_mailbox(stage: Stage, kind: type[Mailbox] = Mailbox) -> Iterator[Mai
 
 
 @contextlib.contextmanager
-def web_site(address: str) -> Iterator[Site]:
+def web_site(address: str, kind: type[Site] = Site) -> Iterator[Site]:
     """Run the web site."""
-    site = Site(address)
+    site = kind(address)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from heliograph.demo.__main__ import settings
-from heliograph.demo.outside import PLACE, Mailbox, Site, foreign_mailbox, web_site
+from heliograph.demo.outside import PLACE, Mailbox, foreign_mailbox, web_site
 from heliograph.demo.stage import PASSWORD, Stage, stage
 from mailbox_host.passwords import hash_password
 from tests.soak.fleet import Fleet
-from tests.soak.traffic import PEOPLE, SOURCES, STEADY, ZOE, Traffic
+from tests.soak.traffic import PEOPLE, SOURCES, STEADY, ZOE, Journal, Traffic
 from tests.soak.verdict import audit, judge
 
 KILLS = int(os.environ.get("HELIOGRAPH_KILLS", "200"))
@@ -56,13 +56,13 @@ def run(kills: int, seed: int, told: Callable[[str], None]) -> list[str]:
         hashed = hash_password(PASSWORD.encode())
         here.ask("account", "import", "-", typed="".join(f"{name}:{hashed}\n" for name in PEOPLE))
         outside = scenery.enter_context(foreign_mailbox(here, FlakyMailbox))
-        site = scenery.enter_context(web_site(here.address(PLACE)))
-        site.began = time.time()  # items are a second apart from now on: a feed that is read often
+        site = scenery.enter_context(web_site(here.address(PLACE), Journal))
+        assert isinstance(site, Journal)
         return asyncio.run(_run(here, outside, site, kills, seed, told))
 
 
 async def _run(
-    here: Stage, outside: Mailbox, site: Site, kills: int, seed: int, told: Callable[[str], None]
+    here: Stage, outside: Mailbox, site: Journal, kills: int, seed: int, told: Callable[[str], None]
 ) -> list[str]:
     fleet, traffic, began = Fleet(here), Traffic(here, site, seed), time.monotonic()
     try:
@@ -94,7 +94,7 @@ async def _run(
         fleet.close()
 
 
-async def _follow(fleet: Fleet, traffic: Traffic, outside: Mailbox, site: Site) -> None:
+async def _follow(fleet: Fleet, traffic: Traffic, outside: Mailbox, site: Journal) -> None:
     """The steady followers follow all sources, zoe follows bob, alice and dave follow the feed."""
     domain = fleet.stage.config.domain
     for name in STEADY:
@@ -107,7 +107,7 @@ async def _follow(fleet: Fleet, traffic: Traffic, outside: Mailbox, site: Site) 
         await client.close()
     await asyncio.to_thread(_confirm, fleet.stage, outside)
     await fleet.still()
-    site.titles.append("item-0")
+    site.publish("item-0")
     traffic.promises.items.append("item-0")
     await _polled(fleet, traffic, site)
 
@@ -124,7 +124,7 @@ def _confirm(here: Stage, outside: Mailbox) -> None:
     outside.send(name, asked[0][0].decode(), "yes")
 
 
-async def _polled(fleet: Fleet, traffic: Traffic, site: Site) -> None:
+async def _polled(fleet: Fleet, traffic: Traffic, site: Journal) -> None:
     """Wait until the feed's last item has been posted everywhere."""
     sql = "SELECT count(*) FROM post_log WHERE source NOT IN (?, ?, ?)"
     give_up = time.monotonic() + 120

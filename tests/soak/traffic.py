@@ -10,6 +10,7 @@ import contextlib
 import imaplib
 import random
 import re
+import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -29,6 +30,31 @@ ZOE = f"zoe@{OUTSIDE}"
 
 PAUSE_SECONDS = 0.2  # at most, between two letters of one person
 FEED_SECONDS = 1.0  # between two items
+LISTED_MAX = 300  # items, so many seconds: no host is away for longer
+
+
+class Journal(Site):
+    """A feed whose items are dated by the moment that they were published in; it lists the newest, as feeds do."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.dates = [time.time()] * len(self.titles)
+
+    def publish(self, title: str) -> None:
+        self.dates.append(time.time())
+        self.titles.append(title)
+
+    def feed(self) -> bytes:
+        first = max(0, len(self.titles) - LISTED_MAX)
+        items = list(zip(self.dates, self.titles, range(len(self.titles)), strict=False))[first:]
+        entries = "".join(self._item(*item) for item in reversed(items))
+        head = f"<title>Lighthouse log</title><id>{self.url}</id>"
+        return f'<feed xmlns="http://www.w3.org/2005/Atom">{head}{entries}</feed>'.encode()
+
+    def _item(self, date: float, title: str, number: int) -> str:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(date))
+        link = f'<id>{self.url}#{number}</id><link href="{self.url}#{number}"/>'
+        return f"<entry>{link}<title>{title}</title><updated>{stamp}</updated><content>{title}</content></entry>"
 
 
 @dataclass(slots=True)
@@ -46,7 +72,7 @@ class Promises:
 class Traffic:
     """Everybody at once, until told to stop; then each finishes what they are saying."""
 
-    def __init__(self, stage: Stage, site: Site, seed: int) -> None:
+    def __init__(self, stage: Stage, site: Journal, seed: int) -> None:
         self.promises = Promises()
         self._stage, self._config, self._site = stage, stage.config, site
         self._domain = self._config.domain
@@ -121,7 +147,7 @@ class Traffic:
     async def _publish(self) -> None:
         while not self._stopping.is_set():
             title = self._mark("item")
-            self._site.titles.append(title)
+            self._site.publish(title)
             self.promises.items.append(title)
             await self._pause(FEED_SECONDS)
 
