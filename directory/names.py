@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from directory.bucket import bucket_of
 from mail.address import ROLE_NAMES, Address, is_entity
+
+# The followers of a host are named again with every post; some 300 octets each.
+NAMES_REMEMBERED = 16_384
 
 _BUCKET = re.compile(r"b(0|[1-9][0-9]{0,9})\Z")
 _QUOTED = re.compile(r'"([A-Za-z0-9._+-]+)"\Z')
@@ -83,7 +87,10 @@ class FabricNames:
     buckets: int
 
     def classify(self, address: Address) -> Name:
-        """Tell what an address means."""
+        """Tell what an address means; what was asked lately costs a tenth."""
+        return _remembered(self, address)
+
+    def _classify(self, address: Address) -> Name:
         if address.domain != self.domain and not address.domain.endswith("." + self.domain):
             return Foreign(address.domain)
         if not address.local.isascii():
@@ -186,3 +193,8 @@ def _unquoted(address: Address) -> Address:
     """``"alice"@D`` is alice@D (RFC 5321 4.1.2: quotes that are not needed mean nothing)."""
     match = _QUOTED.match(address.local)
     return Address(match[1], address.domain) if match else address
+
+
+@lru_cache(maxsize=NAMES_REMEMBERED)
+def _remembered(names: FabricNames, address: Address) -> Name:
+    return names._classify(address)
