@@ -6,14 +6,11 @@ Law: UIDs that are made lazily are stored before they are shown; a write is made
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from mailbox_host import timeline
 from mailbox_host.imap.effects import Steps, read, write
+from mailbox_host.imap.session import Session
 from store import Reader, Transaction
-
-if TYPE_CHECKING:
-    from mailbox_host.imap.session import Session
 
 
 def catch_up(session: Session) -> Steps[None]:

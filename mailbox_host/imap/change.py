@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 from mailbox_host import entries
 from mailbox_host.entries import Entry
@@ -15,13 +14,12 @@ from mailbox_host.imap import commands as ask
 from mailbox_host.imap.commands import Command, UidExpunge
 from mailbox_host.imap.effects import Steps, read, write
 from mailbox_host.imap.responses import bad, no, ok, split_flags
-from mailbox_host.imap.selected import Selected, tell_expunged, tell_flags, tell_keywords
+from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.sequence import SequenceSet, Span, pack
+from mailbox_host.imap.session import Session
 from mailbox_host.imap.settings import STORE_BATCH_MESSAGES
+from mailbox_host.imap.telling import tell_expunged, tell_flags, tell_keywords
 from store import Transaction
-
-if TYPE_CHECKING:
-    from mailbox_host.imap.session import Session
 
 READ_ONLY = no("The mailbox is open for reading only", "READ-ONLY")
 NO_SUCH_MESSAGE = bad("No such message")

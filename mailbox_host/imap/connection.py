@@ -9,21 +9,33 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mailbox_host.accounts import NoSuchAccount
 from mailbox_host.folders import FolderError
+from mailbox_host.imap import dispatch
 from mailbox_host.imap.channel import Channel
 from mailbox_host.imap.client_input import ClientInput, Gone
-from mailbox_host.imap.effects import AskLine, Close, Effect, Read, SignIn, StartTls, Steps, WaitForNews, Write
+from mailbox_host.imap.effects import (
+    AskLine,
+    Close,
+    Effect,
+    HandedOver,
+    NotSignedIn,
+    Read,
+    SignedIn,
+    SignIn,
+    StartTls,
+    Steps,
+    WaitForNews,
+    Write,
+)
 from mailbox_host.imap.framing import Ask, Event, Frame, TooLarge
 from mailbox_host.imap.news import News
 from mailbox_host.imap.proxy import Upstream, pipe
+from mailbox_host.imap.services import Services
 from mailbox_host.imap.session import Session
 from store import Reader, StoreFull
-
-if TYPE_CHECKING:
-    from mailbox_host.imap.server import ImapServer
 
 log = logging.getLogger("heliograph.imap")
 
@@ -34,13 +46,13 @@ COMMANDS_AT_ONCE = 10  # of a pipelining client, before others have their turn
 class Connection:
     """Runs one session over one channel."""
 
-    def __init__(self, server: ImapServer, channel: Channel, session: Session, *, relayed: bool) -> None:
+    def __init__(self, services: Services, channel: Channel, session: Session, *, relayed: bool) -> None:
         self.session = session
         self.channel = channel
         self.relayed = relayed  # it comes from another host: it is never passed on to a third
         self.upstream: Upstream | None = None
-        self._server = server
-        self._input = ClientInput(channel, session, server.slots)
+        self._services = services
+        self._input = ClientInput(channel, session, services.slots)
         self._output: list[bytes] = []
         self._output_octets = 0
         self._news: News | None = None  # while in IDLE
@@ -76,7 +88,7 @@ class Connection:
 
     async def _serve(self) -> None:
         await self._input.ready()
-        self._say(self.session.greet())
+        self._say(dispatch.greet(self.session))
         handled = 0
         while not self.session.ended:
             event = self._input.event()
@@ -94,9 +106,9 @@ class Connection:
             case Ask():
                 self._say(b"+ Go ahead\r\n")
             case TooLarge():
-                await self._perform(self.session.refuse(event))
+                await self._perform(dispatch.refuse(self.session, event))
             case Frame():
-                await self._perform(self.session.handle(event))
+                await self._perform(dispatch.handle(self.session, event))
                 await self._input.command_done()
 
     async def _perform(self, steps: Steps[None]) -> None:
@@ -130,9 +142,9 @@ class Connection:
             case bytes():
                 return await self._write(effect)
             case Read(query, long):
-                return await self._read_long(query) if long else query(self._server.store.reader)
+                return await self._read_long(query) if long else query(self._services.store.reader)
             case Write(work, rings):
-                return await self._server.change(self.session.account if rings else "", work)
+                return await self._services.change(self.session.account if rings else "", work)
             case WaitForNews():
                 return await self._wait_for_news()
             case AskLine(prompt):
@@ -140,17 +152,24 @@ class Connection:
                 await self._flush()
                 return await self._input.line()
             case SignIn():
-                return await self._server.sign_in(self, effect)
+                return await self._sign_in(effect)
             case StartTls():
                 await self._start_tls()
             case Close():
                 await self._flush()
         return None
 
+    async def _sign_in(self, asked: SignIn) -> SignedIn | NotSignedIn | HandedOver:
+        outcome = await self._services.sign_in(asked, self.channel.peer, relayed=self.relayed)
+        if not isinstance(outcome, Upstream):
+            return outcome
+        self.upstream = outcome
+        return HandedOver(outcome.status)
+
     async def _read_long(self, query: Callable[[Reader], Any]) -> Any:
         """Read in a thread. What there is to say goes out first: nobody works long for a client that is gone."""
         await self._flush()
-        return await self._server.store.read(query)
+        return await self._services.store.read(query)
 
     def _say(self, data: bytes) -> None:
         self._output.append(data)
@@ -174,7 +193,7 @@ class Connection:
         await self._input.waker.wait(None)
 
     async def _start_tls(self) -> None:
-        context = self._server.tls
+        context = self._services.tls
         assert context is not None
         await self._flush()
         self._input.rest()
@@ -183,7 +202,7 @@ class Connection:
 
     async def _wait_for_news(self) -> bytes | None:
         await self._flush()
-        self._news = self._news or self._server.news_for(self.session.account, self._input.waker.wake)
+        self._news = self._news or self._services.news_for(self.session.account, self._input.waker.wake)
         line = await self._input.line_or_news(self._news)
         if line is None:
             self._news.look()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from mailbox_host import entries
 from mailbox_host.entries import SEEN, Entry
@@ -22,10 +21,8 @@ from mailbox_host.imap.fetch_response import Form, Row
 from mailbox_host.imap.responses import no, ok
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.sequence import positions
+from mailbox_host.imap.session import Session
 from mailbox_host.imap.settings import FETCH_BATCH_MESSAGES, INLINE_MESSAGES_MAX
-
-if TYPE_CHECKING:
-    from mailbox_host.imap.session import Session
 
 _OF_FACTS = frozenset({"ENVELOPE", "BODY", "BODYSTRUCTURE"})
 

@@ -5,19 +5,15 @@ Law: all of a COPY or MOVE, or none of it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mailbox_host import entries, folders
+from mailbox_host.folders import Folder
 from mailbox_host.imap.change import NO_SUCH_MESSAGE, READ_ONLY, beyond
 from mailbox_host.imap.commands import Append, Command, Copy
 from mailbox_host.imap.effects import Steps, read, write
 from mailbox_host.imap.responses import no, ok, split_flags, untagged
-from mailbox_host.imap.selected import tell_expunged
 from mailbox_host.imap.sequence import pack_ordered
-
-if TYPE_CHECKING:
-    from mailbox_host.folders import Folder
-    from mailbox_host.imap.session import Session
+from mailbox_host.imap.session import Session
+from mailbox_host.imap.telling import tell_expunged
 
 TRY_CREATE = no("No such mailbox", "TRYCREATE")
 

@@ -5,15 +5,11 @@ Law: only what really works is advertised, and only where it may be used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mailbox_host.imap.commands import Command, Enable, Identify
 from mailbox_host.imap.effects import Close, Steps, WaitForNews
 from mailbox_host.imap.responses import bad, ok, string, untagged
-from mailbox_host.imap.selected import refresh
-
-if TYPE_CHECKING:
-    from mailbox_host.imap.session import Session
+from mailbox_host.imap.session import Session
+from mailbox_host.imap.telling import refresh
 
 _ALWAYS = b"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE"
 _SIGNED_IN = (

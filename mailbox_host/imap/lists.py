@@ -7,20 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 from mailbox_host import folders
+from mailbox_host.folders import Folder
 from mailbox_host.imap.catching_up import catch_up
 from mailbox_host.imap.commands import Command, List
 from mailbox_host.imap.effects import Steps, read
 from mailbox_host.imap.mailboxes import status_of
 from mailbox_host.imap.patterns import SEPARATOR, Patterns
 from mailbox_host.imap.responses import mailbox, ok, untagged
+from mailbox_host.imap.session import Session
 from store import Reader
-
-if TYPE_CHECKING:
-    from mailbox_host.folders import Folder
-    from mailbox_host.imap.session import Session
 
 
 def namespace(session: Session, command: Command) -> Steps[bytes]:

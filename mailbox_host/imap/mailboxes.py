@@ -5,19 +5,15 @@ Law: what a name may be, the folders know; here only what IMAP adds to it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mailbox_host import entries, folders
+from mailbox_host.folders import Folder
 from mailbox_host.imap.catching_up import catch_up
 from mailbox_host.imap.commands import Command, Create, OnMailbox, Rename, Status
 from mailbox_host.imap.effects import Steps, read, write
+from mailbox_host.imap.recent import RecentBook
 from mailbox_host.imap.responses import mailbox, no, ok, untagged
+from mailbox_host.imap.session import Session
 from store import Reader
-
-if TYPE_CHECKING:
-    from mailbox_host.folders import Folder
-    from mailbox_host.imap.recent import RecentBook
-    from mailbox_host.imap.session import Session
 
 SPECIAL_USES = frozenset({"\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash"})  # RFC 6154 2, the real ones
 

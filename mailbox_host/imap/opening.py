@@ -5,19 +5,15 @@ Law: UIDs that are made lazily are stored before they are shown.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mailbox_host import entries, folders
+from mailbox_host.folders import Counts, Folder
 from mailbox_host.imap.catching_up import catch_up
 from mailbox_host.imap.commands import Command, Open
 from mailbox_host.imap.effects import Steps, read, write
 from mailbox_host.imap.responses import SYSTEM_FLAG_NAMES, no, ok, untagged
 from mailbox_host.imap.selected import Selected, flags_line
+from mailbox_host.imap.session import Session
 from store import Reader
-
-if TYPE_CHECKING:
-    from mailbox_host.folders import Counts, Folder
-    from mailbox_host.imap.session import Session
 
 
 def select(session: Session, command: Command) -> Steps[bytes]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from mailbox_host import entries
 from mailbox_host.entries import Entry
@@ -20,12 +19,9 @@ from mailbox_host.imap.responses import ok, string, untagged
 from mailbox_host.imap.sections import Content
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.sequence import pack
+from mailbox_host.imap.session import Session
 from mailbox_host.imap.settings import SEARCH_BATCH_MESSAGES
 from store import Reader
-
-if TYPE_CHECKING:
-    from mailbox_host.imap.session import Session
-
 
 PROGRESS_MESSAGES = 20 * SEARCH_BATCH_MESSAGES
 

@@ -1,30 +1,17 @@
-"""The selected mailbox as this session has told it to its client, and how it catches up with what others did.
+"""The selected mailbox as this session has told it to its client.
 
-Law: message sequence numbers change only where an EXPUNGE or EXISTS is sent; an EXPUNGE only where RFC 3501 7.4.1
-allows one. Until then a message that others removed keeps its number here.
+Law: message sequence numbers change only where an EXPUNGE or EXISTS is sent. Until then a message that others removed
+keeps its number here.
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable, Sequence
 
-from mailbox_host import entries
-from mailbox_host.entries import Entry
-from mailbox_host.imap.catching_up import catch_up
-from mailbox_host.imap.effects import Close, Steps, read
-from mailbox_host.imap.responses import SYSTEM_FLAG_NAMES, flags, untagged
+from mailbox_host.imap.responses import SYSTEM_FLAG_NAMES
 from mailbox_host.imap.sequence import SequenceSet, Span
-from store import Reader
-
-if TYPE_CHECKING:
-    from mailbox_host.imap.session import Session
-
-T = TypeVar("T")
-
-LINES_AT_ONCE = 1000  # untagged lines in one piece of output
 
 
 class Selected:
@@ -87,95 +74,6 @@ class Selected:
         return [place + 1 - before for before, place in enumerate(places)]
 
 
-def refresh(session: Session, *, expunges: bool) -> Steps[None]:
-    """Tell the client what changed since it was last told; first file what its sources have posted."""
-    selected = session.selected
-    assert selected is not None
-    yield from catch_up(session)
-    modseq = yield from read(lambda reader: folder_modseq(reader, selected.folder))
-    if modseq is None:
-        session.ended = True
-        yield untagged(b"BYE The selected mailbox was deleted")
-        yield Close()
-    elif modseq > min(selected.flags_told, selected.expunges_told):
-        yield from _tell(session, selected, modseq, expunges)
-
-
-def folder_modseq(reader: Reader, folder: int) -> int | None:
-    row = reader.one("SELECT modseq FROM folder WHERE id = ?", (folder,))
-    return int(row[0]) if row else None
-
-
-def _tell(session: Session, selected: Selected, modseq: int, expunges: bool) -> Steps[None]:
-    if expunges and modseq > selected.expunges_told:
-        since = selected.expunges_told
-        gone = yield from read(lambda reader: entries.expunged_since(reader, selected.folder, since))
-        selected.expunges_told = modseq
-        yield from tell_expunged(session, gone)
-    if modseq > selected.flags_told:
-        since = selected.flags_told
-        changed = yield from read(lambda reader: entries.entries_since(reader, selected.folder, since))
-        selected.flags_told = modseq
-        yield from _tell_entries(session, selected, changed)
-
-
-def tell_expunged(session: Session, gone: Sequence[int]) -> Steps[None]:
-    """EXPUNGE lines for UIDs that are gone."""
-    selected = session.selected
-    assert selected is not None
-    for number_lines in _batched(selected.remove(gone)):
-        yield b"".join(b"* %d EXPUNGE\r\n" % number for number in number_lines)
-
-
-def _tell_entries(session: Session, selected: Selected, changed: list[Entry]) -> Steps[None]:
-    last = selected.last_uid
-    fresh = sorted(entry.uid for entry in changed if entry.uid > last)
-    yield from tell_keywords(selected, changed)
-    if fresh:
-        yield from _tell_new(session, selected, fresh)
-    own, selected.own = selected.own, {}
-    old = [entry for entry in changed if entry.uid <= last and own.get(entry.uid) != entry.modseq]
-    yield from tell_flags(session, old)
-
-
-def _tell_new(session: Session, selected: Selected, fresh: list[int]) -> Steps[None]:
-    selected.uids.extend(fresh)
-    book = session.recents
-    selected.add_recent((book.peek if selected.read_only else book.claim)(selected.folder, selected.last_uid))
-    yield b"* %d EXISTS\r\n* %d RECENT\r\n" % (len(selected.uids), selected.recent_count())
-
-
-def tell_flags(session: Session, changed: Sequence[Entry]) -> Steps[None]:
-    """FETCH lines with the flags as they now are."""
-    selected = session.selected
-    assert selected is not None
-    with_modseq = b"CONDSTORE" in session.enabled
-    for batch in _batched(changed):
-        yield b"".join(_flags_line(selected, entry, with_modseq) for entry in batch)
-
-
-def _flags_line(selected: Selected, entry: Entry, with_modseq: bool) -> bytes:
-    place = selected.position(entry.uid)
-    if place < 0:
-        return b""
-    modseq = b" MODSEQ (%d)" % entry.modseq if with_modseq else b""
-    shown = flags(entry.flags, entry.keywords, selected.is_recent(entry.uid))
-    return b"* %d FETCH (UID %d FLAGS %b%b)\r\n" % (place + 1, entry.uid, shown, modseq)
-
-
-def tell_keywords(selected: Selected, changed: Iterable[Entry]) -> Steps[None]:
-    """A FLAGS line where a keyword is new to the client (RFC 3501 7.2.6)."""
-    fresh = {word for text in {entry.keywords for entry in changed} for word in text.split()} - selected.keywords
-    if fresh:
-        selected.keywords |= fresh
-        yield untagged(flags_line(selected.keywords))
-
-
 def flags_line(keywords: Iterable[str]) -> bytes:
     words = [word.encode("ascii", "replace") for word in sorted(keywords)]
     return b"FLAGS (" + b" ".join([SYSTEM_FLAG_NAMES, *words]) + b")"
-
-
-def _batched(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), LINES_AT_ONCE):
-        yield items[start : start + LINES_AT_ONCE]

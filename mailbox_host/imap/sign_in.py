@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING
 
 from mailbox_host.imap.commands import Authenticate, Command, Login
 from mailbox_host.imap.effects import AskLine, HandedOver, NotSignedIn, SignedIn, SignIn, StartTls, Steps
 from mailbox_host.imap.greeting import capabilities
 from mailbox_host.imap.responses import bad, no, ok
-
-if TYPE_CHECKING:
-    from mailbox_host.imap.session import Session
+from mailbox_host.imap.session import Session
 
 WRONG_PASSWORD = no("Wrong name or password", "AUTHENTICATIONFAILED")
 _PRIVACY = no("Use TLS first", "PRIVACYREQUIRED")  # RFC 5530 3

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mailbox_host import accounts, entries, folders
+from mailbox_host.imap import dispatch
 from mailbox_host.imap.effects import (
     AskLine,
     Close,
@@ -96,9 +97,9 @@ class Talk:
             case Ask():
                 self._output += b"+ go\r\n"
             case TooLarge():
-                self._drive(self.session.refuse(event), None)
+                self._drive(dispatch.refuse(self.session, event), None)
             case Frame():
-                self._drive(self.session.handle(event), None)
+                self._drive(dispatch.handle(self.session, event), None)
 
     def _drive(self, steps: Any, result: Any) -> None:
         self._steps = None

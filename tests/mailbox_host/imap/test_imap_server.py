@@ -380,7 +380,7 @@ async def test_the_owner_says_no_or_nothing(two_houses: tuple[House, House]) -> 
 
 
 async def test_submission_asks_the_owner(two_houses: tuple[House, House]) -> None:
-    open_stream = two_houses[1].server._open_stream
+    open_stream = two_houses[1].server.services._open_stream
     assert open_stream is not None
     assert isinstance(await verify_remotely(open_stream, "host-1", "alice", b"secret"), Delivered)
     assert isinstance(await verify_remotely(open_stream, "host-1", "alice", b"wrong"), Refused)
@@ -445,7 +445,7 @@ async def test_a_large_message_comes_and_goes(house: House) -> None:
     assert await wire.line() == "+ Go ahead"
     wire.send(big + b"\r\n")
     assert (await wire.until("c"))[-1].startswith("c OK [APPENDUID")
-    assert not house.server.slots._held
+    assert not house.server.services.slots._held
     await wire.ask("d SELECT INBOX")
     wire.send(b"e FETCH 1 BODY.PEEK[]\r\n")
     assert await wire.line() == f"* 1 FETCH (BODY[] {{{len(big)}}}"

@@ -6,15 +6,17 @@ import base64
 
 import pytest
 
+from mailbox_host.imap import dispatch
+
 MESSAGE = b"From: bob@example.org\r\nSubject: hello\r\n\r\nHello.\r\n"
 
 
 def test_a_greeting_tells_what_works(stranger):
     session = stranger(tls_offered=True, secure=False).session
-    greeting = session.greet().decode()
+    greeting = dispatch.greet(session).decode()
     assert greeting.startswith("* OK [CAPABILITY IMAP4rev1 ")
     assert "STARTTLS LOGINDISABLED]" in greeting and "AUTH=PLAIN" not in greeting
-    assert "AUTH=PLAIN]" in stranger().session.greet().decode()
+    assert "AUTH=PLAIN]" in dispatch.greet(stranger().session).decode()
 
 
 def test_login_capability_logout(stranger):

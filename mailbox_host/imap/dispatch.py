@@ -1,0 +1,137 @@
+"""What a session answers: which command may come when (RFC 3501 3), and who carries it out.
+
+Law: no I/O. `handle` is a generator of effects; whatever the client sent, it ends with a tagged response, or with BYE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mailbox_host.accounts import NoSuchAccount
+from mailbox_host.folders import BadFolderName, FolderError, FolderExists, NoSuchFolder, TooManyFolders
+from mailbox_host.imap import change, fetch, filing, greeting, lists, mailboxes, opening, search, sign_in
+from mailbox_host.imap.commands import Command
+from mailbox_host.imap.effects import Close, Steps
+from mailbox_host.imap.framing import Frame, TooLarge
+from mailbox_host.imap.parser import BadCommand, parse
+from mailbox_host.imap.responses import bad, no, untagged
+from mailbox_host.imap.session import Session, State
+from mailbox_host.imap.settings import BAD_COMMANDS_MAX
+from mailbox_host.imap.telling import refresh
+from store import StoreFull
+
+
+def greet(session: Session) -> bytes:
+    code = b"[CAPABILITY " + greeting.capabilities(session) + b"] "
+    return untagged(b"OK " + code + session.settings.host.encode("ascii", "replace") + b" Heliograph IMAP ready")
+
+
+def handle(session: Session, frame: Frame) -> Steps[None]:
+    """Answer one command."""
+    try:
+        command = parse(frame)
+    except BadCommand as error:
+        status = (no if error.status == b"NO" else bad)(str(error), error.code.decode("ascii"))
+        yield from _wrong(session, error.tag, status)
+        return
+    session.tag = command.tag
+    status = yield from _answer(session, command)
+    if status:
+        yield command.tag + b" " + status + b"\r\n"
+
+
+def refuse(session: Session, event: TooLarge) -> Steps[None]:
+    """Answer what passed a limit."""
+    if event.fatal:
+        session.ended = True
+        yield untagged(b"BYE " + event.text.split(b" ", 1)[1])
+        yield Close()
+    else:
+        yield from _wrong(session, event.tag, event.text)
+
+
+def _wrong(session: Session, tag: bytes, status: bytes) -> Steps[None]:
+    yield tag + b" " + status + b"\r\n"
+    session.bad_commands += 1
+    if session.bad_commands >= BAD_COMMANDS_MAX:
+        session.ended = True
+        yield untagged(b"BYE Too many bad commands")
+        yield Close()
+
+
+def _answer(session: Session, command: Command) -> Steps[bytes]:
+    states, handler = COMMANDS[command.name]
+    if session.state not in states:
+        return bad(f"Not while {session.state.value}")
+    session.bad_commands = 0
+    try:
+        status = yield from handler(session, command)
+    except FolderError as error:
+        status = no(str(error), _code_of(error))
+    except NoSuchAccount:
+        session.ended = True
+        yield untagged(b"BYE The account was removed")
+        yield Close()
+        return b""
+    except StoreFull:
+        status = no("The disk is full, try again later", "UNAVAILABLE")
+    if session.selected and not session.ended:
+        yield from refresh(session, expunges=command.uid or command.name not in ("FETCH", "STORE", "SEARCH"))
+        if session.ended:  # the mailbox was deleted: BYE was the answer
+            return b""
+    return status
+
+
+def _code_of(error: FolderError) -> str:
+    """RFC 5530 3."""
+    match error:
+        case FolderExists():
+            return "ALREADYEXISTS"
+        case NoSuchFolder():
+            return "NONEXISTENT"
+        case BadFolderName():
+            return "CANNOT"
+        case TooManyFolders():
+            return "LIMIT"
+    return ""
+
+
+Handler = Callable[[Session, Command], Steps[bytes]]
+
+_ANY = frozenset({State.NOT_AUTHENTICATED, State.AUTHENTICATED, State.SELECTED})
+_BEFORE = frozenset({State.NOT_AUTHENTICATED})
+_AFTER = frozenset({State.AUTHENTICATED, State.SELECTED})
+_SELECTED = frozenset({State.SELECTED})
+
+COMMANDS: dict[str, tuple[frozenset[State], Handler]] = {
+    "CAPABILITY": (_ANY, greeting.capability),
+    "NOOP": (_ANY, greeting.noop),
+    "LOGOUT": (_ANY, greeting.logout),
+    "ID": (_ANY, greeting.identify),
+    "STARTTLS": (_BEFORE, sign_in.start_tls),
+    "LOGIN": (_BEFORE, sign_in.login),
+    "AUTHENTICATE": (_BEFORE, sign_in.authenticate),
+    "ENABLE": (_AFTER, greeting.enable),
+    "NAMESPACE": (_AFTER, lists.namespace),
+    "IDLE": (_AFTER, greeting.idle),
+    "LIST": (_AFTER, lists.list_mailboxes),
+    "LSUB": (_AFTER, lists.list_subscribed),
+    "CREATE": (_AFTER, mailboxes.create),
+    "DELETE": (_AFTER, mailboxes.delete),
+    "RENAME": (_AFTER, mailboxes.rename),
+    "SUBSCRIBE": (_AFTER, mailboxes.subscribe),
+    "UNSUBSCRIBE": (_AFTER, mailboxes.subscribe),
+    "STATUS": (_AFTER, mailboxes.status),
+    "APPEND": (_AFTER, filing.append_message),
+    "SELECT": (_AFTER, opening.select),
+    "EXAMINE": (_AFTER, opening.select),
+    "CHECK": (_SELECTED, greeting.noop),
+    "CLOSE": (_SELECTED, opening.close),
+    "UNSELECT": (_SELECTED, opening.unselect),
+    "EXPUNGE": (_SELECTED, change.expunge_messages),
+    "SEARCH": (_SELECTED, search.search),
+    "FETCH": (_SELECTED, fetch.fetch),
+    "STORE": (_SELECTED, change.store),
+    "COPY": (_SELECTED, filing.copy_or_move),
+    "MOVE": (_SELECTED, filing.copy_or_move),
+}

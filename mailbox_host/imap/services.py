@@ -1,0 +1,97 @@
+"""What a host does for the sessions of its clients: reads and writes, news, sign-in, room for large literals.
+
+Law: a password is checked off the loop, slowed down for who guesses, and never logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from mail.address import is_entity
+from mailbox_host import accounts, timeline
+from mailbox_host.bell import Bell
+from mailbox_host.imap import proxy
+from mailbox_host.imap.effects import NotSignedIn, SignedIn, SignIn
+from mailbox_host.imap.news import News
+from mailbox_host.imap.proxy import Upstream
+from mailbox_host.imap.settings import LARGE_LITERALS_MAX, LARGE_LITERALS_PER_ACCOUNT_MAX
+from mailbox_host.imap.sign_in import WRONG_PASSWORD
+from mailbox_host.imap.slots import Slots
+from mailbox_host.imap.throttle import Throttle
+from mailbox_host.passwords import PasswordChecker
+from store import Store, Transaction
+
+log = logging.getLogger("heliograph.imap")
+
+
+def local_only(account: str) -> proxy.Local | proxy.Remote:
+    """Locate for a host that stands alone."""
+    return proxy.Local()
+
+
+class Services:
+    """Shared by all connections of a host."""
+
+    def __init__(
+        self,
+        store: Store,
+        bell: Bell,
+        passwords: PasswordChecker,
+        clock: Callable[[], float],
+        *,
+        locate: proxy.Locate,
+        open_stream: proxy.OpenStream | None,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self.store = store
+        self.tls = tls
+        self.slots = Slots(LARGE_LITERALS_MAX, LARGE_LITERALS_PER_ACCOUNT_MAX)
+        self._bell = bell
+        self._passwords = passwords
+        self._clock = clock
+        self._locate = locate
+        self._open_stream = open_stream
+        self._throttle = Throttle()
+
+    def news_for(self, account: str, wake: Callable[[], None]) -> News:
+        """Listen for what may come for an account."""
+        return News(self._bell, account, lambda: timeline.followed_sources(self.store.reader, account), wake)
+
+    async def change(self, account: str, work: Callable[[Transaction], Any]) -> Any:
+        """Write to the store; wake the account's other sessions once it is durable ("": nobody's)."""
+
+        def rung(tx: Transaction) -> Any:
+            tx.after_commit(lambda: self._bell.ring_account(account))
+            return work(tx)
+
+        return await self.store.write(rung if account else work)
+
+    async def sign_in(self, asked: SignIn, peer: str, *, relayed: bool) -> SignedIn | NotSignedIn | Upstream:
+        """Check a password, here or at the account's owner. `relayed`: another host asks for its client."""
+        await asyncio.sleep(self._throttle.attempt(peer, asked.account, self._clock()))
+        place = self._locate(asked.account) if is_entity(asked.account) else proxy.Local()
+        outcome: SignedIn | NotSignedIn | Upstream
+        if isinstance(place, proxy.Remote):
+            outcome = await self._sign_in_remotely(asked, peer, place.host, relayed)
+        else:
+            outcome = await self._sign_in_here(asked)
+        if isinstance(outcome, NotSignedIn):
+            log.warning("sign-in of %r from %s: %s", asked.account, peer, outcome.status.decode("ascii", "replace"))
+        else:
+            self._throttle.succeeded(peer, asked.account)
+        return outcome
+
+    async def _sign_in_here(self, asked: SignIn) -> SignedIn | NotSignedIn:
+        stored = accounts.stored_hash(self.store.reader, asked.account) if is_entity(asked.account) else None
+        right = await self._passwords.check(stored, asked.password)
+        return SignedIn(asked.account) if right else NotSignedIn(WRONG_PASSWORD)
+
+    async def _sign_in_remotely(self, asked: SignIn, peer: str, host: str, relayed: bool) -> Upstream | NotSignedIn:
+        if self._open_stream is None or relayed:  # two hosts that disagree must not play ball with it
+            return NotSignedIn(proxy.UNAVAILABLE)
+        answer = await proxy.sign_in(self._open_stream, host, peer, asked.account, asked.password)
+        return NotSignedIn(answer) if isinstance(answer, bytes) else answer
