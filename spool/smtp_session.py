@@ -60,7 +60,6 @@ class SmtpSession(SMTP):
         self._is_lingering = False
         self._is_parked = False  # the coroutine waits for input, and is in the middle of nothing
         self._due: Due | None = None
-        self.is_committing = False
         self._last_call: asyncio.TimerHandle | None = None
 
     # What the event loop tells.
@@ -158,8 +157,7 @@ class SmtpSession(SMTP):
         self.farewell = farewell
         self.intake.end()
         self.clock.stop()
-        if not self.is_committing:
-            self._last_call = self.loop.call_later(self.settings.close_seconds_max, self.abort)
+        self._last_call = self.loop.call_later(self.settings.close_seconds_max, self.abort)
 
     def abort(self) -> None:
         if self.transport is not None:

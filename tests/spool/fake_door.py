@@ -33,7 +33,7 @@ class FakeDoor:
         self.letters: list[tuple[Envelope, bytes]] = []
         self.attempts: list[tuple[str, bytes]] = []
         self.proofs: list[tuple[str, str, str]] = []
-        self.asked = 0
+        self.asked = self.asking = self.asking_most = 0
         self.accepting: Callable[[], Awaitable[None]] | None = None
         self.fault: Exception | None = None
 
@@ -67,7 +67,10 @@ class FakeDoor:
 
     async def _ask(self, address: Address) -> Outcome:
         self.asked += 1
+        self.asking += 1
+        self.asking_most = max(self.asking, self.asking_most)
         await asyncio.sleep(0.01)
+        self.asking -= 1
         if address.local.endswith("broken"):
             raise RuntimeError("secret inside")
         return Refused("5.1.1 Her host does not know her") if address.local.endswith("nobody") else Delivered()
@@ -153,7 +156,9 @@ def codes(replies: Sequence[str]) -> list[str]:
 
 
 class NoTransport(asyncio.Transport):
-    """A connection to `peer` whose packets are cut exactly as a test wants."""
+    """A connection to `peer` whose packets are cut exactly as a test wants. `unread`: what the client has not read."""
+
+    unread = 0
 
     def __init__(self, peer: str) -> None:
         super().__init__({"peername": (peer, 12345)})
@@ -164,7 +169,7 @@ class NoTransport(asyncio.Transport):
         self.written += bytes(data)
 
     def get_write_buffer_size(self) -> int:
-        return 0
+        return self.unread
 
     def is_closing(self) -> bool:
         return self.closed

@@ -167,6 +167,18 @@ async def test_too_much_mail_at_once_is_put_off_and_the_room_is_free_again() -> 
         assert lobby.room._left == 300_000
 
 
+async def test_who_leaves_in_the_middle_of_a_message_gives_the_room_back() -> None:
+    lobby = Lobby(settings(octets_in_flight_max=300_000))
+    async with open_door(FakeDoor(), lobby=lobby) as listener, talk(listener) as client:
+        await client.ask("MAIL FROM:<>", "RCPT TO:<alice@fabric.test>", "DATA")
+        client.send("x" * 200_000)
+        while lobby.room._left > 100_000:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        client.writer.write_eof()
+        await client.rest()
+        assert lobby.room._left == 300_000
+
+
 async def test_a_message_that_does_not_end_ends_the_session() -> None:
     async with open_door(FakeDoor(), message_octets_max=10_000) as listener, talk(listener) as client:
         await client.ask("MAIL FROM:<>", "RCPT TO:<alice@fabric.test>", "DATA")

@@ -126,8 +126,8 @@ async def test_a_slow_commit_is_not_the_clients_fault() -> None:
     door = FakeDoor()
     door.accepting = lambda: asyncio.sleep(0.3)
     async with open_door(door, idle_seconds_max=0.1, command_seconds_max=0.1) as listener, talk(listener) as client:
-        client.send("MAIL FROM:<>\r\nRCPT TO:<alice@fabric.test>\r\nDATA\r\n\r\n.\r\n")
-        assert codes(await client.replies(4))[3] == "250 2.0.0"
+        client.send("MAIL FROM:<>\r\nRCPT TO:<alice@fabric.test>\r\nDATA\r\n\r\n.\r\nNOOP\r\n")
+        assert codes(await client.replies(5))[3:] == ["250 2.0.0", "250 2.0.0"]
 
 
 async def test_a_client_that_reads_nothing_is_cut_off() -> None:
@@ -137,6 +137,39 @@ async def test_a_client_that_reads_nothing_is_cut_off() -> None:
         client.send("HELP\r\n" * 2_000_000)
         while lobby._count:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def test_a_client_that_reads_no_replies_is_not_written_to() -> None:
+    transport = NoTransport("127.0.0.1")
+    session = await session_on(FakeDoor(), transport)
+    session.pause_writing()
+    transport.unread = 100_000
+    for _ in range(10):
+        session.data_received(b"NOOP\r\n")
+        await quiet()
+    assert transport.written.count(b"250") == 1
+    session.resume_writing()
+    await quiet()
+    assert transport.written.count(b"250") == 10
+    session.connection_lost(None)
+
+
+async def test_what_arrives_during_a_commit_waits_in_the_kernel() -> None:
+    door = FakeDoor()
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def commit() -> None:
+        begun.set()
+        await may_end.wait()
+
+    door.accepting = commit
+    async with open_door(door, idle_commands_max=10**9) as listener, talk(listener) as client:
+        client.send("MAIL FROM:<>\r\nRCPT TO:<alice@fabric.test>\r\nDATA\r\n\r\n.\r\n")
+        await begun.wait()
+        client.send("NOOP\r\n" * 200_000)
+        await asyncio.sleep(0.05)
+        may_end.set()
+        assert codes(await client.replies(200_004))[3:] == ["250 2.0.0"] * 200_001
 
 
 async def test_connections_in_total() -> None:
