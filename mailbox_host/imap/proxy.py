@@ -79,9 +79,10 @@ async def verify_remotely(
             await answer.writer.drain()
         answer.writer.close()
         return Delivered("2.7.0 Authenticated", 235)
-    if b"[UNAVAILABLE]" in answer.upper() or not answer.upper().startswith(b"NO"):
-        return Deferred("4.3.0 The host of this account cannot be reached, try again later", 454)
-    return Refused("5.7.8 Wrong name or password", 535)
+    if b"[AUTHENTICATIONFAILED]" in answer.upper():
+        return Refused("5.7.8 Wrong name or password", 535)
+    # It is away, or in trouble ([SERVERBUG], a disk that fails): at 535 a client asks its user for another password.
+    return Deferred("4.3.0 The host of this account cannot be reached, try again later", 454)
 
 
 async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, account: str, password: bytes) -> bytes:

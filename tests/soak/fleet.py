@@ -47,11 +47,12 @@ class Fleet:
             said = await output.readline()
         assert said == b"ready\n", f"{name} did not come up:\n{self.stage.log()[-4000:]}"
 
-    async def kill(self, name: str) -> None:
-        """kill -9, and wait until the process is gone."""
+    async def kill(self, name: str, *, anyway: bool = False) -> None:
+        """kill -9, and wait until the process is gone. `anyway`: it may have ended by itself."""
         process = self._processes[name]
-        assert process.returncode is None, f"{name} ended by itself:\n{self.stage.log()[-4000:]}"
-        os.kill(process.pid, signal.SIGKILL)
+        assert anyway or process.returncode is None, f"{name} ended by itself:\n{self.stage.log()[-4000:]}"
+        if process.returncode is None:
+            os.kill(process.pid, signal.SIGKILL)
         await process.wait()
         self.kills += 1
 

@@ -66,11 +66,7 @@ async def _run(
 ) -> list[str]:
     fleet, traffic, began = Fleet(here), Traffic(here, site, seed), time.monotonic()
     try:
-        for name in fleet.names:
-            await fleet.start(name)
-        for name in fleet.names:
-            await fleet.ready(name)
-        await _follow(fleet, traffic, outside, site)
+        await set_out(fleet, traffic, outside, site)
         told(f"{time.monotonic() - began:.0f} s: all follow; the killing begins")
         running = asyncio.create_task(traffic.run())
         try:
@@ -78,20 +74,35 @@ async def _run(
         finally:
             traffic.stop()
             await running
-        await fleet.still()
-        await _polled(fleet, traffic, site)
-        told(f"{time.monotonic() - began:.0f} s: all is still")
-        found = await asyncio.to_thread(judge, fleet, traffic.promises, outside)
-        codes = await fleet.stop()
-        found += [f"a host ended with code {code}" for code in codes if code]
-        found += audit(fleet)
+        found = await judged(fleet, traffic, outside, site, told)
+        told(f"{fleet.kills} kills in {time.monotonic() - began:.0f} s")
         if "Traceback" in here.log():
             found += [f"a traceback in the log: {here.log()[here.log().find('Traceback') :][:2000]}"]
-        told(_summary(fleet, traffic, outside, time.monotonic() - began))
         return found
     finally:
         await fleet.stop()
         fleet.close()
+
+
+async def set_out(fleet: Fleet, traffic: Traffic, outside: Mailbox, site: Journal) -> None:
+    """Start all hosts; the steady followers follow."""
+    for name in fleet.names:
+        await fleet.start(name)
+    for name in fleet.names:
+        await fleet.ready(name)
+    await _follow(fleet, traffic, outside, site)
+
+
+async def judged(
+    fleet: Fleet, traffic: Traffic, outside: Mailbox, site: Journal, told: Callable[[str], None]
+) -> list[str]:
+    """Wait until all is still, count, end the hosts, and go through their books."""
+    await fleet.still()
+    await _polled(fleet, traffic, site)
+    told(_summary(traffic, outside))
+    found = await asyncio.to_thread(judge, fleet, traffic.promises, outside)
+    found += [f"a host ended with code {code}" for code in await fleet.stop() if code]
+    return found + audit(fleet)
 
 
 async def _follow(fleet: Fleet, traffic: Traffic, outside: Mailbox, site: Journal) -> None:
@@ -160,14 +171,13 @@ async def _kill(
             told(f"{fleet.kills} kills, queued: {fleet.state()[0]}")
 
 
-def _summary(fleet: Fleet, traffic: Traffic, outside: Mailbox, seconds: float) -> str:
+def _summary(traffic: Traffic, outside: Mailbox) -> str:
     promises = traffic.promises
     posts, letters = (sum(map(len, marks.values())) for marks in (promises.posts, promises.letters))
     received = len(outside.mail)
     distinct = len({(sender, *to, content) for sender, to, content in outside.mail})
     return (
-        f"{fleet.kills} kills in {seconds:.0f} s: {posts} posts, {letters} letters (one per recipient), "
-        f"{sum(promises.commands.values())} commands, {len(promises.items)} feed items accepted, "
-        f"{sum(client.attempts for client in traffic.clients)} attempts; {received} mails abroad, "
-        f"{received - distinct} of them repeats; {len(promises.seen)} UIDs watched"
+        f"accepted: {posts} posts, {letters} letters (one per recipient), {sum(promises.commands.values())} commands, "
+        f"{len(promises.items)} feed items; {sum(client.attempts for client in traffic.clients)} attempts; "
+        f"{received} mails abroad, {received - distinct} of them repeats; {len(promises.seen)} UIDs watched"
     )

@@ -197,7 +197,9 @@ def newest(host: str, port: int, name: str, since: str = "*") -> tuple[bytes, li
     """Sign in and read the UIDs and Subjects of a mailbox from `since` on; the newest alone, if nothing is said."""
     with imaplib.IMAP4(host, port, timeout=15) as client:
         client.login(name, PASSWORD)
-        client.select("INBOX", readonly=True)
+        done, said = client.select("INBOX", readonly=True)
+        if done != "OK":
+            raise imaplib.IMAP4.error(f"SELECT: {said!r}")
         validity = client.untagged_responses["UIDVALIDITY"][0]
         _, found = client.uid("FETCH", f"{since}:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
         return validity, [(_uid(part[0]), _subject(part[1])) for part in found if isinstance(part, tuple)]
