@@ -12,6 +12,7 @@ from mail.headers import (
     drop_headers,
     first_addr_spec,
     header_line,
+    names_several,
     split_message,
 )
 
@@ -68,10 +69,34 @@ def test_long_and_foreign_values_are_encoded_and_folded() -> None:
         ("<>", ""),
         ("undisclosed-recipients:;", ""),
         ("bob", ""),
+        ("(c (d) <alice@fabric.test>) bob@fabric.test", "bob@fabric.test"),
+        ('(" <alice@fabric.test>) bob@fabric.test (")', "bob@fabric.test"),
+        ("bob@fabric.test (open <alice@fabric.test>", "bob@fabric.test"),
     ],
 )
 def test_the_address_that_a_from_field_names(value: str, expected: str) -> None:
     assert first_addr_spec(value) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "alice@fabric.test, bob@fabric.test",
+        "group: alice@fabric.test, bob@fabric.test;",
+        "<alice@fabric.test> <bob@fabric.test>",
+        "<alice@fabric.test> (a (b) c) <bob@fabric.test>",
+        "alice@fabric.test" + " " * 20_000 + ", bob@fabric.test",
+    ],
+)
+def test_several_addresses_are_noticed(value: str) -> None:
+    assert names_several(value)
+
+
+@pytest.mark.parametrize(
+    "value", ['"bob@x, eve@x" <alice@fabric.test>', "alice@fabric.test (a (b@x, c@x))", "A. (x) Lee <a@b>"]
+)
+def test_words_and_comments_are_no_addresses(value: str) -> None:
+    assert not names_several(value)
 
 
 @given(st.binary(max_size=400))
@@ -91,6 +116,13 @@ def test_after_dropping_no_parser_finds_the_field(lines: list[bytes]) -> None:
 
 
 def test_hostile_blocks_are_read_in_linear_time() -> None:
-    for piece in (b"a" * 100_000, b": " * 50_000, b"\r\n" * 50_000, b"A:\r\n " * 25_000, b'"' * 100_000):
+    for piece in (
+        b"a" * 100_000,
+        b": " * 50_000,
+        b"\r\n" * 50_000,
+        b"A:\r\n " * 25_000,
+        b'"' * 100_000,
+        b'"' + b'\\"' * 50_000,
+    ):
         Headers.parse(piece)
         first_addr_spec(piece.decode())
