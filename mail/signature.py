@@ -19,14 +19,25 @@ from mail.headers import Headers, split_message
 TRUSTED_PREFIX = "heliograph-"
 SIGNED_FIELDS = (
     "from",
+    "sender",
+    "reply-to",
     "to",
+    "cc",
     "subject",
     "date",
     "message-id",
+    "in-reply-to",
+    "references",
     "list-id",
+    "list-help",
+    "list-subscribe",
+    "list-unsubscribe",
+    "list-post",
+    "list-owner",
     "auto-submitted",
     "mime-version",
     "content-type",
+    "content-transfer-encoding",
 )
 OURS = re.compile(rb"(?im)^heliograph-[!-9;-~]*[ \t]*:")
 
@@ -41,12 +52,13 @@ def carries_fabric_fields(content: bytes) -> bool:
 def sign(content: bytes, *, domain: str, host: str, key: bytes) -> bytes:
     """Return `content` with this host's DKIM-Signature in front. `key`: the Ed25519 seed, 32 octets.
 
-    Every ``Heliograph-*`` field is signed, and once more than it occurs, so that none can be added (RFC 6376 8.15).
+    Every field that matters is signed, and once more than it occurs, so that none can be added (RFC 6376 8.15): a
+    reader of a post could send it to a host that has not got it yet, under a Subject of his own.
     """
     headers = Headers.parse(split_message(content)[0])
-    ours = [name for name, _ in headers.fields if name.startswith(TRUSTED_PREFIX)]
-    present = [name for name in SIGNED_FIELDS if headers.has(name)]
-    include = [name.encode() for name in (*present, *ours, *sorted(set(ours)), "from")]
+    covered = [name for name, _ in headers.fields if name.startswith(TRUSTED_PREFIX) or name in SIGNED_FIELDS]
+    ours = {name for name in covered if name.startswith(TRUSTED_PREFIX)}
+    include = [name.encode() for name in (*SIGNED_FIELDS, *covered, *sorted(ours))]
     line: bytes = dkim.sign(
         content,
         selector=host.encode(),
