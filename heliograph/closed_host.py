@@ -5,6 +5,7 @@ Law: the caller holds the host's lock. What an operation sends waits in the queu
 
 from __future__ import annotations
 
+import random
 import time
 from typing import Any
 
@@ -20,6 +21,8 @@ from heliograph.tables import MIGRATIONS
 from mail.envelope import Arrival, Receipt
 from mail.outcome import Deferred
 from spool.queue import Queue
+from spool.runner_settings import Settings as RunnerSettings
+from spool.settle import Settler
 from store import Store, StoreFull, Transaction
 
 DATABASE = "heliograph.db"
@@ -40,7 +43,8 @@ class ClosedHost:
         queue = Queue()
         me = Identity(name, read_key(config, name), config.ports.smtp, config.postmaster)
         flow = Flow(me, lambda: directory, queue, Rooms(ClosedRoom(), ClosedRoom(), ClosedRoom()))
-        self._site = Site(name, lambda: directory, queue, flow.dispatch)
+        settler = Settler(queue, RunnerSettings(name, f"{name}.{config.domain}"), random.random)
+        self._site = Site(name, lambda: directory, queue, flow.dispatch, settler)
         self._store = Store(config.host_folder(name) / DATABASE, MIGRATIONS)
 
     def ask(self, operation: str, **arguments: Any) -> Answer:

@@ -221,7 +221,9 @@ class Host:
         return False
 
     def _site(self) -> Site:
-        return Site(self.name, self._now, self.queue, self.flow.dispatch, self._live, self.poller.wake)
+        return Site(
+            self.name, self._now, self.queue, self.flow.dispatch, self.runner.settler, self._live, self.poller.wake
+        )
 
     def _live(self) -> Answer:
         """What only a running host knows, for `heliograph status`."""

@@ -23,6 +23,7 @@ from mail.envelope import Outgoing, Recipient
 from mailbox_host import accounts
 from spool import queue as spool_queue
 from spool.queue import Queue
+from spool.settle import Settler
 from store import Reader, Transaction, events
 
 ROWS_MAX = 1000  # rows in one answer or one batch: some hundred kilobytes, some milliseconds of the writer
@@ -34,13 +35,14 @@ Source = Reader | Transaction
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The host that an operation works on. `dispatch` sends a room's mail; `live` tells what only a running host
-    knows (nothing while it is down); `poll` makes it look which feeds are due."""
+    """The host that an operation works on. `dispatch` sends a room's mail; `settler` takes queued mail back; `live`
+    tells what only a running host knows (nothing while it is down); `poll` makes it look which feeds are due."""
 
     host: str
     directory: Callable[[], Directory]
     queue: Queue
     dispatch: Dispatch
+    settler: Settler
     live: Callable[[], Answer] = dict
     poll: Callable[[], object] = lambda: None
 
@@ -110,10 +112,10 @@ def retry_queue(tx: Transaction, site: Site, now: float, messages: list[int] | N
     return {"host": site.host, "recipients": site.queue.retry(tx, messages, now)}
 
 
-def drop_queue(tx: Transaction, site: Site, now: float, messages: list[int]) -> Answer:
-    """Throw messages away."""
-    dropped = site.queue.drop(tx, messages)
-    events.append(tx, now, "dropped", messages=messages[:100], recipients=dropped)
+def drop_queue(tx: Transaction, site: Site, now: float, messages: list[int], silent: bool = False) -> Answer:
+    """Throw messages away. Their senders are told, as of any other failure, unless it is to be silent."""
+    dropped = site.queue.drop(tx, messages) if silent else site.settler.drop(tx, messages, now)
+    events.append(tx, now, "dropped", messages=messages[:100], recipients=dropped, silent=silent)
     return {"host": site.host, "recipients": dropped}
 
 

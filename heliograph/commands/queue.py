@@ -73,16 +73,17 @@ def retry(context: click.Context, numbers: tuple[int, ...], everything: bool, on
 
 @queue.command()
 @click.argument("numbers", nargs=-1, required=True, type=click.IntRange(1))
+@click.option("--silent", is_flag=True, help="Do not tell the senders.")
 @HOST
 @json_option
 @click.pass_context
-def drop(context: click.Context, numbers: tuple[int, ...], only: str | None) -> None:
-    """Throw the messages NUMBERS away; nobody is told. With several hosts on this machine, name theirs with --host."""
+def drop(context: click.Context, numbers: tuple[int, ...], silent: bool, only: str | None) -> None:
+    """Throw the messages NUMBERS away and tell their senders. With several hosts here, name theirs with --host."""
     from heliograph.desk import desk, hosts_here
 
     config = config_of(context)
     with desk(config, _the_host(hosts_here(config, only))) as host:
-        answer = host.ask("queue drop", messages=list(numbers))
+        answer = host.ask("queue drop", messages=list(numbers), silent=silent)
     if not answer["recipients"]:
         raise CommandError(exits.DATA, f"no such message at {answer['host']}: see `queue list`")
     say(answer, f"{answer['recipients']} recipients dropped at {answer['host']}")

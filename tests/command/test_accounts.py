@@ -17,10 +17,12 @@ from heliograph.config import load
 from heliograph.lock import HostLock
 from heliograph.tables import MIGRATIONS
 from mail.control import CreateSource, RemoveSource, read_controls
+from mail.envelope import Recipient
 from mail.headers import Headers
 from mailbox_host.accounts import stored_hash
 from mailbox_host.passwords import verify
-from store import Bodies, Store
+from spool.queue import Queue
+from store import Bodies, Store, Transaction
 
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$aGVsaW9ncmFwaHNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
@@ -255,3 +257,24 @@ def test_the_queue_is_retried_and_dropped(run: Run) -> None:
     assert answer(run("queue", "retry", "--all", "--json")) == {"recipients": 0}
     assert answer(run("queue", "drop", str(row["message"]), "--host", "host-2", "--json"))["recipients"] == 1
     assert run("queue", "list").stdout == "nothing waits\n"
+
+
+@pytest.mark.parametrize(("options", "told"), [((), ["bob@fabric.test"]), (("--silent",), [])])
+def test_who_sent_what_is_dropped_is_told_unless_it_is_silent(
+    root: Path, run: Run, options: tuple[str, ...], told: list[str]
+) -> None:
+    store = opened(root, "host-2")
+
+    def put(tx: Transaction) -> int:
+        body = Bodies.keep(tx, b"Subject: tide table\r\n\r\nHigh at noon.\r\n")
+        to = [Recipient("carol@example.org")]
+        return Queue().put(tx, sender="bob@fabric.test", recipients=to, body=body, envid="e", accepted_at=1.0, now=1.0)
+
+    number = store.write_now(put)
+    store.close()
+    assert answer(run("queue", "drop", str(number), *options, "--host", "host-2", "--json"))["recipients"] == 1
+    assert [row["recipient"] for row in answer(run("queue", "list", "--json"))["waiting"]] == told
+    store = opened(root, "host-2")
+    notices = [Bodies.read(store.reader, row[0]) for row in store.reader.all("SELECT body FROM queue_message")]
+    assert all(b"554 5.7.0 dropped by the operator" in text and b"tide table" in text for text in notices)
+    store.close()

@@ -20,6 +20,8 @@ from heliograph.operations import Site
 from heliograph.tables import MIGRATIONS
 from mail.envelope import Outgoing
 from spool.queue import Queue
+from spool.runner_settings import Settings
+from spool.settle import Settler
 from store import Store, Transaction
 
 DIRECTORY = Directory(FabricNames("fabric.test", 2), 7, {}, ("host-1", "host-2"), ("host-1", "host-2"))
@@ -32,7 +34,9 @@ class Running:
         self.folder = folder
         self.store = Store(folder / "db", MIGRATIONS)
         self.sent: list[Outgoing] = []
-        self.site = Site("host-2", lambda: DIRECTORY, Queue(), self.dispatch, lambda: {"up": True, "pid": 1})
+        queue = Queue()
+        settler = Settler(queue, Settings("host-2", "host-2.fabric.test"), lambda: 0.5)
+        self.site = Site("host-2", lambda: DIRECTORY, queue, self.dispatch, settler, lambda: {"up": True, "pid": 1})
         self.server = ControlServer(folder, self.store, self.site, lambda: 1.7e9)
 
     def dispatch(self, tx: Transaction, outgoing: Outgoing, now: float) -> None:
