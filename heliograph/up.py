@@ -67,6 +67,7 @@ class Keeper:
         self.ready = asyncio.Event()  # set once, at the first time
         self._root, self._name = root, name
         self._process: asyncio.subprocess.Process | None = None
+        self._starting = asyncio.Lock()  # while a process is being made, it cannot be ended yet
         self._stopping = asyncio.Event()
 
     async def keep(self) -> int:
@@ -87,12 +88,14 @@ class Keeper:
     async def stop(self) -> None:
         """End the host, gracefully if it can."""
         self._stopping.set()
-        process = self._process
+        async with self._starting:
+            process = self._process
         if process is None:
             return
         self.signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), STOP_SECONDS_MAX)
+            async with asyncio.timeout(STOP_SECONDS_MAX):
+                await process.wait()
         except TimeoutError:
             print(f"{self._name} does not end: killed", file=sys.stderr, flush=True)
             self.signal(signal.SIGKILL)
@@ -107,13 +110,14 @@ class Keeper:
         told, telling = os.pipe()
         life, hold = os.pipe()
         try:
-            self._process = await self._start(telling, life)
+            async with self._starting:
+                process = self._process = await self._start(telling, life)
         finally:
             os.close(telling)
             os.close(life)
         hearing = asyncio.create_task(self._hear(told))
         try:
-            return await self._process.wait()
+            return await process.wait()
         finally:
             os.close(hold)
             await hearing
@@ -146,6 +150,7 @@ class Keeper:
         how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
         print(f"{self._name} {how}: it is started again in {seconds:g} s", file=sys.stderr, flush=True)
         try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
         except TimeoutError:
             return

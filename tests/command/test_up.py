@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -12,11 +13,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from heliograph.certificates import Pair, make_ca, make_server
 from heliograph.demo.stage import PASSWORD, Stage, command_line, stage
+from heliograph.up import Keeper
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +190,25 @@ def test_a_tour_that_is_killed_leaves_nothing_running() -> None:
     process.stdout.close()
     assert until(lambda: not is_alive(int(pid)))
     shutil.rmtree(Path(root).parent)
+
+
+async def test_a_host_that_is_being_started_is_ended_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """SIGTERM while a host's process is being made: nobody waits for a host that nobody ended."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    real = asyncio.create_subprocess_exec
+
+    async def slow(*_: str, **options: Any) -> asyncio.subprocess.Process:
+        begun.set()
+        await go_on.wait()
+        return await real("sleep", "60", **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", slow)
+    keeper = Keeper(tmp_path, "host-1")
+    keeping = asyncio.create_task(keeper.keep())
+    await begun.wait()
+    stopping = asyncio.create_task(keeper.stop())
+    await asyncio.sleep(0)
+    go_on.set()
+    async with asyncio.timeout(20):
+        await stopping
+        assert await keeping == 0
