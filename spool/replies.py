@@ -62,8 +62,11 @@ _STATUS = {"250": "2.0.0", "500": "5.5.2", "501": "5.5.4", "503": "5.5.1"}
 
 def reply_of(outcome: Outcome) -> bytes:
     """Write an outcome as a reply."""
-    line = _UNPRINTABLE.sub(" ", reply_line(outcome)).encode()[:REPLY_OCTETS_MAX]
-    return line.decode(errors="ignore").rstrip().encode() + b"\r\n"
+    line = reply_line(outcome)
+    if line.isascii() and line.isprintable() and len(line) <= REPLY_OCTETS_MAX:
+        return line.encode() + b"\r\n"
+    octets = _UNPRINTABLE.sub(" ", line).encode()[:REPLY_OCTETS_MAX]
+    return octets.decode(errors="ignore").rstrip().encode() + b"\r\n"
 
 
 def with_status(reply: str) -> bytes:

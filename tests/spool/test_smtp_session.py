@@ -13,6 +13,8 @@ import uvloop
 from spool.smtp_settings import ASKED_MAX
 from tests.spool.fake_door import FakeDoor, codes, open_door, talk
 
+pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy. fixture")  # both kinds of loop
+
 
 @pytest.fixture(params=[asyncio.DefaultEventLoopPolicy, uvloop.EventLoopPolicy], ids=["asyncio", "uvloop"])
 def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:

@@ -10,6 +10,8 @@ import uvloop
 
 from tests.spool.fake_door import FakeDoor, Talk, certificate, codes, open_door, talk
 
+pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy. fixture")  # both kinds of loop
+
 
 @pytest.fixture(params=[asyncio.DefaultEventLoopPolicy, uvloop.EventLoopPolicy], ids=["asyncio", "uvloop"])
 def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
