@@ -27,9 +27,9 @@ class NotRunning(Exception):
 class ControlClient:
     """Asks a running host. Raises NotRunning where none answers."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, answer_seconds_max: float = ANSWER_SECONDS_MAX) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(ANSWER_SECONDS_MAX)
+        self._socket.settimeout(answer_seconds_max)
         try:
             with socket_path(folder) as path:
                 self._socket.connect(path)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from heliograph import exits
-from heliograph.control_socket import ControlClient, NotRunning
+from heliograph.control_socket import ANSWER_SECONDS_MAX, ControlClient, NotRunning
 from heliograph.exits import CommandError
 from heliograph.lock import HostLock, Locked
 from heliograph.settings import Config
@@ -29,13 +29,13 @@ class Desk(Protocol):
 
 
 @contextmanager
-def desk(config: Config, name: str) -> Iterator[Desk]:
+def desk(config: Config, name: str, answer_seconds_max: float = ANSWER_SECONDS_MAX) -> Iterator[Desk]:
     """Reach a host, running or not."""
     folder = config.host_folder(config.host(name).name)
     if not folder.is_dir():
         raise CommandError(exits.UNAVAILABLE, f"{name} is not on this machine ({folder}): run this where {name} runs")
     lock = HostLock(folder)
-    found = _reach(config, name, lock)
+    found = _reach(config, name, lock, answer_seconds_max)
     try:
         yield found
     finally:
@@ -53,12 +53,12 @@ def hosts_here(config: Config, wanted: str | None = None) -> list[str]:
     return here
 
 
-def _reach(config: Config, name: str, lock: HostLock) -> Desk:
+def _reach(config: Config, name: str, lock: HostLock, answer_seconds_max: float) -> Desk:
     """Ask the running host, or take the place of one that is down; wait for one that is starting or stopping."""
     give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            return ControlClient(config.host_folder(name))
+            return ControlClient(config.host_folder(name), answer_seconds_max)
         except NotRunning:
             pass
         try:

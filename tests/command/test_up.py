@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -212,3 +213,15 @@ async def test_a_host_that_is_being_started_is_ended_too(monkeypatch: pytest.Mon
     async with asyncio.timeout(20):
         await stopping
         assert await keeping == 0
+
+
+def test_status_tells_of_a_host_that_does_not_answer(pair: Stage) -> None:
+    stuck = processes(pair)[1]
+    os.kill(stuck, signal.SIGSTOP)
+    try:
+        done = pair.command("status", "--json")
+    finally:
+        os.kill(stuck, signal.SIGCONT)
+    first, second = json.loads(done.stdout)["hosts"]
+    assert (done.returncode, first["up"], second["up"]) == (69, True, False)
+    assert "did not answer" in second["trouble"]
