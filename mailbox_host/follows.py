@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mail.control import Goodbye, Welcome
 from mailbox_host.accounts import account_id
-from mailbox_host.filing import file_covered
+from mailbox_host.filing import FILED_AT_ONCE_MAX, file_beyond, file_covered
 from mailbox_host.folder_names import INBOX, FolderError
 from mailbox_host.folders import create_folder, find_folder, set_subscribed
 from store import Reader, Transaction
@@ -20,7 +20,8 @@ OPEN = 2**62  # until_post of an interval that nobody has closed
 
 # Rows per account: catch_up makes a look-up for each. A reader of 10,000 feeds is past what mail is for.
 FOLLOWS_MAX = 10_000
-# Rows per account and source: each re-follow adds two. Beyond, the oldest goes, and with it posts that come that late.
+# Rows per account and source: each re-follow adds two. Beyond, the oldest goes, and with it posts that come that late;
+# what has come is filed first.
 GENERATIONS_MAX = 64
 
 
@@ -63,7 +64,7 @@ def welcome(tx: Transaction, account: str, word: Welcome, now: float) -> int:
         (owner, word.source, word.generation, word.from_, until, folder),
     )
     _forget_oldest(tx, owner, word.source)
-    return file_covered(tx, owner, word.source)
+    return file_covered(tx, owner, word.source, word.generation)
 
 
 def goodbye(tx: Transaction, account: str, word: Goodbye, now: float) -> None:
@@ -134,7 +135,14 @@ def _check_count(tx: Transaction, owner: int) -> None:
 
 
 def _forget_oldest(tx: Transaction, owner: int, source: str) -> None:
-    """Keep the newest generations of one source."""
+    """Keep the newest generations of one source. What the log holds for the others is filed before they go; where that
+    is too much for one transaction they stay until the next change."""
+    row = tx.one("SELECT count(*) FROM follow WHERE account = ? AND source = ?", (owner, source))
+    if row is None or row[0] <= GENERATIONS_MAX:
+        return
+    cursor = int((tx.one("SELECT cursor FROM account WHERE id = ?", (owner,)) or (0,))[0])
+    if file_beyond(tx, owner, cursor) >= FILED_AT_ONCE_MAX:
+        return
     tx.execute(
         """
         DELETE FROM follow WHERE account = ?1 AND source = ?2 AND generation <= (

@@ -153,3 +153,15 @@ def test_any_interleaving_a_post_at_a_time(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(follows, "file_covered", partial(filing.file_covered, most=2))
     monkeypatch.setattr(timeline, "file_beyond", partial(filing.file_beyond, most=2))
     run_state_machine_as_test(Patient, settings=settings(max_examples=60, stateful_step_count=40, deadline=None))
+
+
+def test_who_follows_and_leaves_often_still_gets_what_came_meanwhile() -> None:
+    house = House()
+    house.move_in("alice")
+    timeline.welcome(house.tx, "alice", Welcome("bob", 1, 1), NOW)
+    house.log("bob", 1)  # nobody looked yet
+    for generation in range(2, 2 + 2 * follows.GENERATIONS_MAX, 2):
+        timeline.goodbye(house.tx, "alice", Goodbye("bob", 2, generation), NOW)
+        timeline.welcome(house.tx, "alice", Welcome("bob", 2, generation + 1), NOW)
+    house.look("alice")
+    assert house.subjects("alice") == ["bob 1"]
