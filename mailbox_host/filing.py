@@ -18,11 +18,11 @@ FILED_AT_ONCE_MAX = 5_000
 
 # A row per post that is covered and was not had yet, in log order; where intervals overlap, the highest generation's
 # folder (SQLite: a bare column beside max() comes from the row that has the maximum). CROSS JOIN fixes the order:
-# from the account's few follows into the log by (source, seq), however long the log is.
+# from the account's follows into the log, however long that is.
 _DUE = """
     SELECT l.seq, l.source, l.post, l.body, l.size, l.arrival, f.folder, max(f.generation)
     FROM follow f CROSS JOIN post_log l
-    ON l.source = f.source AND l.post >= f.from_post AND l.post < f.until_post AND {window}
+    ON l.source = f.source AND {window}
     WHERE f.account = ?1 AND f.from_post IS NOT NULL
     AND NOT EXISTS (
         SELECT 1 FROM entry e WHERE e.account = ?1 AND e.source = l.source AND e.post = l.post)
@@ -30,9 +30,13 @@ _DUE = """
         SELECT 1 FROM had_post h WHERE h.account = ?1 AND h.source = l.source AND h.post = l.post)
     GROUP BY l.seq ORDER BY l.seq LIMIT ?2
 """
-_BEYOND = _DUE.format(window="l.seq > ?3")
-# The unary plus keeps SQLite on (source, post): an interval's few posts, not all that the source ever posted.
-_BEHIND = _DUE.format(window="+l.seq <= ?3 AND f.source = ?4")
+# A unary plus takes a term out of SQLite's choice of index: beyond the cursor lie few rows, whatever the interval
+# covers; an interval that was just opened covers few, however far the cursor is.
+DUE_BEYOND = "l.seq > ?3 AND +l.post >= f.from_post AND +l.post < f.until_post"
+_BEYOND = _DUE.format(window=DUE_BEYOND)
+_BEHIND = _DUE.format(
+    window="+l.seq <= ?3 AND l.post >= f.from_post AND l.post < f.until_post AND f.source = ?4 AND f.generation = ?5"
+)
 
 
 def file_beyond(tx: Transaction, account: int, cursor: int, most: int = FILED_AT_ONCE_MAX) -> int:
@@ -46,14 +50,14 @@ def file_beyond(tx: Transaction, account: int, cursor: int, most: int = FILED_AT
     return len(due)
 
 
-def file_covered(tx: Transaction, account: int, source: str, most: int = FILED_AT_ONCE_MAX) -> int:
+def file_covered(tx: Transaction, account: int, source: str, generation: int, most: int = FILED_AT_ONCE_MAX) -> int:
     """File what a new interval adds below the cursor; return how many entries that made.
 
     Where that is too much for one transaction, the cursor goes back to where it stopped: what follows is filed when
     somebody looks, and what lies there of other sources is had already.
     """
     cursor = int((tx.one("SELECT cursor FROM account WHERE id = ?", (account,)) or (0,))[0])
-    due = tx.all(_BEHIND, (account, most, cursor, source))
+    due = tx.all(_BEHIND, (account, most, cursor, source, generation))
     _file(tx, account, due)
     if len(due) == most:
         tx.execute("UPDATE account SET cursor = ? WHERE id = ?", (due[-1][0], account))

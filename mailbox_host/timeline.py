@@ -6,7 +6,7 @@ Law: a post is filed once per account, in log order, and its UID is stored befor
 from __future__ import annotations
 
 from mailbox_host.accounts import account_id
-from mailbox_host.filing import file_beyond
+from mailbox_host.filing import DUE_BEYOND, file_beyond
 from mailbox_host.follows import Follow, covers, followed_sources, follows, goodbye, welcome
 from mailbox_host.post_log import Post, anyone_follows, log_post
 from mailbox_host.refiling import file_one
@@ -48,12 +48,11 @@ def behind(source: Reader | Transaction, account: str) -> bool:
     if row[2] - row[1] > LAG_MAX:
         return True
     due = source.one(
-        """
-        SELECT 1 FROM follow f CROSS JOIN post_log l
-        ON l.source = f.source AND l.seq > ? AND l.post >= f.from_post AND l.post < f.until_post
-        WHERE f.account = ? AND f.from_post IS NOT NULL LIMIT 1
+        f"""
+        SELECT 1 FROM follow f CROSS JOIN post_log l ON l.source = f.source AND {DUE_BEYOND}
+        WHERE f.account = ?1 AND f.from_post IS NOT NULL LIMIT 1
         """,
-        (row[1], row[0]),
+        (row[0], None, row[1]),
     )
     return due is not None
 

@@ -296,6 +296,55 @@ def test_catching_up_does_not_walk_through_a_long_log_of_others() -> None:
     assert costs[1] < costs[0] + 50
 
 
+def test_a_post_that_nobody_here_follows_costs_the_same_among_a_thousand_follows_of_others() -> None:
+    costs = []
+    for followers in (1, 1000):
+        place = Place()
+        rows = [(n, "dora", 1) for n in range(followers)]
+        place.tx.executemany("INSERT INTO follow VALUES (?, ?, 1, ?, 99, 1, 0)", rows)
+        costs.append(steps(place, lambda: timeline.anyone_follows(place.tx, "bob", 1)))  # noqa: B023
+    assert costs[1] == costs[0]
+
+
+def test_catching_up_does_not_walk_through_what_it_has_filed() -> None:
+    costs = []
+    for old in (10, 2000):
+        place = Place()
+        timeline.welcome(place.tx, "alice", Welcome("bob", 1, 1), NOW)
+        for number in range(old):
+            place.log("bob", number + 1)
+        place.look("alice")
+        place.log("bob", old + 1)
+        looking = steps(place, lambda: timeline.behind(place.tx, "alice"))  # noqa: B023
+        costs.append(looking + steps(place, lambda: timeline.catch_up(place.tx, "alice", NOW)))  # noqa: B023
+        assert len(place.subjects("alice")) == old + 1
+    assert costs[1] < costs[0] + 50
+
+
+def test_a_welcome_does_not_walk_through_all_that_its_source_ever_posted() -> None:
+    costs = []
+    for old in (10, 2000):
+        place = Place()
+        for number in range(old):
+            place.log("bob", number + 1)
+        timeline.catch_up(place.tx, "alice", NOW)
+        for generation in (1, 2):  # one who follows already, too
+            word = Welcome("bob", old - generation, generation)
+            costs.append(steps(place, lambda: timeline.welcome(place.tx, "alice", word, NOW)))  # noqa: B023
+        assert place.subjects("alice") == [f"bob {old - 1}", f"bob {old}", f"bob {old - 2}"]
+        timeline.welcome(place.tx, "carol", Welcome("bob", 1, 1), NOW)
+        costs.append(steps(place, lambda: timeline.welcome(place.tx, "carol", Welcome("bob", 9999, 2), NOW)))  # noqa: B023
+    assert all(long < short + 50 for short, long in zip(costs[:3], costs[3:], strict=True))
+
+
+def test_where_two_welcomes_cover_a_post_the_newer_names_the_folder(place: Place) -> None:
+    for generation, folder in ((1, "Old"), (3, "Newest"), (2, "New")):
+        timeline.welcome(place.tx, "alice", Welcome("bob", 1, generation, folder), NOW)
+    place.log("bob", 1)
+    place.look("alice")
+    assert place.subjects("alice", "Newest") == ["bob 1"]
+
+
 def test_a_cursor_that_lags_far_is_moved_even_where_nothing_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeline, "LAG_MAX", 5)
     place = Place()
