@@ -12,13 +12,16 @@ from typing import Any
 from store.database import Reader
 from store.transaction import Transaction
 
-EVENTS_KEPT = 1_000_000  # older ones go; who needs them forever reads along
+EVENTS_KEPT = 1_000_000  # some 200 MB; older ones go: who needs them for ever reads along
+TRIM_EVERY = 1_000  # events: letting go of so many old ones at once takes a millisecond
 
 
 def append(tx: Transaction, at: float, kind: str, **detail: Any) -> None:
     """Write one event. `at`: seconds since 1970; `detail` must be JSON."""
     text = json.dumps(detail, separators=(",", ":"), ensure_ascii=False)
-    tx.execute("INSERT INTO event (at, kind, detail) VALUES (?, ?, ?)", (at, kind, text))
+    seq = tx.insert("INSERT INTO event (at, kind, detail) VALUES (?, ?, ?)", (at, kind, text))
+    if seq % TRIM_EVERY == 0:
+        _trim(tx, seq - EVENTS_KEPT)
 
 
 def since(reader: Reader, seq: int, limit: int = 1000) -> list[tuple[int, float, str, dict[str, Any]]]:
@@ -27,6 +30,5 @@ def since(reader: Reader, seq: int, limit: int = 1000) -> list[tuple[int, float,
     return [(seq, at, kind, json.loads(detail)) for seq, at, kind, detail in rows]
 
 
-def trim(tx: Transaction, keep: int = EVENTS_KEPT) -> None:
-    """Drop all but the last `keep` events."""
-    tx.execute("DELETE FROM event WHERE seq <= (SELECT max(seq) FROM event) - ?", (keep,))
+def _trim(tx: Transaction, upto: int) -> None:
+    tx.execute("DELETE FROM event WHERE seq <= ?", (upto,))
