@@ -47,7 +47,7 @@ def render_zone(
         *_head(domain, hosts, serial, ttl),
         *_entrances(hosts),
         *_heliograph(buckets),
-        *_hosts(domain, hosts),
+        *_hosts(hosts),
         *_dkim(dkim or {}),
         *_services(hosts, ports),
         *_maps(buckets, hosts, spread),
@@ -111,7 +111,7 @@ def _heliograph(buckets: int) -> Iterator[str]:
     yield f'_heliograph TXT "v=1 buckets={buckets} hash={HASH} seed=0"'
 
 
-def _hosts(domain: str, hosts: Sequence[HostRecord]) -> Iterator[str]:
+def _hosts(hosts: Sequence[HostRecord]) -> Iterator[str]:
     yield ""
     yield "; The hosts: address, mail, and the key that others know one by. Take a key away to revoke its host."
     for host in hosts:

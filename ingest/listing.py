@@ -54,12 +54,6 @@ def feed_poll(tx: Transaction, which: str, now: float) -> bool:
     return changed.rowcount > 0
 
 
-def requests_waiting(reader: Reader) -> int:
-    """Return how many requests are not done yet."""
-    row = reader.one("SELECT count(*) FROM request")
-    return int(row[0]) if row else 0
-
-
 def _url(which: str) -> str:
     try:
         return canonical(which).text

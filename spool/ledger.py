@@ -53,13 +53,8 @@ class Ledger:
         if self._rows > self._settings.ledger_rows_max:
             self._room.clear()
 
-    @property
-    def is_behind(self) -> bool:
-        """Too much waits for its commit: send no more, for a crash would send all of it again."""
-        return not self._room.is_set()
-
     async def room(self) -> None:
-        """Wait until more may be sent."""
+        """Wait until more may be sent: with too much waiting for its commit, a crash would send all of it again."""
         await self._room.wait()
 
     async def flushed(self) -> None:

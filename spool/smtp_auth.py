@@ -27,7 +27,6 @@ PASSWORD_OCTETS_MAX = 1024  # more would only be work for the hash
 
 SUCCESS = "235 2.7.0 Welcome"
 INVALID = "535 5.7.8 Wrong name or password"
-TEMPORARY = Deferred("4.7.0 Cannot check that now, try again later", 454)
 UNREADABLE = "501 5.5.2 Cannot read that"
 
 

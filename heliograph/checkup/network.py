@@ -22,7 +22,6 @@ ANSWER_SECONDS_MAX = 3.0
 TOGETHER_MAX = 64  # connections at a time; a fabric of 256 hosts has 2,000 ports
 
 NOT_YET = frozenset({"https"})  # nothing serves it in this version
-OF_THIS_MACHINE = frozenset({"lmtp"})  # may listen at a loopback address only
 
 
 def network(config: Config) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from heliograph.demo.outside import DOMAIN, Mailbox, Site
+from heliograph.demo.outside import Mailbox, Site
 from heliograph.demo.people import Idler, Person
 from heliograph.demo.stage import Stage
 from heliograph.demo.story import Story
@@ -218,7 +218,6 @@ CHAPTERS = (
     the_zone,
     the_end,
 )
-OUTSIDE = DOMAIN
 
 
 def _line_with(text: str, word: str) -> str:
