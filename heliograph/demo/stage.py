@@ -157,21 +157,23 @@ def free_net() -> Iterator[str]:
     ports = [getattr(Ports(), name) for name in Ports.__dataclass_fields__]
     for _ in range(NETS_TRIED_MAX):
         prefix = f"127.{random.randint(16, 250)}.{random.randint(1, 250)}"
-        claim = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            claim.bind((f"{prefix}.254", 2999))
-            if not any(_is_taken(f"{prefix}.{n}", port) for n in range(1, ADDRESSES_CHECKED) for port in ports):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as claim:
+            if _is_free(prefix, ports, claim):
                 yield f"{prefix}.0/24"
                 return
-        except OSError:
-            continue
-        finally:
-            claim.close()
     raise StageError("no free 127.x.y.0/24 was found")
 
 
 def command_line(root: Path, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "heliograph", "-C", str(root), *arguments]
+
+
+def _is_free(prefix: str, ports: Sequence[int], claim: socket.socket) -> bool:
+    try:
+        claim.bind((f"{prefix}.254", 2999))
+    except OSError:
+        return False
+    return not any(_is_taken(f"{prefix}.{n}", port) for n in range(1, ADDRESSES_CHECKED) for port in ports)
 
 
 def _is_taken(address: str, port: int) -> bool:
