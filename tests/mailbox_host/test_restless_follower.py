@@ -1,0 +1,30 @@
+"""Somebody who comes and goes more often than generations are kept, and looks only at the end."""
+
+from __future__ import annotations
+
+import pytest
+
+from mail.control import Goodbye, Welcome
+from mailbox_host import follows, timeline
+from tests.mailbox_host.house import NOW, House
+
+
+def test_who_never_looks_while_coming_and_going_has_every_post_of_her_time() -> None:
+    house, mine = House(), []
+    house.move_in("alice")
+    for number in range(1, 3 * follows.GENERATIONS_MAX):
+        word = Welcome("bob", number, number) if number % 2 else Goodbye("bob", number, number)
+        (timeline.welcome if number % 2 else timeline.goodbye)(house.tx, "alice", word, NOW)  # type: ignore[operator]
+        house.log("bob", number)
+        mine += [f"bob {number}"] * (number % 2)
+    house.look("alice")
+    assert house.subjects("alice") == mine
+    kept = house.tx.one("SELECT count(*) FROM follow")
+    assert kept == (follows.GENERATIONS_MAX,)
+    house.check()
+
+
+def test_what_is_too_much_for_one_word_is_filed_by_the_next_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follows, "FILED_AT_ONCE_MAX", 2)
+    monkeypatch.setattr(follows, "GENERATIONS_MAX", 4)
+    test_who_never_looks_while_coming_and_going_has_every_post_of_her_time()
