@@ -82,6 +82,8 @@ class HostDoor:
         name = self._flow.name_of(address)
         if isinstance(name, Foreign):
             return OK if session.entity else Refused("5.7.1 relaying denied: sign in first", 554)
+        if isinstance(name, Leaf) and not session.host:  # refused later it would be a notice to whom a stranger names
+            return Refused("5.7.1 only hosts of this fabric write to leaves")
         route = self._flow.route_of(address, name)
         match route:
             case Here():
@@ -91,7 +93,7 @@ class HostDoor:
             case Refused():
                 return route
             case Deferred() if isinstance(name, Leaf):
-                return route  # only hosts write to leaves, and they keep what they send: no junk in our queue
+                return route  # hosts keep what they send: no junk in our queue
             case _:
                 return OK  # the zone does not say where: the queue waits until it does
 

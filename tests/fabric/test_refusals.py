@@ -50,3 +50,14 @@ async def test_strangers_do_not_relay_and_do_not_get_in(town: Town) -> None:
         assert (await guess.send("bob@fabric.test", "hello")).startswith("535")
         nobody = Person(town.config, "nobody", town.address(number))
         assert (await nobody.send("bob@fabric.test", "hello")).startswith("535")
+
+
+async def test_only_hosts_write_to_leaves(town: Town) -> None:
+    """Taken and refused later, it would be a notice to whoever a stranger names."""
+    leaf = "bob+leaf@host-2.fabric.test"
+    for number in (1, 2):
+        content = letter(MALLORY, leaf, "spam")
+        said = await from_outside(town.address(number), town.config.ports.smtp, MALLORY, [leaf], content)
+        assert said.startswith("550 5.7.1"), said
+        assert (await town.person("alice", number).send(leaf, "spam")).startswith("550 5.7.1")
+    assert not town.waiting()
