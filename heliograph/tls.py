@@ -6,6 +6,7 @@ Law: a certificate that cannot be read leaves the last good one in use.
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 
 from heliograph.settings import TlsPaths
 from heliograph.streams import stream_context
@@ -22,6 +23,7 @@ class ClientTls:
 
     def reload(self) -> None:
         """Read certificate and key again; raise OSError (ssl.SSLError is one) and change nothing if they are bad."""
+        _look(self._paths.certificate, self._paths.key)
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(self._paths.certificate, self._paths.key)
         self.context.load_cert_chain(self._paths.certificate, self._paths.key)
 
@@ -29,4 +31,11 @@ class ClientTls:
 def between_hosts(paths: TlsPaths) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """Return the contexts of a stream's two sides: (server, client)."""
     files = paths.stream_certificate, paths.stream_key, paths.ca
+    _look(*files)
     return stream_context(ssl.Purpose.CLIENT_AUTH, *files), stream_context(ssl.Purpose.SERVER_AUTH, *files)
+
+
+def _look(*files: Path) -> None:
+    """Raise the OSError that names the file: the one of the ssl module does not say which is missing."""
+    for file in files:
+        file.open("rb").close()

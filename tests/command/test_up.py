@@ -150,6 +150,14 @@ def test_a_bad_configuration_ends_up_with_its_code() -> None:
         assert (done.returncode, "32 octets" in done.stderr) == (78, True), done.stderr
 
 
+def test_a_missing_certificate_is_named() -> None:
+    with stage(options=("--buckets", "64")) as here:
+        certificate = here.config.tls.of("host-1").certificate
+        certificate.unlink()
+        ended = here.command("up")
+        assert str(certificate) in ended.stderr
+
+
 def test_host_in_the_foreground() -> None:
     with stage(hosts=1, options=("--buckets", "64")) as here:
         process = subprocess.Popen(
