@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ingest.answer import Validators
+from ingest.fetched import Validators
 from ingest.identity import Seen
 from store import Reader, Transaction
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ingest import guard
-from ingest.answer import Answer, Failed, Fetched, Unchanged, Validators, max_age, refusal, validators
+from ingest.fetched import Answer, Failed, Fetched, Unchanged, Validators, max_age, refusal, validators
 from ingest.guard import Lookup, system_lookup
 from ingest.settings import Settings
 from ingest.unpack import ACCEPTED, BadEncoding, TooLarge, unpacked

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ingest import deliver, feeds, requests
-from ingest.answer import Failed, Fetched
 from ingest.feeds import Feed
+from ingest.fetched import Failed, Fetched
 from ingest.items import Listing, Page, Reading
 from ingest.naming import source_name
 from ingest.poll import Found, Tools, read, reason_of

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from directory.names import FabricNames
 from ingest import deliver, feeds
-from ingest.answer import Failed, Fetched, Unchanged
 from ingest.feeds import Feed, Polled
 from ingest.fetch import Fetcher
+from ingest.fetched import Failed, Fetched, Unchanged
 from ingest.identity import Seen, Verdict, judge
 from ingest.items import Item, Listing, Neither, Page, Reading
 from ingest.pool import Stalled, WorkerPool

@@ -14,9 +14,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ingest import feeds, requests
-from ingest.answer import Failed
 from ingest.feeds import Feed
 from ingest.fetch import Fetcher
+from ingest.fetched import Failed
 from ingest.follow import follow, give_up_or_wait
 from ingest.poll import Spool, Tools, poll, write_failure
 from ingest.pool import WorkerPool

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ingest.answer import WEEK
+from ingest.fetched import WEEK
 from ingest.settings import Settings
 
 JITTER = 0.1  # so that feeds that were added together do not stay together

@@ -13,8 +13,8 @@ from dataclasses import replace
 import brotli
 import pytest
 
-from ingest.answer import WEEK, Failed, Fetched, Unchanged, Validators, max_age, validators, wait_seconds
 from ingest.fetch import Fetcher
+from ingest.fetched import WEEK, Failed, Fetched, Unchanged, Validators, max_age, validators, wait_seconds
 from ingest.settings import Settings
 from ingest.unpack import BadEncoding, TooLarge, unpacked
 

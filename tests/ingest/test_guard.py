@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from ingest.answer import Failed, Fetched
 from ingest.fetch import Fetcher
+from ingest.fetched import Failed, Fetched
 from ingest.guard import Denied, guarded_socket, is_allowed
 from ingest.settings import Settings
 

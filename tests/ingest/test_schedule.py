@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.answer import WEEK
+from ingest.fetched import WEEK
 from ingest.schedule import average_gap, backed_off, interval, retry
 from ingest.settings import Settings
 
