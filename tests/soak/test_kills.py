@@ -27,6 +27,7 @@ from tests.soak.verdict import audit, judge
 KILLS = int(os.environ.get("HELIOGRAPH_KILLS", "200"))
 SEED = int(os.environ.get("HELIOGRAPH_SEED", "0")) or random.randrange(1, 2**31)
 TOKEN = re.compile(rb"bob\+confirm\.[a-z0-9]+@[a-z0-9.-]+")
+FAULTS_TOLD_MAX = 100
 FLAKY = 0.02  # of what the foreign server is given, it wants once more
 
 
@@ -77,7 +78,8 @@ async def _run(
         found = await judged(fleet, traffic, outside, site, told)
         told(f"{fleet.kills} kills in {time.monotonic() - began:.0f} s")
         if "Traceback" in here.log():
-            found += [f"a traceback in the log: {here.log()[here.log().find('Traceback') :][:2000]}"]
+            found += [f"a traceback in the log: {here.log()[here.log().find('Traceback') :][:4000]}"]
+            told(found[-1])
         return found
     finally:
         await fleet.stop()
@@ -102,7 +104,10 @@ async def judged(
     told(_summary(traffic, outside))
     found = await asyncio.to_thread(judge, fleet, traffic.promises, outside)
     found += [f"a host ended with code {code}" for code in await fleet.stop() if code]
-    return found + audit(fleet)
+    found += audit(fleet)
+    for line in found[:FAULTS_TOLD_MAX]:
+        told(f"FAULT {line}")
+    return found
 
 
 async def _follow(fleet: Fleet, traffic: Traffic, outside: Mailbox, site: Journal) -> None:
