@@ -28,9 +28,12 @@ from heliograph.demo.people import Idler, Person, letter
 from heliograph.demo.stage import Stage, stage
 
 POSTS, POSTS_QUICK = 400, 60
+COLD_POSTS, COLD_POSTS_QUICK = 12, 3
 PAUSE_SECONDS = 0.03  # between a post's announcement and the next post: one at a time, on an idle fabric
+COLD_SECONDS = 11.0  # hosts hang up after 10 (`spool/runner_settings.py`): the next post pays for TLS and proof
 MEDIAN_MS_MAX = 100.0
 FLUSHES, ROUND_TRIPS = 4, 2
+WARMING = 5  # posts before the first that counts: they open connections and fill caches
 PEOPLE = ("bob", "heidi")  # bob and his reflector live on host-3, heidi on host-2
 STEPS = ("250 -> reflector's step", "-> accepted by the other host", "-> filed there", "-> announced in IDLE")
 
@@ -124,15 +127,15 @@ def fabric() -> Iterator[Stage]:
         yield here
 
 
-def measure(here: Stage, line: Line, posts: int, *, bob_at: int, heidi_at: int) -> None:
+def measure(here: Stage, line: Line, posts: int, *, bob_at: int, heidi_at: int, pause: float = PAUSE_SECONDS) -> None:
     """Post, wait for the announcement, measure the floor; again and again."""
     bob, heidi, floor = Person(here, "bob", bob_at), Person(here, "heidi", heidi_at), Floor(here.root)
     to = f"bob@reflectors.{here.config.domain}"
     with ExitStack() as scenery:
         listener = Listener(heidi, scenery)
         client = scenery.enter_context(bob.submission())
-        for number in range(-5, posts):  # the first ones open connections and fill caches
-            time.sleep(PAUSE_SECONDS)
+        for number in range(-WARMING, posts):
+            time.sleep(pause if number >= 0 else 0)
             content = letter(bob.address, to, f"post {line.name} {number}", "Fog. " * 200, here.config.domain).as_bytes(
                 policy=SMTP
             )
@@ -171,11 +174,17 @@ def percentile(values: list[float], part: float) -> float:
 
 
 def main() -> int:
-    posts = POSTS_QUICK if "--quick" in sys.argv else POSTS
-    lines = [Line("own hosts: submitted at host-3, IDLE at host-2"), Line("any host: submitted and IDLE at host-1")]
+    quick = "--quick" in sys.argv
+    posts, cold = (POSTS_QUICK, COLD_POSTS_QUICK) if quick else (POSTS, COLD_POSTS)
+    lines = [
+        Line("own hosts: submitted at host-3, IDLE at host-2"),
+        Line("any host: submitted and IDLE at host-1"),
+        Line(f"own hosts, after {COLD_SECONDS:.0f} s of silence"),
+    ]
     with fabric() as here:
         measure(here, lines[0], posts, bob_at=3, heidi_at=2)
         measure(here, lines[1], posts, bob_at=1, heidi_at=1)
+        measure(here, lines[2], cold, bob_at=3, heidi_at=2, pause=COLD_SECONDS)
     print(f"floor: {FLUSHES} x (append 4 KB, fsync) on the databases' disk + {ROUND_TRIPS} round trips of loopback TCP")
     for line in lines:
         told = line.figures()

@@ -42,6 +42,16 @@ async def test_who_lives_there_hears_try_again_and_never_wrong_password(town: To
     assert (await town.person("heidi", 1).send("bob@fabric.test", "hello")).startswith("250")
 
 
+async def test_an_owner_in_trouble_does_not_say_wrong_password_either(town: Town) -> None:
+    home = town.hosts["host-2"].store
+    await home.write(lambda tx: tx.execute("ALTER TABLE account RENAME COLUMN password TO lost"))
+    for number in (1, 3):
+        said = await town.person("heidi", number).send("bob@fabric.test", "hello")
+        assert said.startswith("454"), said
+    await home.write(lambda tx: tx.execute("ALTER TABLE account RENAME COLUMN lost TO password"))
+    assert (await town.person("heidi", 1).send("bob@fabric.test", "hello")).startswith("250")
+
+
 async def test_a_queue_outlives_its_host(town: Town) -> None:
     """Accepted by a host that stops before it could pass anything on."""
     await town.stop("host-2")
