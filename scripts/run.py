@@ -14,6 +14,7 @@ from pathlib import Path
 
 FOLDER = os.environ.get("HELIOGRAPH_DIR", "var")
 COMMAND = [sys.executable, "-m", "heliograph", "-C", FOLDER]
+TYPED = os.path.relpath(Path(sys.executable).with_name("heliograph"))  # what a person types: it is not on the path
 PEOPLE = ("alice", "bob")
 
 SETTINGS = """
@@ -33,7 +34,7 @@ Heliograph: follow by e-mail, post by e-mail, read over IMAP.
     printf 'From: bob@{domain}\\r\\nSubject: Hello\\r\\n\\r\\nGood morning.\\r\\n' | curl --cacert {ca} -u bob:{bob} \\
       smtps://{address}:{submissions} --mail-from bob@{domain} --mail-rcpt bob@reflectors.{domain} -T -
 
-  alice follows a feed by mailing its URL to follow@{domain}. `heliograph -C {folder} doctor` looks for trouble.
+  alice follows a feed by mailing its URL to follow@{domain}. `{command} -C {folder} doctor` looks for trouble.
   Ctrl-C ends it; everything is kept in {folder}/. Starting ...
 """
 
@@ -70,10 +71,10 @@ def instructions(made: dict[str, str]) -> str:
     ports = {name: getattr(config.ports, name) for name in ("imap", "imaps", "submission", "submissions")}
     ca = os.path.relpath(config.tls.ca)
     text = SETTINGS.format(
-        domain=config.domain, address=config.hosts[0].address, ca=ca, folder=FOLDER, **ports, **shown
+        domain=config.domain, address=config.hosts[0].address, ca=ca, folder=FOLDER, command=TYPED, **ports, **shown
     )
     if len(made) < len(PEOPLE):
-        text += f"  (Passwords were printed at the first run. A new one: heliograph -C {FOLDER} account passwd alice)\n"
+        text += f"  (Passwords were printed at the first run. A new one: {TYPED} -C {FOLDER} account passwd alice)\n"
     return text
 
 
