@@ -5,7 +5,7 @@ Law: what a peer says is an outcome per recipient, never an exception; a session
 Why not aiosmtplib here: it sends a command and waits, so a transaction costs a round trip per recipient; it drops
 replies that come with no command pending, so pipelining cannot be put on top; it keeps no connections, walks no MX
 and takes ENVID, NOTIFY and XHELIOGRAPH only through such single commands. With 50 recipients a transaction it sent a
-fifth of what a pipelining session does. It is the client of our tests and of the demo, as a stranger would write one.
+fifth of what a pipelining session does. Our tests send with it, as strangers do.
 """
 
 from __future__ import annotations
