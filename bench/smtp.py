@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,42 +21,47 @@ from postfix import is_installed, postfix
 from smtp_send import Line
 from smtp_send import lines as sending
 
+from heliograph.demo.stage import stage
+
 HERE = Path(__file__).parent
 MESSAGE_OCTETS = 2048
 PIPELINES = 4  # connections of the pipelining sender: enough for Postfix to use both cores
 
 
 @contextmanager
-def our_host() -> Iterator[int]:
-    """Run bench/smtp_host.py on a fresh database; give its port."""
-    folder = Path(tempfile.mkdtemp(prefix="heliograph-bench-"))
-    command = [sys.executable, str(HERE / "smtp_host.py"), str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as host:
-        assert host.stdout and host.stdin
-        try:
-            yield int(host.stdout.readline())
-        finally:
-            host.stdin.close()
-            host.wait(30)
-            shutil.rmtree(folder)
+def our_host() -> Iterator[str]:
+    """Run bench/smtp_host.py on a fresh fabric of one host; give its "address:port"."""
+    with stage(hosts=1) as here:
+        command = [sys.executable, str(HERE / "smtp_host.py"), str(here.root)]
+        log = (here.root / "log").open("w")
+        with (
+            log,
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True) as host,
+        ):
+            assert host.stdout and host.stdin
+            try:
+                yield host.stdout.readline().strip()
+            finally:
+                host.stdin.close()
+                host.wait(30)
 
 
-def with_smtp_source(port: int, *, connections: int, messages: int, recipients: int = 1) -> float:
+def with_smtp_source(target: str, *, connections: int, messages: int, recipients: int = 1) -> float:
     """Send with Postfix's own load generator, connections reused; return recipients a second."""
     options = ["-d", "-l", str(MESSAGE_OCTETS), "-f", "sender@peer.test", "-t", "u@fabric.test"]
     load = ["-s", str(connections), "-m", str(messages), "-r", str(recipients)]
     started = time.perf_counter()
-    subprocess.run(["smtp-source", *options, *load, f"127.0.0.1:{port}"], check=True)
+    subprocess.run(["smtp-source", *options, *load, target], check=True)
     return messages * recipients / (time.perf_counter() - started)
 
 
-def with_pipelining(port: int, *, transactions: int, recipients: int) -> float:
+def with_pipelining(target: str, *, transactions: int, recipients: int) -> float:
     """Send as RFC 2920 allows (smtp-source cannot), over a few connections; return recipients a second."""
     failures: list[BaseException] = []
 
     def work() -> None:
         try:
-            _pipeline(port, transactions // PIPELINES, recipients)
+            _pipeline(target, transactions // PIPELINES, recipients)
         except BaseException as error:
             failures.append(error)
 
@@ -73,7 +76,7 @@ def with_pipelining(port: int, *, transactions: int, recipients: int) -> float:
     return transactions // PIPELINES * PIPELINES * recipients / (time.perf_counter() - started)
 
 
-def _pipeline(port: int, transactions: int, recipients: int) -> None:
+def _pipeline(target: str, transactions: int, recipients: int) -> None:
     rcpts = b"".join(b"RCPT TO:<%du@fabric.test>\r\n" % n for n in range(1, recipients + 1))
     commands = b"MAIL FROM:<sender@peer.test>\r\n" + rcpts + b"DATA\r\n"
     text = (
@@ -83,7 +86,7 @@ def _pipeline(port: int, transactions: int, recipients: int) -> None:
         + (b"y" * 76 + b"\r\n") * (MESSAGE_OCTETS // 78)
         + b".\r\n"
     )
-    with socket.create_connection(("127.0.0.1", port)) as connection:
+    with socket.create_connection(_place(target)) as connection:
         _expect(connection, 1, b"220")
         connection.sendall(b"HELO bench.test\r\n")
         _expect(connection, 1, b"250")
@@ -92,6 +95,11 @@ def _pipeline(port: int, transactions: int, recipients: int) -> None:
             _expect(connection, recipients + 2, b"354")
             connection.sendall(text % n)
             _expect(connection, 1, b"250")
+
+
+def _place(target: str) -> tuple[str, int]:
+    address, _, port = target.rpartition(":")
+    return address, int(port)
 
 
 def _expect(connection: socket.socket, lines: int, last: bytes) -> None:
@@ -105,20 +113,20 @@ def _expect(connection: socket.socket, lines: int, last: bytes) -> None:
         raise ValueError(replies[-200:])
 
 
-Load = Callable[[int], float]
+Load = Callable[[str], float]
 
 
 def accept_lines(quick: bool) -> dict[str, Load]:
     """What is sent to both, by the line's name."""
     scale = 1 if quick else 4
     loads: dict[str, Load] = {
-        "accept-1": lambda port: with_smtp_source(port, connections=1, messages=1000 * scale),
-        "accept-20": lambda port: with_smtp_source(port, connections=20, messages=2000 * scale),
-        "recipients-1000": lambda port: with_pipelining(port, transactions=16 * scale, recipients=1000),
+        "accept-1": lambda target: with_smtp_source(target, connections=1, messages=1000 * scale),
+        "accept-20": lambda target: with_smtp_source(target, connections=20, messages=2000 * scale),
+        "recipients-1000": lambda target: with_pipelining(target, transactions=16 * scale, recipients=1000),
     }
     if not quick:  # here smtp-source is what limits us
-        loads["recipients-1000-unpipelined"] = lambda port: with_smtp_source(
-            port, connections=5, messages=40, recipients=1000
+        loads["recipients-1000-unpipelined"] = lambda target: with_smtp_source(
+            target, connections=5, messages=40, recipients=1000
         )
     return loads
 
@@ -127,9 +135,10 @@ def accept(quick: bool) -> Iterator[Line]:
     """Measure what is taken in."""
     rounds = 2 if quick else 4
     with our_host() as ours, postfix() as peer:
+        theirs = f"127.0.0.1:{peer.port}"
         for name, load in accept_lines(quick).items():
-            load(ours), load(peer.port)  # both warm: processes started, caches filled
-            pairs = [(load(ours), load(peer.port)) for _ in range(rounds)]
+            load(ours), load(theirs)  # both warm: processes started, caches filled
+            pairs = [(load(ours), load(theirs)) for _ in range(rounds)]
             yield Line(name, max(pair[0] for pair in pairs), max(pair[1] for pair in pairs))
 
 
