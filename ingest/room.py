@@ -17,6 +17,7 @@ from ingest.settings import Settings
 from ingest.urls import BadUrl, canonical
 from ingest.wish import URLS_MAX, Wishes, wishes_of
 from mail.address import BadAddress, parse_address
+from mail.automatic import why_automatic
 from mail.control import FollowFeed, add_controls, read_controls
 from mail.envelope import Arrival, Outgoing, Receipt, Recipient
 from mail.headers import first_addr_spec, header_line
@@ -25,7 +26,6 @@ from store import Transaction
 
 DIRECT = "Heliograph-Direct"  # on a passed-on request: its address was looked for already
 SUBSCRIBER_QUOTED_MAX = 150  # with a URL and a folder it must fit a control field's line
-_BULK = frozenset({"bulk", "list", "junk"})
 
 
 class IngestRoom:
@@ -44,7 +44,7 @@ class IngestRoom:
             return Receipt(Refused("5.6.0 a control of this mail cannot be read"))
         if wanted and name.bucket is not None:
             return self._take_controls(tx, arrival, wanted, name.bucket)
-        if is_automatic(arrival):
+        if why_automatic(arrival):
             return Receipt(Delivered("2.0.0 Ok, not answered"))
         return self._hear(tx, arrival)
 
@@ -138,19 +138,6 @@ class IngestRoom:
             return []
         about = message_id_of(arrival, "message-id")
         return [answer(names, to=person, subject=subject, text=text, about=about, now=arrival.now)]
-
-
-def is_automatic(arrival: Arrival) -> bool:
-    """Tell whether a mail was written by a machine or sent through a list (RFC 3834 2, RFC 2919)."""
-    headers = arrival.headers
-    submitted = headers.get("auto-submitted", "no").partition(";")[0].strip().lower()
-    return (
-        not arrival.sender
-        or submitted != "no"
-        or headers.has("list-id")
-        or headers.get("precedence").lower() in _BULK
-        or headers.has("heliograph-source")
-    )
 
 
 def message_id_of(arrival: Arrival, field: str) -> str:

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ingest.letter import subject_of, text_of
 from ingest.urls import BadUrl, canonical
 from mail.envelope import Arrival
+from mail.words import subject_of, text_of
 
 URLS_MAX = 20  # of one mail: each costs a fetch and an answer
 LINES_MAX = 60

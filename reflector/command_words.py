@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from email.header import decode_header
 
+from mail import words
 from mail.envelope import Arrival
 from mail.headers import split_message
 
-SUBJECT_CHARACTERS_MAX = 500  # longer ones are not commands, and decoding stays cheap
-TEXT_OCTETS_MAX = 4096  # a command stands at the top
+SUBJECT_CHARACTERS_MAX = 500  # longer ones are no commands
 FOLDER_CHARACTERS_MAX = 100
-CHARSETS = frozenset(("utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"))  # punycode takes minutes
 
 _LINE = re.compile(r"(subscribe|unsubscribe|help)((?:\s+[a-z]+=(?:\"[^\"]*\"|\S+))*)\s*\Z", re.IGNORECASE)
 _FOLDER = re.compile(r"(?:\A|\s)folder=(?:\"([^\"]*)\"|([^\s\"]\S*))", re.IGNORECASE)
@@ -48,33 +46,16 @@ def clean_folder(text: str) -> str:
 
 
 def subject_of(arrival: Arrival) -> str:
-    """Return the Subject as a person reads it, "" where it is too long or strange to be a command."""
-    raw = arrival.headers.get("subject")
-    if len(raw) > SUBJECT_CHARACTERS_MAX:
-        return ""
-    if "=?" not in raw:
-        return raw
-    try:
-        return "".join(_decoded(part, charset) for part, charset in decode_header(raw))
-    except Exception:  # the standard library raises what it likes over broken encoded-words (RFC 2047)
-        return ""
+    """Return the Subject as a person reads it, "" where it is too long to be a command."""
+    return "" if len(arrival.headers.get("subject")) > SUBJECT_CHARACTERS_MAX else words.subject_of(arrival.headers)
 
 
 def first_line(arrival: Arrival) -> str:
-    """Return the first line of text, of the first part where there are several."""
-    text = split_message(arrival.content)[1][:TEXT_OCTETS_MAX]
-    if arrival.headers.get("content-type").lower().startswith("multipart/"):
-        text = text.partition(b"\r\n\r\n")[2]
-    lines = text.decode("utf-8", "replace").split("\r\n")
+    """Return the first line of a mail's own text, however it is packed."""
+    lines = words.text_of(arrival.content).splitlines()
     return next((line.strip() for line in lines if line.strip()), "")
 
 
 def is_bare(arrival: Arrival) -> bool:
     """Tell whether a mail has no text at all."""
     return not split_message(arrival.content)[1].strip()
-
-
-def _decoded(part: bytes | str, charset: str | None) -> str:
-    if isinstance(part, str):
-        return part
-    return part.decode(charset if (charset or "").lower() in CHARSETS and charset else "ascii", "replace")

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.letter import subject_of, text_of, words_of_html
 from ingest.wish import Wish, read_wishes, wishes_of
 from mail.envelope import Arrival
 from mail.headers import Headers, split_message
+from mail.words import subject_of, text_of, words_of_html
 
 URL = "https://blog.example/feed"
 

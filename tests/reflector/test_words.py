@@ -67,6 +67,18 @@ def test_the_first_line_of_the_first_part() -> None:
     parts = b"--b\r\nContent-Type: text/plain\r\n\r\n\r\n help \r\n--b--\r\n"
     assert first_line(Arrival("", b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n' + parts, 0)) == "help"
     assert first_line(Arrival("", b"\r\n", 0)) == ""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Content-Transfer-Encoding: base64\r\n\r\nc3Vic2NyaWJl\r\n",
+        b"Content-Transfer-Encoding: quoted-printable\r\n\r\nsub=\r\nscribe\r\n",
+        b"Content-Type: text/html\r\n\r\n<html><body><div>subscribe</div></body></html>\r\n",
+    ],
+)
+def test_the_first_line_however_it_is_packed(content: bytes) -> None:
+    assert first_line(Arrival("", content, 0)) == "subscribe"
     assert is_bare(Arrival("", b"A: b\r\n\r\n \r\n\t\r\n", 0)) and not is_bare(Arrival("", b"\r\nx", 0))
 
 
