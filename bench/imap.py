@@ -1,7 +1,8 @@
 """The IMAP server beside Dovecot in the same run: `--quick`, `--json`; after `--only`, the lines wanted.
 
 Law: both hold the same mail on the same disk, hash passwords alike and have an APPEND on disk before OK; they take
-turns, and the best of five rounds counts, for what disturbs a round is never the program. Ratios above 1: ours is faster.
+turns, and the best of five rounds counts, for what disturbs a round is never the program.
+Ratios above 1: ours is faster.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Client:
         return self._read_until(tag + b" OK")
 
     def close(self) -> None:
-        self("LOGOUT".encode())
+        self(b"LOGOUT")
         self._socket.close()
 
     def _read_until(self, wanted: bytes) -> int:

@@ -38,9 +38,14 @@ class Migration:
 class Reader:
     """A read-only connection for one thread. Each query sees the last commit and leaves no snapshot open."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, commits: Callable[[], int]) -> None:
+        self._commits = commits
         self.connection = _connect(path)
         self.connection.execute("PRAGMA query_only = ON")
+
+    def count_commits(self) -> int:
+        """Return how many commits there were: while this stands still, so does all that can be read."""
+        return self._commits()
 
     def one(self, sql: str, values: Values = ()) -> Row | None:
         rows = self.connection.execute(sql, values).fetchall()
@@ -67,7 +72,7 @@ class Store:
         """This thread's reader, for short queries (tens of microseconds) right where they are needed."""
         reader: Reader | None = getattr(self._local, "reader", None)
         if reader is None:
-            reader = self._local.reader = Reader(self.path)
+            reader = self._local.reader = Reader(self.path, lambda: self._writer.commits)
         return reader
 
     async def read(self, query: Callable[[Reader], T]) -> T:

@@ -56,6 +56,7 @@ class Writer:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.commits = 0  # counted before anybody is told of one
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -112,6 +113,7 @@ class Writer:
             for job in group:
                 self._perform(job, len(group) == 1)
             self._connection.execute("COMMIT")
+            self.commits += 1
         except Exception as error:
             self._abandon(group, error)
         _tell(group)

@@ -13,7 +13,7 @@ from mailbox_host.folders import Folder
 from mailbox_host.imap.catching_up import catch_up
 from mailbox_host.imap.commands import Command, List
 from mailbox_host.imap.effects import Steps, read
-from mailbox_host.imap.mailboxes import status_of
+from mailbox_host.imap.mailboxes import tell_status
 from mailbox_host.imap.patterns import SEPARATOR, Patterns
 from mailbox_host.imap.responses import mailbox, ok, untagged
 from mailbox_host.imap.session import Session
@@ -138,11 +138,12 @@ def _line(word: bytes, attributes: list[bytes], name: str) -> bytes:
 def _statuses(session: Session, names: list[str], items: tuple[bytes, ...]) -> Steps[None]:
     """LIST-STATUS (RFC 5819)."""
     yield from catch_up(session)
+    account = session.account
     for name in names:
-        line = yield from read(partial(_status, session, name, items), long=True)
-        if line:
-            yield line
+        folder = yield from read(partial(_find, account, name))
+        if folder is not None:
+            yield from tell_status(session, folder, items)
 
 
-def _status(session: Session, name: str, items: tuple[bytes, ...], reader: Reader) -> bytes | None:
-    return status_of(reader, session.account, name, items, session.recents)
+def _find(account: str, name: str, reader: Reader) -> Folder | None:
+    return folders.find_folder(reader, account, name)

@@ -5,12 +5,13 @@ Law: what a name may be, the folders know; here only what IMAP adds to it.
 
 from __future__ import annotations
 
+from functools import partial
+
 from mailbox_host import entries, folders
 from mailbox_host.folders import Folder
 from mailbox_host.imap.catching_up import catch_up
 from mailbox_host.imap.commands import Command, Create, OnMailbox, Rename, Status
 from mailbox_host.imap.effects import Steps, read, write
-from mailbox_host.imap.recent import RecentBook
 from mailbox_host.imap.responses import mailbox, no, ok, untagged
 from mailbox_host.imap.session import Session
 from store import Reader
@@ -58,33 +59,30 @@ def status(session: Session, command: Command) -> Steps[bytes]:
     assert isinstance(command.arguments, Status)
     account, name, items = session.account, command.arguments.mailbox, command.arguments.items
     yield from catch_up(session)
-    book = session.recents
-    line = yield from read(lambda reader: status_of(reader, account, name, items, book), long=True)
-    if line is None:
+    folder = yield from read(lambda reader: folders.find_folder(reader, account, name))
+    if folder is None:
         return no("No such mailbox", "NONEXISTENT")
     if b"HIGHESTMODSEQ" in items:
         session.enabled.add(b"CONDSTORE")  # RFC 7162 3.1
-    yield line
+    yield from tell_status(session, folder, items)
     return ok("Done")
 
 
-def status_of(reader: Reader, account: str, name: str, items: tuple[bytes, ...], book: RecentBook) -> bytes | None:
+def tell_status(session: Session, folder: Folder, items: tuple[bytes, ...]) -> Steps[None]:
     """The untagged STATUS line."""
-    folder = folders.find_folder(reader, account, name)
-    if folder is None:
-        return None
-    values = _values(reader, folder, frozenset(items), book)
-    pairs = b" ".join(b"%b %d" % (item, values[item]) for item in items)
-    return untagged(b"STATUS " + mailbox(name) + b" (" + pairs + b")")
+    long = session.shelf.counts_long(folder)
+    values = yield from read(partial(_values, session, folder, frozenset(items)), long)
+    pairs = b" ".join([b"%b %d" % (item, values[item]) for item in items])
+    yield untagged(b"STATUS " + mailbox(folder.name) + b" (" + pairs + b")")
 
 
-def _values(reader: Reader, folder: Folder, items: frozenset[bytes], book: RecentBook) -> dict[bytes, int]:
+def _values(session: Session, folder: Folder, items: frozenset[bytes], reader: Reader) -> dict[bytes, int]:
     values = {b"UIDNEXT": folder.uidnext, b"UIDVALIDITY": folder.uidvalidity, b"HIGHESTMODSEQ": max(1, folder.modseq)}
     if items - values.keys():
-        counts = folders.counts(reader, folder.id)
+        counts = session.shelf.counts(reader, folder)
         values |= {b"MESSAGES": counts.messages, b"UNSEEN": counts.unseen, b"SIZE": counts.size}
         values[b"DELETED"] = counts.deleted
     if b"RECENT" in items:
-        after, _ = book.peek(folder.id, folder.uidnext - 1)
+        after, _ = session.recents.peek(folder.id, folder.uidnext - 1)
         values[b"RECENT"] = entries.count_after(reader, folder.id, after)
     return values

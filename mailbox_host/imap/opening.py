@@ -6,14 +6,14 @@ Law: UIDs that are made lazily are stored before they are shown.
 from __future__ import annotations
 
 from mailbox_host import entries, folders
-from mailbox_host.folders import Counts, Folder
+from mailbox_host.folders import Folder
 from mailbox_host.imap.catching_up import catch_up
 from mailbox_host.imap.commands import Command, Open
 from mailbox_host.imap.effects import Steps, read, write
+from mailbox_host.imap.reading import read_columns
 from mailbox_host.imap.responses import SYSTEM_FLAG_NAMES, no, ok, untagged
 from mailbox_host.imap.selected import Selected, flags_line
 from mailbox_host.imap.session import Session
-from store import Reader
 
 
 def select(session: Session, command: Command) -> Steps[bytes]:
@@ -27,29 +27,21 @@ def select(session: Session, command: Command) -> Steps[bytes]:
     name = command.arguments.mailbox
     account = session.account
     yield from catch_up(session)
-    found = yield from read(lambda reader: _open(reader, account, name), long=True)
-    if found is None:
+    folder = yield from read(lambda reader: folders.find_folder(reader, account, name))
+    if folder is None:
         return no("No such mailbox", "NONEXISTENT")
-    folder, uids, counts, keywords = found
-    selected = Selected(folder.id, folder.name, uids, folder.modseq, read_only)
+    columns = yield from read_columns(session, folder.id, folder.modseq)
+    selected = Selected(folder.id, folder.name, columns.uids, folder.modseq, read_only)
+    session.told_at = -1
     book = session.recents
     selected.add_recent((book.peek if read_only else book.claim)(folder.id, selected.last_uid))
-    selected.keywords = keywords
+    selected.keywords = {word for words in set(columns.words.values()) for word in words.split()}
     session.selected = selected
-    yield _described(selected, folder, counts)
+    yield _described(selected, folder, columns.counts().first_unseen_uid)
     return ok("Done", "READ-ONLY" if read_only else "READ-WRITE")
 
 
-def _open(reader: Reader, account: str, name: str) -> tuple[Folder, list[int], Counts, set[str]] | None:
-    """Read a folder and what is in it. Its modseq comes first: what changes meanwhile is told twice, harmlessly."""
-    folder = folders.find_folder(reader, account, name)
-    if folder is None:
-        return None
-    uids = entries.uids(reader, folder.id)
-    return folder, uids, folders.counts(reader, folder.id), entries.keywords_in_use(reader, folder.id)
-
-
-def _described(selected: Selected, folder: Folder, counts: Counts) -> bytes:
+def _described(selected: Selected, folder: Folder, first_unseen_uid: int) -> bytes:
     lines = [
         flags_line(selected.keywords),
         b"%d EXISTS" % len(selected.uids),
@@ -57,7 +49,7 @@ def _described(selected: Selected, folder: Folder, counts: Counts) -> bytes:
     ]
     permanent = "" if selected.read_only else f"{SYSTEM_FLAG_NAMES.decode()} \\*"
     lines.append(ok("Flags", f"PERMANENTFLAGS ({permanent})"))
-    unseen = selected.position(counts.first_unseen_uid) if counts.first_unseen_uid else -1
+    unseen = selected.position(first_unseen_uid) if first_unseen_uid else -1
     if unseen >= 0:
         lines.append(ok("First unseen", f"UNSEEN {unseen + 1}"))
     uidnext = max(folder.uidnext, selected.last_uid + 1)

@@ -19,6 +19,7 @@ from mailbox_host.imap.recent import RecentBook
 from mailbox_host.imap.services import Services, local_only
 from mailbox_host.imap.session import Session
 from mailbox_host.imap.settings import Settings
+from mailbox_host.imap.shelf import Shelf
 from mailbox_host.imap.stream_channel import StreamChannel
 from mailbox_host.imap.throttle import is_loopback
 from mailbox_host.passwords import PasswordChecker
@@ -48,6 +49,7 @@ class ImapServer:
         self._settings = settings
         self._clock = clock
         self._recents = RecentBook()
+        self._shelf = Shelf()
         self._listeners: list[asyncio.Server] = []
         self._connections: dict[Connection, asyncio.Task[None]] = {}
         self._per_address: dict[str, int] = {}
@@ -101,7 +103,12 @@ class ImapServer:
             return None
         secure = tls or is_loopback(channel.peer) or self._settings.cleartext_from_anywhere
         session = Session(
-            self._settings, self._recents, self._clock, secure=secure, tls_offered=self._tls is not None and not tls
+            self._settings,
+            self._recents,
+            self._clock,
+            self._shelf,
+            secure=secure,
+            tls_offered=self._tls is not None and not tls,
         )
         connection = Connection(self.services, channel, session, relayed=relayed)
         task = asyncio.get_running_loop().create_task(connection.run())

@@ -11,6 +11,7 @@ from enum import Enum
 from mailbox_host.imap.recent import RecentBook
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.settings import LITERAL_BEFORE_LOGIN_MAX, LITERAL_OCTETS_MAX, Settings
+from mailbox_host.imap.shelf import Shelf
 
 
 class State(Enum):
@@ -30,6 +31,7 @@ class Session:
         settings: Settings,
         recents: RecentBook,
         clock: Callable[[], float],
+        shelf: Shelf | None = None,
         *,
         secure: bool = True,
         tls_offered: bool = False,
@@ -37,6 +39,8 @@ class Session:
         self.settings = settings
         self.recents = recents
         self.clock = clock
+        self.shelf = shelf or Shelf()
+        self.filed_at = self.told_at = -1  # commits, when nothing was due, and nothing left to tell
         self.secure = secure
         self.tls_offered = tls_offered
         self.account = ""

@@ -26,6 +26,9 @@ def refresh(session: Session, *, expunges: bool) -> Steps[None]:
     """Tell the client what changed since it was last told; first file what its sources have posted."""
     selected = session.selected
     assert selected is not None
+    commits = yield from read(Reader.count_commits)
+    if commits == session.told_at:
+        return
     yield from catch_up(session)
     modseq = yield from read(lambda reader: folder_modseq(reader, selected.folder))
     if modseq is None:
@@ -34,6 +37,8 @@ def refresh(session: Session, *, expunges: bool) -> Steps[None]:
         yield Close()
     elif modseq > min(selected.flags_told, selected.expunges_told):
         yield from _tell(session, selected, modseq, expunges)
+    if modseq is not None and selected.expunges_told == modseq:
+        session.told_at = commits
 
 
 def folder_modseq(reader: Reader, folder: int) -> int | None:
