@@ -16,7 +16,7 @@ from typing import Protocol
 from directory.names import Foreign, Leaf, Name, Reflector, Timeline
 from heliograph.flow import Flow
 from heliograph.intake import Part, arrived, foreign_from, received_field, submitted
-from mail.address import Address
+from mail.address import Address, parse_address
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mail.signature import is_proven
 from spool.door import Envelope, Session
@@ -35,10 +35,11 @@ class Ask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Doormen:
-    """Whom the door asks: `knows` of this host's rooms, `callout` of another host, `login` for a password (entity,
-    password, the client's address)."""
+    """Whom the door asks: `knows` of this host's rooms, `refuses` of the reflectors what is no post (content, who
+    signed in), `callout` of another host, `login` for a password (entity, password, the client's address)."""
 
     knows: Callable[[Reader, Name], bool]
+    refuses: Callable[[Reader, Reflector, bytes, str], Refused | None]
     callout: Ask
     login: Callable[[str, bytes, str], Awaitable[Outcome]]
 
@@ -82,8 +83,8 @@ class HostDoor:
         name = self._flow.name_of(address)
         if isinstance(name, Foreign):
             return OK if session.entity else Refused("5.7.1 relaying denied: sign in first", 554)
-        if isinstance(name, Leaf) and not session.host:  # refused later it would be a notice to whom a stranger names
-            return Refused("5.7.1 only hosts of this fabric write to leaves")
+        if isinstance(name, Leaf) and not session.host:  # 451: a new host may be ahead of the zone here
+            return Deferred("4.7.1 only hosts of this fabric write to leaves")
         route = self._flow.route_of(address, name)
         match route:
             case Here():
@@ -100,18 +101,33 @@ class HostDoor:
     async def accept(self, session: Session, envelope: Envelope, content: bytes) -> Outcome:
         now = self._clock()
         directory = self._flow.directory()
-        if session.entity:
-            refusal = foreign_from(content, session.entity, directory.names)
-            if refusal is not None:
-                return refusal
-            parts = submitted(envelope, content, session.entity, self._flow, now, secrets.token_hex(16))
-        else:
-            parts = arrived(envelope, content, directory)
+        parts = self._parts(session, envelope, content, now)
+        if isinstance(parts, Deferred | Refused):
+            return parts
         envid = envelope.envid if session.host and envelope.envid else hashlib.sha256(content).hexdigest()
         me = f"{self._flow.me.host}.{directory.names.domain}"
         trace = received_field(session, envelope, me, secrets.token_hex(8), now)
         ids = await self._store.write(lambda tx: [self._spool(tx, envelope, trace, part, envid, now) for part in parts])
         return Delivered(f"2.0.0 Ok: queued as {' '.join(str(number) for number in ids)}")
+
+    def _parts(
+        self, session: Session, envelope: Envelope, content: bytes, now: float
+    ) -> list[Part] | Deferred | Refused:
+        """Make what is queued, or refuse it: here only the client need be told, later it would be a notice to
+        whatever sender a stranger names."""
+        directory = self._flow.directory()
+        parts: list[Part] | Deferred | Refused
+        if session.entity:
+            wrong = foreign_from(content, session.entity, directory.names)
+            parts = wrong or submitted(envelope, content, session.entity, self._flow, now, secrets.token_hex(16))
+        else:
+            parts = arrived(envelope, content, directory)
+        if isinstance(parts, Deferred | Refused) or any(part.signed_by and not session.entity for part in parts):
+            return parts
+        names = [self._flow.name_of(parse_address(recipient.address)) for recipient in envelope.recipients]
+        sources = [name for name in names if isinstance(name, Reflector)]
+        refusals = (self._ask.refuses(self._store.reader, name, content, session.entity) for name in sources)
+        return next((refusal for refusal in refusals if refusal), parts)
 
     def _known_here(self, session: Session, envelope: Envelope, address: Address, name: Name) -> Outcome:
         """A host that delivers (one that only asks has the null sender) may be quicker than the mail that creates a
@@ -119,7 +135,9 @@ class HostDoor:
         delivers = session.host and envelope.sender and isinstance(name, Reflector)
         if delivers or self._ask.knows(self._store.reader, name):
             return OK
-        return Refused(f"5.1.1 <{address}>: no such {'source' if isinstance(name, Reflector) else 'user'} here")
+        return Refused(
+            f"5.1.1 <{address}>: no such {'source or confirmation' if isinstance(name, Reflector) else 'user'} here"
+        )
 
     async def _known_there(self, via: Via) -> Outcome:
         """Where the owner refuses, so do we. Where it is away or moving, never 5xx: the queue waits for it."""

@@ -197,7 +197,11 @@ class Host:
             recipients_max=smtp.recipients_max,
         )
         door = HostDoor(
-            self.store, self.flow, self.queue, Doormen(self._knows, self.callout, self.login.check), self._clock
+            self.store,
+            self.flow,
+            self.queue,
+            Doormen(self._knows, self.reflector.refuses, self.callout, self.login.check),
+            self._clock,
         )
         lobby = Lobby(settings)
         for role, port, implicit in (

@@ -14,8 +14,8 @@ from directory.snapshot import Directory
 from heliograph.flow import Flow
 from mail.address import Address
 from mail.headers import Headers, add_headers, drop_headers, first_addr_spec, header_line, names_several, split_message
-from mail.outcome import Refused
-from mail.signature import TRUSTED_PREFIX, carries_fabric_fields, sign, signer
+from mail.outcome import Deferred, Refused
+from mail.signature import TRUSTED_PREFIX, carries_fabric_fields, claimed_hosts, sign, signer
 from spool.door import Envelope, RcptTo, Session
 from spool.route import Via
 
@@ -38,11 +38,15 @@ def foreign_from(content: bytes, entity: str, names: FabricNames) -> Refused | N
     return Refused(f"5.7.1 the From field must be one address, {names.person(entity)}; it is {found or 'another'!r}")
 
 
-def arrived(envelope: Envelope, content: bytes, directory: Directory) -> list[Part]:
-    """Mail from outside or from another host: believe a host's signature, or strip what only a host may say."""
+def arrived(envelope: Envelope, content: bytes, directory: Directory) -> list[Part] | Deferred:
+    """Mail from outside or from another host: believe a host's signature, or strip what only a host may say. Deferred
+    where it names a host that the zone here does not know yet: stripped, its post would be lost among the mail."""
     if not carries_fabric_fields(content):
         return [Part(content, envelope.recipients)]
-    host = signer(content, domain=directory.names.domain, key_of=directory.key_of)
+    domain = directory.names.domain
+    host = signer(content, domain=domain, key_of=directory.key_of)
+    if not host and any(claimed not in directory.hosts for claimed in claimed_hosts(content, domain)):
+        return Deferred("4.7.5 signed by a host that the zone here does not name")
     return [Part(content if host else _stripped(content), envelope.recipients, host)]
 
 

@@ -41,6 +41,8 @@ SIGNED_FIELDS = (
 )
 OURS = re.compile(rb"(?im)^heliograph-[!-9;-~]*[ \t]*:")
 
+SIGNATURES_MAX = 8  # checked of one message: more are not worth their price
+
 KeyOf = Callable[[str], bytes | None]  # a host's name -> its Ed25519 public key, 32 octets, or None if it has none
 
 
@@ -75,14 +77,26 @@ def signer(content: bytes, *, domain: str, key_of: KeyOf) -> str:
     """Return the name of the fabric host whose valid signature covers all ``Heliograph-*`` fields, or ""."""
     headers = Headers.parse(split_message(content)[0])
     ours = [name for name, _ in headers.fields if name.startswith(TRUSTED_PREFIX)]
-    signatures = headers.all("dkim-signature")
-    for index, value in enumerate(signatures[:8]):  # more are not worth their price
-        tags = {k.strip(): v.strip() for k, _, v in (part.partition("=") for part in value.split(";"))}
+    for index, tags in enumerate(_signatures(headers)):
         covered = [name.strip().lower() for name in tags.get("h", "").split(":")]
         whole = all(covered.count(name) > ours.count(name) for name in set(ours))
         if tags.get("d") == f"fabric.{domain}" and whole and "l" not in tags and _verifies(content, index, key_of):
             return tags.get("s", "")
     return ""
+
+
+def claimed_hosts(content: bytes, domain: str) -> list[str]:
+    """Return the hosts of this fabric that a message says it was signed by, true or not."""
+    signatures = _signatures(Headers.parse(split_message(content)[0]))
+    return [tags.get("s", "") for tags in signatures if tags.get("d") == f"fabric.{domain}"]
+
+
+def _signatures(headers: Headers) -> list[dict[str, str]]:
+    """The tags of a message's DKIM-Signature fields (RFC 6376 3.2)."""
+    fields = headers.all("dkim-signature")[:SIGNATURES_MAX]
+    return [
+        {k.strip(): v.strip() for k, _, v in (part.partition("=") for part in value.split(";"))} for value in fields
+    ]
 
 
 def _verifies(content: bytes, index: int, key_of: KeyOf) -> bool:

@@ -16,6 +16,7 @@ from reflector.letter import Letter
 from reflector.settings import DAY_SECONDS
 from reflector.subscriptions import Subscriber, read_subscriber
 from reflector.tokens import fingerprint, is_token, make_token, same
+from store import Reader, Transaction
 
 CONFIRM = "confirm"
 
@@ -52,6 +53,12 @@ def ask(letter: Letter, who: Subscriber, action: str, folder: str) -> tuple[Outg
     letter.tell("asked", address=who.address, action=action)
     text = voice(letter).confirm(action, who.address, settings.confirm_seconds // DAY_SECONDS)
     return (question(letter, who, text, token),)
+
+
+def is_asked(reader: Reader | Transaction, key: bytes, source: str, token: str) -> bool:
+    """Tell whether a token was given out and not used: nobody else's mail is taken for it."""
+    sql = "SELECT 1 FROM confirmation WHERE fingerprint = ? AND source = ?"
+    return reader.one(sql, (fingerprint(key, token), source)) is not None
 
 
 def redeem(letter: Letter, token: str) -> Confirmed | Refused:

@@ -6,9 +6,9 @@ that the owner's mail with any text in it is a post whatever its Subject: "help"
 
 from __future__ import annotations
 
+from directory.names import FabricNames
 from mail.envelope import Receipt
 from mail.outcome import Refused
-from reflector.answers import voice
 from reflector.command_words import is_bare, read_line, subject_of
 from reflector.commands import take_command
 from reflector.expansion import counts, expand
@@ -34,10 +34,8 @@ def hear_commands(letter: Letter) -> Receipt | None:
 def refuse_strangers(letter: Letter) -> Receipt | None:
     if letter.by_owner:
         return None
-    owner, speak = letter.source.owner, voice(letter)
     letter.tell("refused", reason="not the owner", authenticated=letter.arrival.authenticated)
-    reason = f"5.7.1 only {owner} may post here (signed in); to write to {owner} use {letter.house.names.person(owner)}"
-    return Receipt(Refused(f"{reason}; to follow send to {speak.at('subscribe')}"))
+    return Receipt(not_the_owner(letter.house.names, letter.source.name, letter.source.owner))
 
 
 def send_post(letter: Letter) -> Receipt | None:
@@ -50,6 +48,11 @@ def send_post(letter: Letter) -> Receipt | None:
     outgoing = expand(house, tx, source.name, post, content)
     letter.tell("expanded", post=post, **counts(outgoing))
     return taken(letter, (outgoing,), f"2.0.0 Ok: post {post}")
+
+
+def not_the_owner(names: FabricNames, source: str, owner: str) -> Refused:
+    reason = f"5.7.1 only {owner} may post here (signed in); to write to {owner} use {names.person(owner)}"
+    return Refused(f"{reason}; to follow send to {names.reflector(source, 'subscribe')}")
 
 
 POSTING_STEPS: tuple[Step, ...] = (drop_loops, hear_commands, refuse_strangers, drop_repeats, send_post)

@@ -12,11 +12,13 @@ from directory.names import Reflector
 from directory.snapshot import Directory
 from mail.envelope import Arrival, Receipt
 from mail.outcome import Deferred, Outcome, Refused
+from reflector.command_words import read_line, subject_of
 from reflector.commands import take_command
+from reflector.confirmations import CONFIRM, is_asked
 from reflector.controls import DOOR as CONTROL
 from reflector.controls import drop_stray, take_controls
 from reflector.letter import House, Letter, is_control
-from reflector.posting import take_post
+from reflector.posting import not_the_owner, take_post
 from reflector.settings import Settings
 from reflector.sources import find_source, is_buried
 from reflector.tokens import KEY_OCTETS_MIN, is_token
@@ -69,7 +71,20 @@ class ReflectorRoom:
         """Tell whether mail to this name can be taken."""
         if name.detail == CONTROL:
             return True
+        word, _, token = name.detail.partition(".")
+        if word == CONFIRM and not is_asked(reader, self._key, name.entity, token):
+            return False
         return flow_of(name.detail) is not None and find_source(reader, name.entity) is not None
+
+    def refuses(self, reader: Reader, name: Reflector, content: bytes, entity: str) -> Refused | None:
+        """Judge a post at the door, where nobody but the client need be told: `entity` is who signed in, "" for a
+        stranger. A refusal later would be a notice to whatever sender a stranger names."""
+        if name.detail or read_line(subject_of(Arrival("", content, 0))):
+            return None
+        source = find_source(reader, name.entity)
+        if entity and (source is None or source.owner == entity):  # another host's source: it judges
+            return None
+        return not_the_owner(self._directory().names, name.entity, source.owner if source else name.entity)
 
     def receive(self, tx: Transaction, arrival: Arrival, name: Reflector) -> Receipt:
         """Take one arrival for one name."""

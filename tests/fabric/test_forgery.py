@@ -129,3 +129,15 @@ async def test_what_a_host_says_of_its_user_is_not_shown_to_readers(town: Town) 
     for name in ("bob", "heidi"):
         shown = b"".join(found.as_bytes() for found in await town.person(name).letters())
         assert not re.search(rb"(?i)heliograph-authenticated", shown)
+
+
+async def test_mail_signed_by_a_host_that_the_zone_does_not_name_yet_waits_with_its_sender(town: Town) -> None:
+    """Stripped, a new host's post would be lost among the letters."""
+    plain = letter(MALLORY, "heidi@fabric.test", "from a new host")
+    post = add_headers(plain, [("Heliograph-Source", "bob"), ("Heliograph-Post", "7")])
+    early = sign(post, domain="fabric.test", host="host-9", key=KEY)
+    assert (await send(town, "heidi@fabric.test", early)).startswith("451 4.7.5")
+    other = sign(post, domain="elsewhere.test", host="host-9", key=KEY)
+    assert (await send(town, "heidi@fabric.test", other)).startswith("250")
+    await town.still()
+    assert await heard(town.person("heidi")) == []

@@ -53,11 +53,34 @@ async def test_strangers_do_not_relay_and_do_not_get_in(town: Town) -> None:
 
 
 async def test_only_hosts_write_to_leaves(town: Town) -> None:
-    """Taken and refused later, it would be a notice to whoever a stranger names."""
+    """Taken and refused later, it would be a notice to whoever a stranger names. Not 550: a new host may be ahead of
+    the zone here."""
     leaf = "bob+leaf@host-2.fabric.test"
     for number in (1, 2):
         content = letter(MALLORY, leaf, "spam")
         said = await from_outside(town.address(number), town.config.ports.smtp, MALLORY, [leaf], content)
-        assert said.startswith("550 5.7.1"), said
-        assert (await town.person("alice", number).send(leaf, "spam")).startswith("550 5.7.1")
+        assert said.startswith("451 4.7.1"), said
+        assert (await town.person("alice", number).send(leaf, "spam")).startswith("451 4.7.1")
+    assert not town.waiting()
+
+
+async def test_who_is_not_the_owner_is_refused_while_he_listens(town: Town) -> None:
+    """On every host, and nobody whom a stranger names as sender gets a notice."""
+    for number in (1, 2, 3):
+        content = letter(MALLORY, BOB, "buy this")
+        said = await from_outside(town.address(number), town.config.ports.smtp, MALLORY, [BOB], content)
+        assert said.startswith("550 5.7.1 only bob may post here"), said
+    said = await town.person("alice", 3).send(BOB, "me too")  # host-3 owns bob's reflector
+    assert said.startswith("550 5.7.1 only bob may post here"), said
+    assert not town.waiting()
+    asked = letter(MALLORY, BOB, "subscribe")
+    assert (await from_outside(town.address(1), town.config.ports.smtp, MALLORY, [BOB], asked)).startswith("250")
+
+
+async def test_a_made_up_confirmation_is_refused_while_he_listens(town: Town) -> None:
+    made_up = f"bob+confirm.{'a' * 24}@reflectors.fabric.test"
+    for number in (1, 3):
+        content = letter(MALLORY, made_up, "yes")
+        said = await from_outside(town.address(number), town.config.ports.smtp, MALLORY, [made_up], content)
+        assert said.startswith("550 5.1.1"), said
     assert not town.waiting()

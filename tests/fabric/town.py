@@ -31,7 +31,7 @@ from heliograph.init import Wish, plan
 from heliograph.new_folder import make_folder
 from heliograph.settings import FILE_NAME, Config, Ports
 from mailbox_host.passwords import hash_password
-from spool import queue
+from spool import listing
 
 DOMAIN = "fabric.test"
 OUTSIDE = "elsewhere.example"
@@ -131,7 +131,7 @@ class Town:
 
     def waiting(self) -> list[queue.Waiting]:
         """What is queued on the running hosts."""
-        return [row for host in self.hosts.values() for row in queue.waiting(host.store.reader)]
+        return [row for host in self.hosts.values() for row in listing.waiting(host.store.reader)]
 
     async def still(self) -> None:
         """Wait until nothing is queued anywhere: a message is in one queue or another until it is filed."""
