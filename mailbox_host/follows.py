@@ -135,19 +135,22 @@ def _check_count(tx: Transaction, owner: int) -> None:
 
 
 def _forget_oldest(tx: Transaction, owner: int, source: str) -> None:
-    """Keep the newest generations of one source; but first file what the others cover, for nobody may have looked."""
-    last = tx.one(
-        "SELECT generation FROM follow WHERE account = ? AND source = ? ORDER BY generation DESC LIMIT 1 OFFSET ?",
-        (owner, source, GENERATIONS_MAX),
-    )
-    if last is None:
+    """Keep the newest generations of one source. What the log holds for the others is filed before they go; where that
+    is too much for one transaction they stay until the next change."""
+    row = tx.one("SELECT count(*) FROM follow WHERE account = ? AND source = ?", (owner, source))
+    if row is None or row[0] <= GENERATIONS_MAX:
         return
     cursor = int((tx.one("SELECT cursor FROM account WHERE id = ?", (owner,)) or (0,))[0])
-    if (
-        file_beyond(tx, owner, cursor, FILED_AT_ONCE_MAX) < FILED_AT_ONCE_MAX
-    ):  # else the rest, and this, with the next word
-        sql = "DELETE FROM follow WHERE account = ? AND source = ? AND generation <= ?"
-        tx.execute(sql, (owner, source, last[0]))
+    if file_beyond(tx, owner, cursor) >= FILED_AT_ONCE_MAX:
+        return
+    tx.execute(
+        """
+        DELETE FROM follow WHERE account = ?1 AND source = ?2 AND generation <= (
+            SELECT generation FROM follow WHERE account = ?1 AND source = ?2
+            ORDER BY generation DESC LIMIT 1 OFFSET ?3)
+        """,
+        (owner, source, GENERATIONS_MAX),
+    )
 
 
 def _folder_for(tx: Transaction, account: str, name: str, now: float) -> int:

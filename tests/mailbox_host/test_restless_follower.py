@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from mail.control import Goodbye, Welcome
 from mailbox_host import follows, timeline
 from tests.mailbox_host.house import NOW, House
@@ -22,9 +20,3 @@ def test_who_never_looks_while_coming_and_going_has_every_post_of_her_time() -> 
     kept = house.tx.one("SELECT count(*) FROM follow")
     assert kept == (follows.GENERATIONS_MAX,)
     house.check()
-
-
-def test_what_is_too_much_for_one_word_is_filed_by_the_next_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follows, "FILED_AT_ONCE_MAX", 2)
-    monkeypatch.setattr(follows, "GENERATIONS_MAX", 4)
-    test_who_never_looks_while_coming_and_going_has_every_post_of_her_time()
