@@ -21,7 +21,7 @@ from mail.address import is_entity
 from mail.control import CreateSource, RemoveSource, add_controls
 from mail.envelope import Outgoing, Recipient
 from mailbox_host import accounts
-from spool import queue as spool_queue
+from spool import listing as queue_listing
 from spool.queue import Queue
 from spool.settle import Settler
 from store import Reader, Transaction, events
@@ -98,13 +98,13 @@ def list_accounts(source: Source, site: Site, now: float, after: str = "") -> An
 
 def list_queue(source: Source, site: Site, now: float, message: int = 0, n: int = -1) -> Answer:
     """A page of what waits, oldest first."""
-    rows = spool_queue.waiting(source, after=(message, n), limit=ROWS_MAX)
+    rows = queue_listing.waiting(source, after=(message, n), limit=ROWS_MAX)
     return {"host": site.host, "waiting": [asdict(row) for row in rows], "more": len(rows) == ROWS_MAX}
 
 
 def count_queue(source: Source, site: Site, now: float) -> Answer:
     """What waits, by destination."""
-    return {"host": site.host, "destinations": [asdict(count) for count in spool_queue.counts(source)]}
+    return {"host": site.host, "destinations": [asdict(count) for count in queue_listing.counts(source)]}
 
 
 def retry_queue(tx: Transaction, site: Site, now: float, messages: list[int] | None = None) -> Answer:
@@ -140,7 +140,7 @@ def poll_feed(tx: Transaction, site: Site, now: float, feed: str) -> Answer:
 
 def status(source: Source, site: Site, now: float) -> Answer:
     """One host at a glance."""
-    messages, recipients = spool_queue.totals(source)
+    messages, recipients = queue_listing.totals(source)
     at_work = {"up": False} | site.live()
     queued = {"messages": messages, "recipients": recipients}
     return {"host": site.host, **at_work, "serial": site.directory().serial, "queue": queued}

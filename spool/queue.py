@@ -7,12 +7,10 @@ transaction; whoever waits for mail is woken after the commit.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from mail.envelope import Recipient
 from spool.door import RcptTo
-from spool.tables import DEFERRED
 from store import Bodies, Reader, Transaction
 
 Source = Reader | Transaction
@@ -53,31 +51,6 @@ class Message(NamedTuple):
 
 
 MESSAGE = "id, sender, body, envid, signed_by, accepted_at, ret, eightbit, smtputf8"
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """One line of `queue list`. `destination` and `reply` tell of the last attempt ("": none yet)."""
-
-    message: int
-    n: int
-    recipient: str
-    sender: str
-    destination: str
-    attempts: int
-    next_attempt: float
-    reply: str
-    accepted_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """How much waits for a destination: a host of the fabric, a foreign domain or relay, or "here"."""
-
-    destination: str
-    fresh: int
-    deferred: int
-    oldest: float
 
 
 class Queue:
@@ -221,31 +194,3 @@ def next_due(source: Source, now: float) -> float | None:
     """Return when the next deferred row becomes due after `now`, or None."""
     row = source.one("SELECT min(next_attempt) FROM queue_recipient WHERE state = 1 AND next_attempt > ?", (now,))
     return row[0] if row else None
-
-
-def waiting(source: Source, *, after: tuple[int, int] = (0, -1), limit: int = 1000) -> list[Waiting]:
-    """List what waits, oldest message first, a page at a time."""
-    rows = source.all(
-        "SELECT r.message, r.n, r.address, coalesce(r.sender, m.sender), r.destination, r.attempts, r.next_attempt,"
-        " r.reply, m.accepted_at FROM queue_recipient r JOIN queue_message m ON m.id = r.message"
-        " WHERE (r.message, r.n) > (?, ?) ORDER BY r.message, r.n LIMIT ?",
-        (*after, limit),
-    )
-    return [Waiting(*row) for row in rows]
-
-
-def counts(source: Source) -> list[Count]:
-    """Count what waits by destination (fresh mail: by domain), the most first. Reads every row: not for the loop."""
-    rows = source.all(
-        "SELECT iif(destination = '', substr(address, instr(address, '@') + 1), destination) AS where_to,"
-        f" sum(state <> {DEFERRED}), sum(state = {DEFERRED}), min(m.accepted_at) FROM queue_recipient r"
-        " JOIN queue_message m ON m.id = r.message GROUP BY where_to ORDER BY count(*) DESC, where_to",
-    )
-    return [Count(*row) for row in rows]
-
-
-def totals(source: Source) -> tuple[int, int]:
-    """Return how many messages and how many recipients wait."""
-    row = source.one("SELECT (SELECT count(*) FROM queue_message), (SELECT count(*) FROM queue_recipient)")
-    assert row is not None
-    return row[0], row[1]

@@ -6,19 +6,16 @@ longer there (the operator dropped it) is not told of twice.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from mail.envelope import Recipient
-from mail.headers import drop_headers
 from mail.outcome import Deferred, Delivered, Outcome, Refused, reply_line
-from mail.signature import TRUSTED_PREFIX
-from spool.dsn import Action, Notice, Told, report, wants_failure, wants_success
+from spool.dsn import Action, wants_failure, wants_success
+from spool.notices import Notices
 from spool.queue import ROW, Message, Queue, Row, forget, message
 from spool.runner_settings import Settings
 from spool.schedule import Schedule, next_attempt
-from store import Bodies, Transaction, events
+from store import Transaction, events
 
 REPLY_CHARACTERS_MAX = 500  # of what a row keeps
 DROPPED = Refused("5.7.0 dropped by the operator", 554)
@@ -72,6 +69,7 @@ class Settler:
     def __init__(self, queue: Queue, settings: Settings, chance: Callable[[], float]) -> None:
         self._queue = queue
         self._settings = settings
+        self._notices = Notices(queue, settings)
         self._chance = chance
 
     def apply(self, tx: Transaction, attempts: Iterable[Settled], now: float) -> None:
@@ -86,7 +84,7 @@ class Settler:
             changes.later,
         )
         for settled, rows in changes.told:
-            self._tell(tx, settled, rows, settled.success or "delivered", now)
+            self._notices.tell(tx, settled.message, settled.host, rows, settled.success or "delivered", now)
         for settled, rows in changes.failed:
             self._fail(tx, settled, rows, changes, now)
         forget(tx, list(dict.fromkeys(run[0] for run in changes.gone)))
@@ -164,74 +162,9 @@ class Settler:
         here = [(row, reply) for row, reply in rows if _delete(tx, row)]
         if here:
             wanted = [(row, reply) for row, reply in here if wants_failure(row.notify)]
-            self._tell(tx, settled, wanted, "failed", now)
+            self._notices.tell(tx, settled.message, settled.host, wanted, "failed", now)
             changes.tally("bounced", settled.destination).count(settled.message.id, len(here), here[0][1])
         forget(tx, [settled.message.id])
-
-    def _tell(
-        self, tx: Transaction, settled: Settled, rows: Sequence[tuple[Row, str]], action: Action, now: float
-    ) -> None:
-        """Queue one notice per return path; none to the null path (RFC 5321 6.1)."""
-        paths: dict[str, list[Told]] = {}
-        for row, reply in rows:
-            path = settled.message.sender if row.sender is None else row.sender
-            paths.setdefault(path, []).append(Told(row.address, reply, settled.host, row.orcpt))
-        lost = paths.pop("", None)
-        if lost:
-            detail = {"message": settled.message.id, "recipients": len(lost), "reply": lost[0].reply}
-            events.append(tx, now, "double-bounce", **detail)
-        if not paths or message(tx, settled.message.id) is None:  # dropped by the operator meanwhile
-            return
-        original, whole = self._original(tx, settled.message)
-        for path, recipients in paths.items():
-            self._put_notice(tx, settled.message, path, recipients, action, original, whole, now)
-
-    def _put_notice(
-        self,
-        tx: Transaction,
-        about: Message,
-        path: str,
-        recipients: Sequence[Told],
-        action: Action,
-        original: bytes,
-        whole: bool,
-        now: float,
-    ) -> None:
-        notice = Notice(
-            action=action,
-            to=path,
-            recipients=recipients,
-            original=original,
-            whole=whole,
-            envid=about.envid,
-            accepted_at=about.accepted_at,
-            now=now,
-            reporting_mta=self._settings.hostname,
-            daemon=self._settings.mailer_daemon,
-        )
-        content = report(notice)
-        self._queue.put(
-            tx,
-            sender="",
-            recipients=[Recipient(path)],
-            body=Bodies.keep(tx, content),
-            envid=hashlib.sha256(content).hexdigest(),
-            signed_by=self._settings.host,
-            accepted_at=now,
-            now=now,
-        )
-
-    def _original(self, tx: Transaction, about: Message) -> tuple[bytes, bool]:
-        """Return what a notice gives back. A stranger's text never comes back whole: his return path may be somebody
-        else's, and we would carry the spam there (backscatter)."""
-        limit = self._settings.dsn_octets_max
-        may = bool(about.signed_by) and about.ret != "HDRS"
-        # A host's signature goes with the fields that it vouches for: who has it could add them again.
-        vouched = ("dkim-signature",) if about.signed_by else ()
-        content = Bodies.read_small(tx, about.body, limit) if may else None
-        if content is not None:
-            return drop_headers(content, vouched, prefix=TRUSTED_PREFIX), True
-        return drop_headers(Bodies.read_header(tx, about.body)[:limit], vouched, prefix=TRUSTED_PREFIX), False
 
 
 def runs(rows: Sequence[Row]) -> list[tuple[int, int, int]]:

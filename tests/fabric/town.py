@@ -129,7 +129,7 @@ class Town:
         directory = next(iter(self.hosts.values())).directory.current
         return directory.owner("timeline", directory.names.bucket(name))
 
-    def waiting(self) -> list[queue.Waiting]:
+    def waiting(self) -> list[listing.Waiting]:
         """What is queued on the running hosts."""
         return [row for host in self.hosts.values() for row in listing.waiting(host.store.reader)]
 

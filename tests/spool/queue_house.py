@@ -18,7 +18,8 @@ from mail.envelope import Arrival, Recipient
 from mail.outcome import Delivered, Outcome
 from spool import tables
 from spool.door import RcptTo
-from spool.queue import Queue, Waiting, totals, waiting
+from spool.listing import Waiting, totals, waiting
+from spool.queue import Queue
 from spool.route import Abroad, Here, Route, Via
 from spool.runner import Runner, Settings
 from spool.runner_settings import Timeouts

@@ -14,7 +14,7 @@ import pytest
 
 from mail.envelope import Arrival
 from mail.outcome import Delivered, Outcome
-from spool.queue import totals
+from spool.listing import totals
 from store import StoreFull, Transaction
 from tests.spool.queue_house import SETTINGS, House, disk_full
 from tests.spool.scripted_peer import Peer

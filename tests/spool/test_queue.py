@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mail.envelope import Recipient
+from spool import listing
 from spool import queue as rows
 from spool.door import RcptTo
 from spool.queue import Queue
@@ -77,7 +78,7 @@ def test_ids_are_not_used_twice(store: Store) -> None:
 
 def test_who_listens_is_woken_after_the_commit_and_not_without_one(store: Store) -> None:
     queue, heard = Queue(), []
-    queue.listen(lambda: heard.append(rows.totals(store.reader)))
+    queue.listen(lambda: heard.append(listing.totals(store.reader)))
     store.write_now(lambda tx: put(tx, queue, Recipient("a@x.test")))
     assert heard == [(1, 1)]
 
@@ -87,7 +88,7 @@ def test_who_listens_is_woken_after_the_commit_and_not_without_one(store: Store)
 
     with pytest.raises(RuntimeError):
         store.write_now(fails)
-    assert heard == [(1, 1)] and rows.totals(store.reader) == (1, 1)
+    assert heard == [(1, 1)] and listing.totals(store.reader) == (1, 1)
 
 
 def defer(store: Store, message: int, n: int, at: float, destination: str = "x.test") -> None:
@@ -138,8 +139,8 @@ def test_the_operator_sees_what_waits_and_where(store: Store) -> None:
     queue = Queue()
     message = store.write_now(lambda tx: put(tx, queue, *(Recipient(f"{c}@x.test") for c in "abc")))
     defer(store, message, 1, 300.0, "host-2")
-    assert rows.counts(store.reader) == [rows.Count("x.test", 2, 0, 100.0), rows.Count("host-2", 0, 1, 100.0)]
-    page = rows.waiting(store.reader, after=(message, 0), limit=1)
+    assert listing.counts(store.reader) == [listing.Count("x.test", 2, 0, 100.0), listing.Count("host-2", 0, 1, 100.0)]
+    page = listing.waiting(store.reader, after=(message, 0), limit=1)
     assert [(w.n, w.recipient, w.sender, w.reply) for w in page] == [(1, "b@x.test", "s@a.test", "451 4.3.0 no")]
 
 
