@@ -1,4 +1,7 @@
-"""What a host's directory service is told when it is made."""
+"""What a host's directory service is told when it is made.
+
+Law: values; whoever makes them has read the configuration.
+"""
 
 from __future__ import annotations
 

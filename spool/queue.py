@@ -136,7 +136,7 @@ class Queue:
         return len(rows)
 
     def drop(self, tx: Transaction, messages: Sequence[int]) -> int:
-        """Throw messages away, nobody is told (`settle.drop` tells the sender); return how many recipients went."""
+        """Throw messages away, nobody is told (`Settler.drop` tells the senders); return how many recipients went."""
         gone = tx.executemany("DELETE FROM queue_recipient WHERE message = ?", [(m,) for m in messages]).rowcount
         forget(tx, messages)
         return gone
