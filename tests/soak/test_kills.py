@@ -178,11 +178,14 @@ async def _kill(
 
 def _summary(traffic: Traffic, outside: Mailbox) -> str:
     promises = traffic.promises
-    posts, letters = (sum(map(len, marks.values())) for marks in (promises.posts, promises.letters))
+    posts, letters, appends = (
+        sum(map(len, marks.values())) for marks in (promises.posts, promises.letters, promises.filed)
+    )
+    attempts = sum(client.attempts for client in traffic.clients)
     received = len(outside.mail)
     distinct = len({(sender, *to, content) for sender, to, content in outside.mail})
     return (
         f"accepted: {posts} posts, {letters} letters (one per recipient), {sum(promises.commands.values())} commands, "
-        f"{len(promises.items)} feed items; {sum(client.attempts for client in traffic.clients)} attempts; "
-        f"{received} mails abroad, {received - distinct} of them repeats; {len(promises.seen)} UIDs watched"
+        f"{len(promises.items)} feed items, {appends} APPENDs; {attempts} attempts to send; {received} mails abroad, "
+        f"{received - distinct} of them repeats; {len(promises.seen)} UIDs watched"
     )

@@ -65,6 +65,8 @@ class Promises:
     letters: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     commands: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # follower, source, word
     items: list[str] = field(default_factory=list)
+    filed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # by APPEND, in Sent
+    flagged: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     seen: dict[tuple[str, bytes, int], str] = field(default_factory=dict)  # account, UIDVALIDITY, UID: the mark
     changed: list[str] = field(default_factory=list)  # UIDs that were seen with another mark before
 
@@ -88,6 +90,7 @@ class Traffic:
             *(self._write(name) for name in PEOPLE),
             *(self._wander(name) for name in RESTLESS),
             *(self._read(name) for name in STEADY),
+            *(self._file(name) for name in STEADY),
             self._write_from_outside(),
             self._publish(),
         ]
@@ -162,6 +165,16 @@ class Traffic:
                     if before != mark:
                         self.promises.changed.append(f"{name}: UID {uid} was {before}, is {mark}")
 
+    async def _file(self, name: str) -> None:
+        """Keep letters in Sent, and flag them. APPEND cannot be said again: what has no OK may be there or not."""
+        async for chance in self._again(f"file {name}"):
+            mark, host = self._mark("draft"), chance.choice(self._config.hosts).address
+            content = self._letter(name, ZOE, mark)
+            with contextlib.suppress(imaplib.IMAP4.error, OSError):
+                await asyncio.to_thread(
+                    file_and_flag, host, self._config.ports.imap, name, content, mark, self.promises
+                )
+
     async def _again(self, who: str):  # type: ignore[no-untyped-def]
         """Once more and once more, with pauses, until told to stop."""
         chance = self._chance(who)
@@ -203,6 +216,32 @@ def newest(host: str, port: int, name: str, since: str = "*") -> tuple[bytes, li
         validity = client.untagged_responses["UIDVALIDITY"][0]
         _, found = client.uid("FETCH", f"{since}:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
         return validity, [(_uid(part[0]), _subject(part[1])) for part in found if isinstance(part, tuple)]
+
+
+def file_and_flag(host: str, port: int, name: str, content: bytes, mark: str, promises: Promises) -> None:
+    """APPEND, then STORE; each is promised when its OK is heard."""
+    with imaplib.IMAP4(host, port, timeout=15) as client:
+        client.login(name, PASSWORD)
+        done, said = client.append("Sent", "", "", content)
+        if done != "OK":
+            return
+        promises.filed[name].append(mark)
+        uid = re.search(rb"APPENDUID [0-9]+ ([0-9]+)", said[0])
+        if (
+            uid
+            and client.select("Sent")[0] == "OK"
+            and client.uid("STORE", uid[1].decode(), "+FLAGS", "(\\Flagged)")[0] == "OK"
+        ):
+            promises.flagged[name].append(mark)
+
+
+def read_folder(host: str, port: int, name: str, folder: str = "Sent") -> list[tuple[str, bool]]:
+    """Every message's mark, and whether it is flagged."""
+    with imaplib.IMAP4(host, port, timeout=60) as client:
+        client.login(name, PASSWORD)
+        client.select(folder, readonly=True)
+        _, found = client.uid("FETCH", "1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+        return [(_subject(part[1]), b"\\Flagged" in part[0]) for part in found if isinstance(part, tuple)]
 
 
 def _uid(head: bytes) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from heliograph.demo.outside import Mailbox
 from tests.fabric.audit import faults
 from tests.soak.fleet import Fleet
-from tests.soak.traffic import PEOPLE, RESTLESS, SOURCES, STEADY, ZOE, Promises, newest
+from tests.soak.traffic import PEOPLE, RESTLESS, SOURCES, STEADY, ZOE, Promises, newest, read_folder
 
 OPEN = 2**62
 REPLIES = ("You follow", "You no longer follow", "You already follow", "soak feed", "Lighthouse log")
@@ -30,6 +30,7 @@ def judge(fleet: Fleet, promises: Promises, outside: Mailbox) -> list[str]:
         *_commands(fleet, promises),
         *_items(boxes, promises),
         *_uids(boxes, promises),
+        *_filed(fleet, promises),
         *_strangers(boxes, promises),
         *_abroad(outside, promises),
     ]
@@ -93,8 +94,34 @@ def _posts(fleet: Fleet, boxes: Mailboxes, promises: Promises) -> Iterator[str]:
             if name in STEADY:
                 due = set(promises.posts[source])
             held = [mark for _, mark in boxes[name] if mark.startswith(f"post-{source}-")]
-            yield from _once(name, held, due)
+            yield from _once(name, held, due | set(held))
+            if may_come_late(fleet, name, source):
+                first = min((since for since, _ in followed.get(name, ())), default=OPEN)
+                due |= {mark for number, mark in numbers.items() if number > first}
             yield from (f"{name}: {mark} is there and was not due" for mark in set(held) - due)
+            if name in RESTLESS:
+                yield from _same_end(fleet, name, source, followed.get(name, []))
+
+
+def may_come_late(fleet: Fleet, name: str, source: str) -> bool:
+    """A goodbye to another host travels as mail: until it is there, posts that others there get are hers too."""
+    return name in RESTLESS and home(fleet, name) != home(fleet, source)
+
+
+def home(fleet: Fleet, name: str) -> str:
+    return next(host for host in fleet.names if fleet.all(host, "SELECT 1 FROM account WHERE name = ?", name))
+
+
+def _same_end(fleet: Fleet, name: str, source: str, followed: list[tuple[int, int]]) -> Iterator[str]:
+    """In the end her timeline thinks of her subscription as the reflector does."""
+    sql = """
+        SELECT 1 FROM follow f JOIN account a ON a.id = f.account
+        WHERE a.name = ? AND f.source = ? AND f.from_post IS NOT NULL AND f.until_post > 1000000000
+    """
+    thinks = bool(fleet.all(home(fleet, name), sql, name, source))
+    follows = any(until == OPEN for _, until in followed)
+    if thinks != follows:
+        yield f"{name} and {source}: her timeline says {thinks} to following, the reflector says {follows}"
 
 
 def _numbers(fleet: Fleet, source: str) -> Iterator[tuple[int, str]]:
@@ -128,6 +155,16 @@ def _uids(boxes: Mailboxes, promises: Promises) -> Iterator[str]:
     for (name, _, uid), mark in promises.seen.items():
         if (uid, mark) not in boxes[name]:
             yield f"{name}: UID {uid} was {mark}, is {dict(boxes[name]).get(uid, 'gone')}"
+
+
+def _filed(fleet: Fleet, promises: Promises) -> Iterator[str]:
+    """What a client's own APPEND and STORE were told OK for is there, with its flag."""
+    for name in STEADY:
+        sent = read_folder(fleet.stage.config.host(home(fleet, name)).address, fleet.stage.config.ports.imap, name)
+        yield from _once(f"{name}'s Sent", (mark for mark, _ in sent), promises.filed[name])
+        yield from (f"{name}'s Sent: {mark} is there twice" for mark, n in Counter(m for m, _ in sent).items() if n > 1)
+        flagged = {mark for mark, is_flagged in sent if is_flagged}
+        yield from (f"{name}'s Sent: {mark} lost its flag" for mark in promises.flagged[name] if mark not in flagged)
 
 
 def _strangers(boxes: Mailboxes, promises: Promises) -> Iterator[str]:
