@@ -23,6 +23,7 @@ from store import Store, StoreFull
 
 log = logging.getLogger("heliograph.control")
 
+SHOWN_MAX = 200  # of what was not understood: enough to see, too little to fill a log
 LINE_OCTETS_MAX = 4 << 20  # a batch of ROWS_MAX rows is some hundred kilobytes
 CONNECTIONS_MAX = 16  # operators and scripts; the work is the one writer's anyway
 
@@ -77,9 +78,10 @@ class ControlServer:
             return _error(error.code, str(error))
         except StoreFull as error:
             return _error(exits.TEMPFAIL, f"{self._site.host}: the disk is full: make room, then repeat ({error})")
-        except (KeyError, TypeError, ValueError) as error:
-            log.warning("control: %r", error)
-            return _error(exits.USAGE, f"not understood: {error!r}")
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            shown = repr(error)[:SHOWN_MAX]
+            log.warning("control: %s", shown)
+            return _error(exits.USAGE, f"not understood: {shown}")
         except Exception as error:
             log.exception("control")
             return _error(exits.SOFTWARE, f"{self._site.host}: a fault of ours: {error!r}: see its log")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mailbox_host.imap.settings import LINE_OCTETS_MAX, LITERAL_BEFORE_LOGIN_MAX, LITERALS_MAX
 
-_LITERAL = re.compile(rb"\{([0-9]{1,20})(\+?)\}\Z")
+_LITERAL = re.compile(rb"\{([0-9]{1,20})[0-9]*(\+?)\}\Z")  # 20 digits are too large already, however many follow
 _APPEND = re.compile(rb"[^ ]{1,100} APPEND ", re.IGNORECASE)
 _TAG = re.compile(rb"([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,100}) ")
 
@@ -124,7 +124,7 @@ class Framer:
         if self._text_octets > LINE_OCTETS_MAX:
             self._texts.append(line)
             return self._refuse(b"BAD [TOOBIG] Command line too long", False)
-        mark = _LITERAL.search(line[-24:])
+        mark = _LITERAL.match(line, line.rfind(b"{")) if line.endswith(b"}") else None
         if mark is None:
             frame = Frame((*self._texts, line), tuple(self._literals))
             self._clear()

@@ -12,6 +12,7 @@ import pytest
 
 from directory.names import FabricNames
 from directory.snapshot import Directory
+from heliograph import exits
 from heliograph.control import LINE_OCTETS_MAX, ControlServer
 from heliograph.control_socket import ControlClient, NotRunning
 from heliograph.exits import CommandError
@@ -141,3 +142,10 @@ def test_one_process_holds_a_host(tmp_path: Path) -> None:
         HostLock(tmp_path).take()
     with HostLock(tmp_path):  # given back: it can be taken again
         pass
+
+
+async def test_nonsense_is_answered_shortly(host: Running) -> None:
+    for line in (b'{"do":' * 3000, b'"' + b"x" * 9000 + b'"', b"[]", b'{"do": "status", "with": {"x": 1}}'):
+        answer = await host.server.answer(line)
+        assert answer["error"]["code"] == exits.USAGE
+        assert len(answer["error"]["message"]) < 300

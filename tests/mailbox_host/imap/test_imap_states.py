@@ -88,8 +88,14 @@ def test_who_talks_nonsense_is_told_bye(stranger):
 def test_large_literals(stranger):
     client = stranger()
     assert client(b"a LOGIN {4294967295}\r\n" * 5) == ["a NO [TOOBIG] Literal too large"] * 5
+    assert client(b"a LOGIN {" + b"9" * 30 + b"}\r\n") == ["a NO [TOOBIG] Literal too large"]
     assert client(b"a LOGIN {4294967295+}\r\n") == ["* BYE [TOOBIG] Literal too large"]
     assert client.closed
+
+
+def test_what_follows_a_literal_of_absurd_size_is_never_taken_for_commands(stranger):
+    client = stranger()
+    assert client(b"a LOGIN {" + b"9" * 30 + b"+}\r\nb LOGOUT\r\n") == ["* BYE [TOOBIG] Literal too large"]
 
 
 def test_id_enable_namespace(talk):
