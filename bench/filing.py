@@ -25,7 +25,7 @@ from mail.envelope import Arrival
 from mailbox_host import accounts, timeline
 from mailbox_host.bell import Bell
 from mailbox_host.room import MailboxRoom
-from mailbox_host.tables import MIGRATION
+from mailbox_host.tables import MIGRATIONS
 from store import Bodies, Store, Transaction
 from store.bodies import MIGRATION as BODIES
 
@@ -76,7 +76,7 @@ class Host:
     """A host with so many followers of bob."""
 
     def __init__(self, folder: Path, followers: int) -> None:
-        self.store = Store(folder / f"{followers}.db", [BODIES, MIGRATION])
+        self.store = Store(folder / f"{followers}.db", [BODIES, *MIGRATIONS])
         names = FabricNames("fabric.test", 64)
         self.room = MailboxRoom(HOST, lambda: Directory(names, 1, {}, (HOST,) * 64, (HOST,) * 64), Bell())
         self.posts = 0
@@ -145,7 +145,7 @@ def file_posts(folder: Path, rounds: int) -> list[Line]:
 
 def catch_up(folder: Path, others: int, rounds: int) -> dict[str, object]:
     """Let an account with 500 sources catch up with 2,000 new posts, in a log with many posts of others."""
-    store = Store(folder / "catch_up.db", [BODIES, MIGRATION])
+    store = Store(folder / "catch_up.db", [BODIES, *MIGRATIONS])
     people = [f"reader{n}" for n in range(rounds)]
     words = [Welcome(f"source{n}", 1, 1) for n in range(SOURCES)]
     store.write_now(lambda tx: settle(tx, people, words))

@@ -55,6 +55,10 @@ class Columns(NamedTuple):
         """Return the entries at these places, in their order."""
         return columns_of(self.modseq, [self.entry(place) for place in places])
 
+    def updated(self, changed: list[Entry]) -> Columns:
+        """Return the same with the flags that some of the entries have now."""
+        return _carried_over(self, self.modseq, changed, [])
+
     def entry(self, place: int) -> Entry:
         uid = self.uids[place]
         return Entry(

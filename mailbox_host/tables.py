@@ -73,3 +73,17 @@ MIGRATION = Migration(
     ) STRICT
     """,
 )
+
+# What clients ask of every header, cut out once for everyone who has the body (header_cuts.py); goes with the body.
+HEADER_CUTS = Migration(
+    "mailbox_host",
+    2,
+    """
+    CREATE TABLE header_cut (
+        body INTEGER NOT NULL REFERENCES body (id) ON DELETE CASCADE, kind INTEGER NOT NULL, cut BLOB NOT NULL,
+        PRIMARY KEY (body, kind)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS = (MIGRATION, HEADER_CUTS)

@@ -9,7 +9,8 @@ outlive it for a moment.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 
 from mail.headers import split_message
 from store.database import Migration, Reader
@@ -75,6 +76,18 @@ class Bodies:
         if row is None:
             raise KeyError(f"body {body}")
         return bytes(row[0] + row[1])
+
+    @staticmethod
+    def read_many(source: Reader | Transaction, bodies: Iterable[int]) -> dict[int, tuple[bytes, bytes]]:
+        """Return (header, text) of these messages, as far as they are there."""
+        sql = "SELECT id, header, text FROM body_content WHERE id IN (SELECT value FROM json_each(?))"
+        return {body: (header, text) for body, header, text in source.all(sql, (json.dumps(list(bodies)),))}
+
+    @staticmethod
+    def read_headers(source: Reader | Transaction, bodies: Iterable[int]) -> dict[int, bytes]:
+        """Return the header blocks of these messages, as far as they are there."""
+        sql = "SELECT id, header FROM body_content WHERE id IN (SELECT value FROM json_each(?))"
+        return dict(source.all(sql, (json.dumps(list(bodies)),)))
 
     @staticmethod
     def exists(source: Reader | Transaction, body: int) -> bool:

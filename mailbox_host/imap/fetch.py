@@ -6,34 +6,37 @@ the client has taken this one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 
 from mailbox_host import entries
-from mailbox_host.entries import SEEN, Entry
-from mailbox_host.facts import Facts, facts, keep_facts, made_facts
+from mailbox_host.columns import Columns
+from mailbox_host.entries import SEEN
 from mailbox_host.imap import commands as ask
 from mailbox_host.imap.change import NO_SUCH_MESSAGE, beyond
-from mailbox_host.imap.commands import BodyPart, Command
+from mailbox_host.imap.commands import BodyPart, Command, FetchItem
 from mailbox_host.imap.effects import Steps, read, write
-from mailbox_host.imap.fetch_response import Form, Row
+from mailbox_host.imap.fetch_response import Batch, Form
+from mailbox_host.imap.loading import Known, kept, load_contents, load_kept
+from mailbox_host.imap.reading import columns_now, rows_of
 from mailbox_host.imap.responses import no, ok
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.sequence import positions
 from mailbox_host.imap.session import Session
-from mailbox_host.imap.settings import FETCH_BATCH_MESSAGES, INLINE_MESSAGES_MAX
-
-_OF_FACTS = frozenset({"ENVELOPE", "BODY", "BODYSTRUCTURE"})
+from mailbox_host.imap.settings import FETCH_BATCH_MESSAGES, FETCH_BATCH_OCTETS, INLINE_MESSAGES_MAX
+from store import Reader
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a FETCH shows, and what it takes."""
+    """What a FETCH shows, and what it takes. `after`: how a message is shown that the FETCH itself has set \\Seen."""
 
     form: Form
-    needs_facts: bool
-    needs_content: bool
+    after: Form
+    kept: tuple[FetchItem, ...]
+    parts: tuple[BodyPart, ...]
     sets_seen: bool
     changed_since: int
 
@@ -46,8 +49,11 @@ class Plan:
             items.append("MODSEQ")
         parts = [item for item in items if isinstance(item, BodyPart)]
         seen = not read_only and any(not part.peek for part in parts)
-        form = Form(items, ("FLAGS", "MODSEQ") if condstore else ("FLAGS",))  # RFC 7162 3.1: changes come with MODSEQ
-        return cls(form, not _OF_FACTS.isdisjoint(items), bool(parts), seen, asked.changed_since or 0)
+        changes = ("FLAGS", "MODSEQ") if condstore else ("FLAGS",)  # RFC 7162 3.1: changes come with MODSEQ
+        after = [*items, *(item for item in changes if item not in items)]
+        ready = tuple(item for item in items if kept(item))
+        rest = tuple(part for part in parts if part not in ready)
+        return cls(Form(items), Form(after), ready, rest, seen, asked.changed_since or 0)
 
 
 def fetch(session: Session, command: Command) -> Steps[bytes]:
@@ -58,73 +64,84 @@ def fetch(session: Session, command: Command) -> Steps[bytes]:
     if asked.changed_since is not None or "MODSEQ" in asked.items:
         session.enabled.add(b"CONDSTORE")
     plan = Plan.of(asked, command.uid, selected.read_only, b"CONDSTORE" in session.enabled)
-    places = positions(selected.find(asked.messages, command.uid))
+    spans = selected.find(asked.messages, command.uid)
+    columns = yield from columns_now(session, selected)
     missing = False
-    for start in range(0, len(places), FETCH_BATCH_MESSAGES):
-        complete = yield from _batch(session, selected, plan, places[start : start + FETCH_BATCH_MESSAGES])
-        missing = missing or not complete
+    for places in _pieces(spans):
+        rows, there = rows_of(selected, columns, places)
+        missing = missing or len(there) < len(places)
+        if plan.changed_since:
+            rows, there = _changed(rows, there, plan.changed_since)
+        yield from _show_piece(session, selected, plan, rows, there)
     if missing and not command.uid:
         return no("Some of the messages no longer exist", "EXPUNGEISSUED")  # RFC 5530 3
     return ok("Done")
 
 
-def _batch(session: Session, selected: Selected, plan: Plan, places: Sequence[int]) -> Steps[bool]:
-    uids = [selected.uids[place] for place in places]
-    found = yield from read(lambda reader: entries.by_uids(reader, selected.folder, uids))
-    complete = len(found) == len(uids)
-    if plan.changed_since:
-        found = [entry for entry in found if entry.modseq > plan.changed_since]
-    newly_seen: set[int] = set()
-    if plan.sets_seen:
-        found, newly_seen = yield from _mark_seen(session, selected, found)
-    known = (yield from _facts(session, found)) if plan.needs_facts else {}
-    yield from _show(plan, _rows(selected, places, uids, found, newly_seen, known))
-    return complete
+def _pieces(spans: Sequence[tuple[int, int]]) -> Iterator[list[int] | range]:
+    """Cut spans into bounded pieces; many short ones are put together."""
+    if len(spans) > 1 and sum(stop - start for start, stop in spans) <= FETCH_BATCH_MESSAGES * len(spans):
+        places = list(positions(spans))
+        yield from (places[at : at + FETCH_BATCH_MESSAGES] for at in range(0, len(places), FETCH_BATCH_MESSAGES))
+        return
+    for start, stop in spans:
+        for at in range(start, stop, FETCH_BATCH_MESSAGES):
+            yield range(at, min(stop, at + FETCH_BATCH_MESSAGES))
 
 
-def _rows(
-    selected: Selected,
-    places: Sequence[int],
-    uids: list[int],
-    found: list[Entry],
-    newly_seen: set[int],
-    known: dict[int, Facts],
-) -> list[Row]:
-    numbers = dict(zip(uids, places, strict=True))
-    recent = selected.recent_uids(uids)
-    return [
-        Row(numbers[entry.uid] + 1, entry, entry.uid in recent, entry.uid in newly_seen, known.get(entry.body))
-        for entry in found
-    ]
+def _changed(rows: Columns, places: Sequence[int], since: int) -> tuple[Columns, list[int]]:
+    wanted = [at for at, modseq in enumerate(rows.modseqs) if modseq > since]
+    return rows.pick(wanted), [places[at] for at in wanted]
 
 
-def _mark_seen(session: Session, selected: Selected, found: list[Entry]) -> Steps[tuple[list[Entry], set[int]]]:
+def _show_piece(session: Session, selected: Selected, plan: Plan, rows: Columns, places: Sequence[int]) -> Steps[None]:
+    """Show rows; where their contents are wanted, as many at a time as may be held."""
+    start = 0
+    while start < len(rows.uids):
+        stop = _as_far_as_fits(rows, start) if plan.parts else len(rows.uids)
+        part = rows.slice(start, stop)
+        fresh: frozenset[int] = frozenset()
+        if plan.sets_seen:
+            part, fresh = yield from _mark_seen(session, selected, part)
+        numbers = [place + 1 for place in places[start:stop]]
+        yield from _show(plan, Batch(numbers, part, frozenset(selected.recent_uids(part.uids))), fresh)
+        start = stop
+
+
+def _as_far_as_fits(rows: Columns, start: int) -> int:
+    octets = 0
+    for at in range(start, len(rows.sizes)):
+        octets += rows.sizes[at]
+        if octets >= FETCH_BATCH_OCTETS:
+            return at + 1
+    return len(rows.sizes)
+
+
+def _mark_seen(session: Session, selected: Selected, rows: Columns) -> Steps[tuple[Columns, frozenset[int]]]:
     """Fetching a body sets \\Seen (RFC 3501 6.4.5), and the response says so."""
-    unseen = [entry.uid for entry in found if not entry.flags & SEEN]
+    unseen = [uid for uid, bits in zip(rows.uids, rows.flags, strict=True) if not bits & SEEN]
     if not unseen:
-        return found, set()
+        return rows, frozenset()
     now = session.clock()
     changed = yield from write(lambda tx: entries.store_flags(tx, selected.folder, unseen, "+", SEEN, frozenset(), now))
     selected.own.update((entry.uid, entry.modseq) for entry in changed)
-    fresh = {entry.uid: entry for entry in changed}
-    return [fresh.get(entry.uid, entry) for entry in found], set(fresh)
+    return rows.updated(changed), frozenset(entry.uid for entry in changed)
 
 
-def _facts(session: Session, found: list[Entry]) -> Steps[dict[int, Facts]]:
-    bodies = list({entry.body for entry in found})
-    long = len(bodies) > INLINE_MESSAGES_MAX
-    known = yield from read(lambda reader: facts(reader, bodies), long)
-    missing = [body for body in bodies if body not in known]
-    if missing:  # made in a reader's thread: the writer only keeps them
-        made = yield from read(lambda reader: made_facts(reader, missing), long=True)
-        yield from write(lambda tx: keep_facts(tx, made), rings=False)
-        known |= made
-    return known
+def _show(plan: Plan, batch: Batch, fresh: frozenset[int]) -> Steps[None]:
+    bodies = batch.rows.bodies
+    known = yield from load_kept(plan.kept, bodies)
+    text = yield from read(
+        partial(_render, plan, batch, known, fresh), bool(known or plan.parts) and len(bodies) > INLINE_MESSAGES_MAX
+    )
+    yield text
 
 
-def _show(plan: Plan, rows: list[Row]) -> Steps[None]:
-    start = 0
-    long = plan.needs_content or len(rows) > INLINE_MESSAGES_MAX
-    while start < len(rows):
-        text, start = yield from read(partial(plan.form.render, rows, start), long)
-        yield text
+def _render(plan: Plan, batch: Batch, known: Known, fresh: frozenset[int], reader: Reader) -> bytes:
+    if plan.parts:
+        known = known | load_contents(plan.parts, batch.rows.bodies, reader)
+    batch = Batch(batch.numbers, batch.rows, batch.recent, known).complete()
+    if not fresh:
+        return plan.form.render(batch)
+    runs = groupby(range(len(batch.rows.uids)), lambda at: batch.rows.uids[at] in fresh)
+    return b"".join((plan.after if marked else plan.form).render(batch.pick(list(places))) for marked, places in runs)

@@ -1,96 +1,112 @@
-"""The FETCH responses of a batch, written (RFC 3501 7.4.2).
+"""The FETCH responses of a batch, written in one go (RFC 3501 7.4.2).
 
-Law: what an item shows of a message is a function of that message's row alone; the functions are chosen once per FETCH.
+Law: what an item shows is chosen once per FETCH: a template, and columns of values to put into it. No object is made
+per message, and a message of which something is missing is left out: it was expunged by another session meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
-from mailbox_host.entries import Entry
-from mailbox_host.facts import Facts
-from mailbox_host.imap.commands import BodyPart, FetchItem
+from mailbox_host.columns import Columns
+from mailbox_host.imap.commands import BodyPart, FetchItem, Section
 from mailbox_host.imap.responses import date_time, flags, string
 from mailbox_host.imap.sections import Content, part_of
-from mailbox_host.imap.settings import FETCH_BATCH_OCTETS
-from store import Reader
+
+Column = Sequence[Any]
 
 
-class Row(NamedTuple):
-    """A message about to be shown."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages about to be shown: their numbers and rows, and by body what was read beside: `known` holds a mapping
+    for each item that needs one."""
 
-    number: int
-    entry: Entry
-    recent: bool
-    newly_seen: bool
-    facts: Facts | None
-    content: Content | None = None
+    numbers: Column
+    rows: Columns
+    recent: frozenset[int] = frozenset()
+    known: Mapping[FetchItem, Mapping[int, Any]] = field(default_factory=dict)
 
+    def pick(self, places: Sequence[int]) -> Batch:
+        return Batch([self.numbers[place] for place in places], self.rows.pick(places), self.recent, self.known)
 
-Write = Callable[[Row], bytes]
+    def complete(self) -> Batch:
+        """Leave out of what something is missing."""
+        bodies = self.rows.bodies
+        if all(len(mapping) >= len(set(bodies)) for mapping in self.known.values()):
+            return self
+        there = [at for at, body in enumerate(bodies) if all(body in mapping for mapping in self.known.values())]
+        return self.pick(there)
 
 
 class Form:
-    """How each message is shown. `changes`: what is added where the FETCH itself has set \\Seen."""
+    """How each message is shown."""
 
-    def __init__(self, items: Iterable[FetchItem], changes: Iterable[str]) -> None:
-        shown = tuple(items)
-        self._items = [_writer(item) for item in shown]
-        self._changes = [_writer(item) for item in changes if item not in shown]
-        self._needs_content = any(isinstance(item, BodyPart) for item in shown)
+    def __init__(self, items: Iterable[FetchItem]) -> None:
+        pieces = [_piece(item) for item in items]
+        self._template = b"* %d FETCH (" + b" ".join(template for template, _ in pieces) + b")\r\n"
+        self._columns = [columns for _, columns in pieces]
 
-    def render(self, rows: list[Row], start: int, reader: Reader) -> tuple[bytes, int]:
-        """Write responses from row `start` on until the batch is full; return them and the row to go on with."""
-        pieces: list[bytes] = []
-        size = 0
-        for at in range(start, len(rows)):
-            row = rows[at]
-            try:
-                piece = self._response(self._with_content(row, reader) if self._needs_content else row)
-            except KeyError:  # expunged by another session since its row was read
-                continue
-            pieces.append(piece)
-            size += len(piece)
-            if size >= FETCH_BATCH_OCTETS:
-                return b"".join(pieces), at + 1
-        return b"".join(pieces), len(rows)
-
-    def _response(self, row: Row) -> bytes:
-        writers = self._items + self._changes if row.newly_seen else self._items
-        return b"* %d FETCH (%b)\r\n" % (row.number, b" ".join([write(row) for write in writers]))
-
-    @staticmethod
-    def _with_content(row: Row, reader: Reader) -> Row:
-        return row._replace(content=Content(reader, row.entry.body))
+    def render(self, batch: Batch) -> bytes:
+        columns = [column for columns in self._columns for column in columns(batch)]
+        template = self._template
+        return b"".join([template % values for values in zip(batch.numbers, *columns, strict=True)])
 
 
-def _writer(item: FetchItem) -> Write:
-    return _section(item) if isinstance(item, BodyPart) else _WRITERS[item]
+Piece = tuple[bytes, Callable[[Batch], Sequence[Column]]]
 
 
-def _section(item: BodyPart) -> Write:
-    def write(row: Row) -> bytes:
-        assert row.content is not None
-        value = part_of(row.content, item)
-        return item.label + b" " + (b"NIL" if value is None else string(value))
-
-    return write
-
-
-def _known(row: Row) -> Facts:
-    if row.facts is None:
-        raise KeyError(row.entry.body)
-    return row.facts
+def _piece(item: FetchItem) -> Piece:
+    if item in _PIECES:
+        return _PIECES[item]
+    label = (item.label if isinstance(item, BodyPart) else item.encode("ascii")).replace(b"%", b"%%")
+    if is_whole(item):
+        return label + b" {%d}\r\n%b%b", lambda batch: _whole(batch, item)
+    return label + b" %b", lambda batch: [_known(batch, item)]
 
 
-_WRITERS: dict[str, Write] = {
-    "UID": lambda row: b"UID %d" % row.entry.uid,
-    "FLAGS": lambda row: b"FLAGS " + flags(row.entry.flags, row.entry.keywords, row.recent),
-    "INTERNALDATE": lambda row: b"INTERNALDATE " + date_time(row.entry.arrival),
-    "RFC822.SIZE": lambda row: b"RFC822.SIZE %d" % row.entry.size,
-    "MODSEQ": lambda row: b"MODSEQ (%d)" % row.entry.modseq,
-    "ENVELOPE": lambda row: b"ENVELOPE " + _known(row).envelope,
-    "BODY": lambda row: b"BODY " + _known(row).body,
-    "BODYSTRUCTURE": lambda row: b"BODYSTRUCTURE " + _known(row).bodystructure,
+def is_whole(item: FetchItem) -> bool:
+    """Tell whether an item is the message as it is: it is written as it is stored, header and text."""
+    return isinstance(item, BodyPart) and item.section == Section() and item.partial is None
+
+
+def _known(batch: Batch, item: FetchItem) -> Column:
+    known = batch.known[item]
+    return [known[body] for body in batch.rows.bodies]
+
+
+def _whole(batch: Batch, item: FetchItem) -> Sequence[Column]:
+    contents = _known(batch, item)
+    sizes = [len(header) + len(text) for header, text in contents]
+    return [sizes, [header for header, _ in contents], [text for _, text in contents]]
+
+
+def _flags(batch: Batch) -> Sequence[Column]:
+    rows = batch.rows
+    if not rows.words and not batch.recent:
+        names = _flag_names()
+        return [[names[bits] for bits in rows.flags]]
+    words, recent = rows.words, batch.recent
+    return [[flags(bits, words.get(uid, ""), uid in recent) for uid, bits in zip(rows.uids, rows.flags, strict=True)]]
+
+
+@lru_cache(maxsize=1)
+def _flag_names() -> list[bytes]:
+    return [flags(bits, "", False) for bits in range(256)]
+
+
+_PIECES: dict[FetchItem, Piece] = {
+    "UID": (b"UID %d", lambda batch: [batch.rows.uids]),
+    "FLAGS": (b"FLAGS %b", _flags),
+    "INTERNALDATE": (b"INTERNALDATE %b", lambda batch: [[date_time(at) for at in batch.rows.arrivals]]),
+    "RFC822.SIZE": (b"RFC822.SIZE %d", lambda batch: [batch.rows.sizes]),
+    "MODSEQ": (b"MODSEQ (%d)", lambda batch: [batch.rows.modseqs]),
 }
+
+
+def shown_part(content: Content, item: BodyPart) -> bytes:
+    """Write what a section names."""
+    value = part_of(content, item)
+    return b"NIL" if value is None else string(value)

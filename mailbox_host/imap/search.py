@@ -16,7 +16,7 @@ from mailbox_host.imap.commands import And, Command, Key, Not, Or, SearchKey
 from mailbox_host.imap.effects import Steps, read
 from mailbox_host.imap.matching import ROW, Candidate, Test, compile_key, cost
 from mailbox_host.imap.responses import ok, string, untagged
-from mailbox_host.imap.sections import Content
+from mailbox_host.imap.sections import StoredContent
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.sequence import pack
 from mailbox_host.imap.session import Session
@@ -83,7 +83,7 @@ def _matching(rows: Sequence[tuple[int, Entry]], test: Test, reader: Reader) -> 
 
 def _matches(reader: Reader, place: int, entry: Entry, test: Test) -> bool:
     try:
-        return test(Candidate(place, entry, Content(reader, entry.body)))
+        return test(Candidate(place, entry, StoredContent(reader, entry.body)))
     except KeyError:  # expunged since its row was read
         return False
 

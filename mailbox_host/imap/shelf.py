@@ -1,4 +1,4 @@
-"""What was last read of folders, kept while they stand still: SELECT, FETCH FLAGS and STATUS ask for it again and again.
+"""What was last read of folders, kept while they stand still: SELECT, FETCH and STATUS ask again and again.
 
 Law: nothing is taken from here but under the modseq that the folder has now, and every change to a folder raises its
 modseq; what is kept is bounded by rows, and what was not asked for the longest goes first.

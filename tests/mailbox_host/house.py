@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from mailbox_host import accounts, entries, folders, timeline
-from mailbox_host.tables import MIGRATION
+from mailbox_host.tables import MIGRATIONS
 from store import Bodies, Transaction
 from store.bodies import MIGRATION as BODIES
 
@@ -21,7 +21,8 @@ class House:
         connection = sqlite3.connect(":memory:", isolation_level=None)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.executescript(BODIES.sql)
-        connection.executescript(MIGRATION.sql)
+        for step in MIGRATIONS:
+            connection.executescript(step.sql)
         connection.execute("BEGIN")
         self.tx = Transaction(connection)
 

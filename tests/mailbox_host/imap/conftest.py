@@ -28,7 +28,7 @@ from mailbox_host.imap.recent import RecentBook
 from mailbox_host.imap.session import Session
 from mailbox_host.imap.settings import Settings
 from mailbox_host.imap.sign_in import WRONG_PASSWORD
-from mailbox_host.tables import MIGRATION
+from mailbox_host.tables import MIGRATIONS
 from store import Store
 from store.bodies import MIGRATION as STORE_MIGRATION
 
@@ -37,7 +37,7 @@ NOW = 1_700_000_000.0
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "host.db", [STORE_MIGRATION, MIGRATION])
+    store = Store(tmp_path / "host.db", [STORE_MIGRATION, *MIGRATIONS])
     store.write_now(lambda tx: accounts.add(tx, "alice", None, NOW))
     yield store
     store.close()

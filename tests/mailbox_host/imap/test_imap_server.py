@@ -26,7 +26,7 @@ from mailbox_host.imap import ImapServer, Local, Remote, Settings, client_input,
 from mailbox_host.imap.channel import SocketChannel
 from mailbox_host.imap.slots import Slots
 from mailbox_host.passwords import PasswordChecker, hash_password
-from mailbox_host.tables import MIGRATION
+from mailbox_host.tables import MIGRATIONS
 from store import Store
 from store.bodies import MIGRATION as STORE_MIGRATION
 
@@ -66,7 +66,7 @@ class House:
 
     def __init__(self, folder: Path, **options) -> None:
         folder.mkdir(exist_ok=True)
-        self.store = Store(folder / "host.db", [STORE_MIGRATION, MIGRATION])
+        self.store = Store(folder / "host.db", [STORE_MIGRATION, *MIGRATIONS])
         self.bell = Bell()
         self.passwords = PasswordChecker(threads=1)
         self.settings = Settings("fabric.test", folder.name)

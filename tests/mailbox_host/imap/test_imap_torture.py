@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mailbox_host.header_cuts import cut
 from mailbox_host.imap.decoding import decode_header, decode_transfer
-from mailbox_host.imap.sections import header_fields
 
 ALL = "(ENVELOPE BODY BODYSTRUCTURE RFC822.SIZE BODY.PEEK[HEADER] BODY.PEEK[1] BODY.PEEK[1.MIME] BODY.PEEK[2.HEADER])"
 
@@ -117,6 +117,6 @@ def test_encoded_words():
 
 def test_header_fields_as_they_stand():
     block = b"A: 1\r\n\tfolded\r\nBB : 2\r\na: 3\r\nC: 4\r\n\r\n"
-    assert header_fields(block, (b"A", b"BB"), False) == b"A: 1\r\n\tfolded\r\nBB : 2\r\na: 3\r\n\r\n"
-    assert header_fields(block, (b"A", b"BB"), True) == b"C: 4\r\n\r\n"
-    assert header_fields(block, (b"X",), False) == b"\r\n"
+    assert cut(block, frozenset((b"A", b"BB"))) == b"A: 1\r\n\tfolded\r\nBB : 2\r\na: 3\r\n\r\n"
+    assert cut(block, frozenset((b"A", b"BB")), others=True) == b"C: 4\r\n\r\n"
+    assert cut(block, frozenset((b"X",))) == b"\r\n"
