@@ -106,7 +106,7 @@ class HostDoor:
             return parts
         envid = envelope.envid if session.host and envelope.envid else hashlib.sha256(content).hexdigest()
         me = f"{self._flow.me.host}.{directory.names.domain}"
-        trace = received_field(session, envelope, me, secrets.token_hex(8), now)
+        trace = received_field(session, envelope, me, envid[:16], now)
         ids = await self._store.write(lambda tx: [self._spool(tx, envelope, trace, part, envid, now) for part in parts])
         return Delivered(f"2.0.0 Ok: queued as {' '.join(str(number) for number in ids)}")
 
