@@ -155,6 +155,8 @@ class SmtpPipeline(SmtpSession):
             return
         try:
             await method(argument.decode(errors="surrogateescape").strip())
+        except ConnectionError:  # who went away is not answered, and it is no fault of ours
+            raise
         except Exception as error:
             if self.transport is None:
                 raise

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import struct
+
+import pytest
+
 from tests.fabric.town import OUTSIDE, Person, Town, from_outside, letter
 
 BOB = "bob@reflectors.fabric.test"
@@ -84,3 +90,19 @@ async def test_a_made_up_confirmation_is_refused_while_he_listens(town: Town) ->
         said = await from_outside(town.address(number), town.config.ports.smtp, MALLORY, [made_up], content)
         assert said.startswith("550 5.1.1"), said
     assert not town.waiting()
+
+
+async def test_who_goes_away_in_the_middle_of_a_handshake_is_no_fault_of_ours(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in (1, 2, 3):
+        reader, writer = await asyncio.open_connection(town.address(number), town.config.ports.smtp)
+        for line, answer in ((b"EHLO here\r\n", b"250 "), (b"STARTTLS\r\n", b"220 ")):
+            writer.write(line)
+            while not (await reader.readline()).startswith(answer):
+                pass
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()  # a reset, as from a host that is killed
+    await asyncio.sleep(0.1)
+    assert (await town.person("alice").send("bob@fabric.test", "still here")).startswith("250")
+    assert [record.getMessage() for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")] == []
