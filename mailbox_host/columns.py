@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mailbox_host.entry import DELETED, SEEN, Entry, entries, entries_since, expunged_since
 from mailbox_host.folders import Counts
-from store import Reader
+from store import Reader, Transaction
 
 # More changes than this part of a folder: reading it anew is cheaper than carrying them over.
 CARRIED_OVER_PART = 4
@@ -92,7 +92,7 @@ def columns_of(modseq: int, rows: list[Entry]) -> Columns:
     )
 
 
-def read_columns(reader: Reader, folder: int, modseq: int, known: Columns | None) -> Columns:
+def read_columns(reader: Reader | Transaction, folder: int, modseq: int, known: Columns | None) -> Columns:
     """Read a folder that was seen at `modseq`; from `known`, where little has changed since."""
     if known is not None and known.modseq <= modseq:
         changed = entries_since(reader, folder, known.modseq)

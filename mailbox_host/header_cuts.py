@@ -24,6 +24,8 @@ _SETS = {
 }
 KINDS = {frozenset(names.upper().encode().split()): kind for kind, names in _SETS.items()}
 
+MOST_WANTED = next(names for names, kind in KINDS.items() if kind == 1)
+
 _FIELD = re.compile(rb"^([^\s:]+)[ \t]*:[^\n]*\n?(?:[ \t][^\n]*\n?)*", re.MULTILINE)
 
 

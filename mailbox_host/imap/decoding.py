@@ -10,6 +10,7 @@ import binascii
 import codecs
 import quopri
 import re
+from functools import lru_cache
 
 _FAMILIES = (
     "ascii utf-8 utf-16 utf-16-be utf-16-le koi8-r koi8-u gb2312 gbk gb18030 big5 big5hkscs euc-jp iso-2022-jp "
@@ -25,11 +26,17 @@ _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 def decode_charset(octets: bytes, charset: str) -> str:
     """Decode by a charset's name as a message gives it; unknown ones as Latin-1, undecodable octets replaced."""
+    name = _codec(charset)
+    return octets.decode(name, "replace") if name else _plain(octets)
+
+
+@lru_cache(maxsize=512)
+def _codec(charset: str) -> str:
     try:
         name = codecs.lookup(charset.strip().lower()).name if charset.isascii() and len(charset) < 60 else ""
     except (LookupError, ValueError):
-        name = ""
-    return octets.decode(name, "replace") if name in CHARSETS else _plain(octets)
+        return ""
+    return name if name in CHARSETS else ""
 
 
 def decode_header(value: bytes) -> str:

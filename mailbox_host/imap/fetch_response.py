@@ -14,7 +14,7 @@ from typing import Any
 from mailbox_host.columns import Columns
 from mailbox_host.imap.commands import BodyPart, FetchItem, Section
 from mailbox_host.imap.responses import date_time, flags, string
-from mailbox_host.imap.sections import Content, part_of
+from mailbox_host.imap.sections import Content, cut_kind, part_of
 
 Column = Sequence[Any]
 
@@ -64,6 +64,8 @@ def _piece(item: FetchItem) -> Piece:
     label = (item.label if isinstance(item, BodyPart) else item.encode("ascii")).replace(b"%", b"%%")
     if is_whole(item):
         return label + b" {%d}\r\n%b%b", lambda batch: _whole(batch, item)
+    if isinstance(item, BodyPart) and cut_kind(item):
+        return label + b" {%d}\r\n%b", lambda batch: [list(map(len, _known(batch, item))), _known(batch, item)]
     return label + b" %b", lambda batch: [_known(batch, item)]
 
 

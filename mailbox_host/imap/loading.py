@@ -15,8 +15,7 @@ from mailbox_host.facts import keep_facts, made_facts
 from mailbox_host.imap.commands import BodyPart, FetchItem
 from mailbox_host.imap.effects import Steps, read, write
 from mailbox_host.imap.fetch_response import is_whole, shown_part
-from mailbox_host.imap.responses import literal
-from mailbox_host.imap.sections import Content
+from mailbox_host.imap.sections import Content, cut_kind
 from mailbox_host.imap.settings import INLINE_MESSAGES_MAX
 from store import Bodies, Reader, Transaction
 
@@ -28,14 +27,6 @@ FACTS = {"ENVELOPE": "envelope", "BODY": "body_short", "BODYSTRUCTURE": "body_fu
 def kept(item: FetchItem) -> bool:
     """Tell whether an item shows something that is kept with the body, and may have to be made first."""
     return item in FACTS or (isinstance(item, BodyPart) and cut_kind(item) > 0)
-
-
-def cut_kind(item: BodyPart) -> int:
-    """Return under which number an item's cut is kept, or 0."""
-    section = item.section
-    if section.path or section.text != "HEADER.FIELDS" or item.partial is not None:
-        return 0
-    return header_cuts.KINDS.get(frozenset(section.fields), 0)
 
 
 def load_kept(items: Iterable[FetchItem], bodies: Sequence[int]) -> Steps[Known]:
@@ -50,7 +41,7 @@ def load_kept(items: Iterable[FetchItem], bodies: Sequence[int]) -> Steps[Known]
             made = yield from read(partial(_looked_up, make, missing), long=True)
             yield from write(partial(_keep, keep, made), rings=False)
             found |= yield from read(partial(_looked_up, look, missing), long=True)
-        known[item] = found if item in FACTS else {body: literal(octets) for body, octets in found.items()}
+        known[item] = found
     return known
 
 

@@ -5,23 +5,31 @@ Law: rows, headers and texts are read away from the event loop, in batches; othe
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import compress
 
-from mailbox_host import entries
-from mailbox_host.entries import Entry
+from mailbox_host.columns import Columns
+from mailbox_host.header_cuts import MOST_WANTED
 from mailbox_host.imap import commands as ask
-from mailbox_host.imap.commands import And, Command, Key, Not, Or, SearchKey
+from mailbox_host.imap.commands import And, BodyPart, Command, Key, Not, Or, SearchKey, Section
 from mailbox_host.imap.effects import Steps, read
-from mailbox_host.imap.matching import ROW, Candidate, Test, compile_key, cost
+from mailbox_host.imap.loading import load_kept
+from mailbox_host.imap.masks import View, mask_of
+from mailbox_host.imap.matching import HEADER, ROW, TEXT, Candidate, Test, compile_key, cost
+from mailbox_host.imap.quick import FIELDS, quick
+from mailbox_host.imap.reading import columns_now, rows_of
 from mailbox_host.imap.responses import ok, string, untagged
-from mailbox_host.imap.sections import StoredContent
+from mailbox_host.imap.sections import Content
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.sequence import pack
 from mailbox_host.imap.session import Session
-from mailbox_host.imap.settings import SEARCH_BATCH_MESSAGES
-from store import Reader
+from mailbox_host.imap.settings import FETCH_BATCH_OCTETS, SEARCH_BATCH_MESSAGES
+from store import Bodies, Reader
+
+# What is kept of each header anyway holds the fields that people search.
+CUT = BodyPart(Section((), "HEADER.FIELDS", tuple(sorted(MOST_WANTED))), b"", peek=True)
+Contents = Mapping[int, tuple[bytes, bytes]]
 
 PROGRESS_MESSAGES = 20 * SEARCH_BATCH_MESSAGES
 
@@ -32,11 +40,11 @@ def search(session: Session, command: Command) -> Steps[bytes]:
     by_modseq = "MODSEQ" in names_in(asked.key)
     if by_modseq:
         session.enabled.add(b"CONDSTORE")
-    found = yield from _found(selected, asked.key, session.clock())
-    numbers = [entry.uid if command.uid else place + 1 for place, entry in found]
-    modseq = max((entry.modseq for _, entry in found), default=0) if by_modseq else 0
+    view, found = yield from _found(session, selected, asked.key)
+    numbers = list(map(view.rows.uids.__getitem__, found)) if command.uid else [view.places[at] + 1 for at in found]
+    modseq = max((view.rows.modseqs[at] for at in found), default=0) if by_modseq else 0
     if asked.returns is None:
-        pieces = [b"SEARCH", *(b"%d" % number for number in numbers)]
+        pieces = [b"SEARCH", *map(b"%d".__mod__, numbers)]
         yield untagged(b" ".join([*pieces, b"(MODSEQ %d)" % modseq] if modseq else pieces))
     else:
         yield untagged(_extended(command, asked.returns, numbers, modseq))
@@ -56,36 +64,69 @@ def names_in(key: SearchKey) -> set[str]:
             return {name}
 
 
-def _found(selected: Selected, key: SearchKey, now: float) -> Steps[list[tuple[int, Entry]]]:
-    """Return places and rows of what matches, in order."""
-    test = compile_key(key, selected, now)
-    rows = yield from read(lambda reader: _rows(reader, selected.folder, selected.uids), long=True)
-    if cost(key) == ROW:
-        return (yield from read(partial(_matching, rows, test), long=True))
-    found: list[tuple[int, Entry]] = []
-    for start in range(0, len(rows), SEARCH_BATCH_MESSAGES):
-        batch = rows[start : start + SEARCH_BATCH_MESSAGES]
+def _found(session: Session, selected: Selected, key: SearchKey) -> Steps[tuple[View, list[int]]]:
+    """Return the rows looked at, and the places in them of what matches, in order."""
+    columns = yield from columns_now(session, selected)
+    view = View(selected, *rows_of(selected, columns, range(len(selected.uids))), session.clock())
+    keys = key.keys if isinstance(key, And) else (key,)
+    mask = mask_of(And(tuple(inner for inner in keys if cost(inner) == ROW)), view)
+    found = list(compress(range(len(view)), mask))
+    rest = And(tuple(inner for inner in keys if cost(inner) > ROW))
+    return view, (yield from _read_on(view, rest, found)) if rest.keys else found
+
+
+def _read_on(view: View, key: And, places: list[int]) -> Steps[list[int]]:
+    """Try what needs reading, a batch at a time."""
+    test = compile_key(key, view)
+    found: list[int] = []
+    for start in range(0, len(places), SEARCH_BATCH_MESSAGES):
         if start and start % PROGRESS_MESSAGES == 0:  # also finds out whether the client is still there
-            yield untagged(ok(f"Searched {start} of {len(rows)}", "INPROGRESS"))
-        found += yield from read(partial(_matching, batch, test), long=True)
+            yield untagged(ok(f"Searched {start} of {len(places)}", "INPROGRESS"))
+        batch = places[start : start + SEARCH_BATCH_MESSAGES]
+        if names_in(key) <= FIELDS:
+            known = yield from load_kept([CUT], [view.rows.bodies[at] for at in batch])
+            found += _matching(view, key, test, batch, {body: (cut, b"") for body, cut in known[CUT].items()})
+        else:
+            found += yield from read(partial(_read_and_match, view, key, test, batch), long=True)
     return found
 
 
-def _rows(reader: Reader, folder: int, uids: array[int]) -> list[tuple[int, Entry]]:
-    """The rows of the messages that the client knows of, with their places."""
-    by_uid = {entry.uid: entry for entry in entries.entries(reader, folder)}
-    return [(place, by_uid[uid]) for place, uid in enumerate(uids) if uid in by_uid]
+def _read_and_match(view: View, key: And, test: Test, places: list[int], reader: Reader) -> list[int]:
+    """Read as much at a time as may be held."""
+    found: list[int] = []
+    for some in _by_size(places, view.rows, cost(key)):
+        contents = _contents([view.rows.bodies[at] for at in some], cost(key), reader)
+        found += _matching(view, key, test, some, contents)
+    return found
 
 
-def _matching(rows: Sequence[tuple[int, Entry]], test: Test, reader: Reader) -> list[tuple[int, Entry]]:
-    return [(place, entry) for place, entry in rows if _matches(reader, place, entry, test)]
+def _matching(view: View, key: And, test: Test, places: list[int], contents: Contents) -> list[int]:
+    may_match = quick(key)
+    found: list[int] = []
+    for at in places:
+        pair = contents.get(view.rows.bodies[at])  # none: expunged since its row was read
+        if pair is not None and may_match(*pair) and test(Candidate(at, Content(*pair))):
+            found.append(at)
+    return found
 
 
-def _matches(reader: Reader, place: int, entry: Entry, test: Test) -> bool:
-    try:
-        return test(Candidate(place, entry, StoredContent(reader, entry.body)))
-    except KeyError:  # expunged since its row was read
-        return False
+def _contents(bodies: list[int], wanted: int, reader: Reader) -> Contents:
+    if wanted == HEADER:
+        return {body: (header, b"") for body, header in Bodies.read_headers(reader, bodies).items()}
+    return Bodies.read_many(reader, bodies)
+
+
+def _by_size(places: list[int], rows: Columns, wanted: int) -> Iterator[list[int]]:
+    """Cut a batch so that what is read at a time is bounded."""
+    some: list[int] = []
+    octets = 0
+    for at in places:
+        some.append(at)
+        octets += rows.sizes[at] if wanted == TEXT else 0
+        if octets >= FETCH_BATCH_OCTETS:
+            yield some
+            some, octets = [], 0
+    yield some
 
 
 def _extended(command: Command, returns: frozenset[bytes], numbers: list[int], modseq: int) -> bytes:

@@ -5,11 +5,11 @@ Law: what does not exist is None, never an error.
 
 from __future__ import annotations
 
+from mailbox_host import header_cuts
 from mailbox_host.header_cuts import cut
 from mailbox_host.imap.commands import BodyPart, Section
 from mailbox_host.mime import Part, scan
 from mailbox_host.mime import section as cut_section
-from store import Bodies, Reader
 
 
 class Content:
@@ -46,27 +46,12 @@ class Content:
         return self._part
 
 
-class StoredContent(Content):
-    """The same, read as far as it is wanted."""
-
-    __slots__ = ("_body", "_reader")
-
-    def __init__(self, reader: Reader, body: int) -> None:
-        self._reader = reader
-        self._body = body
-        self._header = self._text = self._whole = self._part = None
-
-    @property
-    def header(self) -> bytes:
-        if self._header is None:
-            self._header = Bodies.read_header(self._reader, self._body)
-        return self._header
-
-    @property
-    def text(self) -> bytes:
-        if self._text is None:
-            self._header, self._text = Bodies.read_many(self._reader, [self._body])[self._body]
-        return self._text
+def cut_kind(item: BodyPart) -> int:
+    """Return under which number an item's cut is kept, or 0."""
+    section = item.section
+    if section.path or section.text != "HEADER.FIELDS" or item.partial is not None:
+        return 0
+    return header_cuts.KINDS.get(frozenset(section.fields), 0)
 
 
 def part_of(content: Content, item: BodyPart) -> bytes | None:

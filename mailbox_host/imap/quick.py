@@ -1,0 +1,62 @@
+"""A first look at what SEARCH would have to decode: whether it can match at all.
+
+Law: "no" is certain. Where the octets are plain ASCII, the words that are looked for are in them as they are, in some
+case; anything else (encoded-words, base64, 8-bit) is said to be possible, and decoded.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Callable
+
+from mailbox_host.imap.commands import And, Key, Or, SearchKey
+
+Quick = Callable[[bytes, bytes], bool]  # of a message's header (or a cut that holds the field) and its text
+
+FIELDS = frozenset({"SUBJECT", "FROM", "TO", "CC", "BCC"})  # which the cut of header_cuts.py's first set holds
+
+
+def quick(key: SearchKey) -> Quick:
+    """Make the first look for a key."""
+    match key:
+        case And(keys):
+            tests = [quick(inner) for inner in keys]
+            return lambda header, text: all(test(header, text) for test in tests)
+        case Or(left, right):
+            either = [quick(left), quick(right)]
+            return lambda header, text: either[0](header, text) or either[1](header, text)
+        case Key(name, (str(), str(words)) | str(words)) if words.isascii():
+            wanted = words.encode("ascii")
+            if name in FIELDS or name == "HEADER":
+                return lambda header, text: _in_header(header, wanted)
+            if name == "BODY":
+                return lambda header, text: _in_text(header, text, wanted)
+            if name == "TEXT":
+                return lambda header, text: _in_header(header, wanted) or _in_text(header, text, wanted)
+    return lambda header, text: True
+
+
+def _in_header(header: bytes, wanted: bytes) -> bool:
+    return b"=?" in header or not header.isascii() or _within(header.lower(), wanted)
+
+
+def _in_text(header: bytes, text: bytes, wanted: bytes) -> bool:
+    """The header says how a message of one part is encoded; those of its parts stand in the text."""
+    if not text.isascii() or b"=?" in text or b"\x1b" in text or b"\0" in text:
+        return True
+    lower, kind = text.lower(), header.lower()
+    if b"base64" in lower or b"base64" in kind or _within(lower, wanted):
+        return True
+    if b"quoted-printable" not in lower and b"quoted-printable" not in kind:
+        return False
+    decoded = binascii.a2b_qp(text)
+    return not decoded.isascii() or wanted in decoded.lower()
+
+
+def _within(lower: bytes, wanted: bytes) -> bool:
+    """Tell whether words stand there, folded (RFC 5322 2.2.3) or not."""
+    if wanted in lower:
+        return True
+    if b" " not in wanted and b"\t" not in wanted:
+        return False
+    return wanted in lower.replace(b"\r\n", b"\n").replace(b"\n ", b" ").replace(b"\n\t", b"\t")
