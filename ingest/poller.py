@@ -63,9 +63,10 @@ class Poller:
     async def _run(self) -> None:
         while True:
             self._bell.clear()
+            now = self._tools.clock()  # one moment for both: what comes due between two would wait for the next look
             try:
-                self._start_due()
-                wait = self._wait_seconds()
+                self._start_due(now)
+                wait = self._wait_seconds(now)
             except Exception:  # the loop outlives whatever a read of the database may meet
                 log.exception("cannot tell what is due")
                 wait = REST_SECONDS
@@ -73,9 +74,9 @@ class Poller:
                 async with asyncio.timeout(wait):  # not wait_for: 3.11's loses a cancellation that meets the bell
                     await self._bell.wait()
 
-    def _start_due(self) -> None:
+    def _start_due(self, now: float) -> None:
         """Start what is due, requests first, as far as there is room and its domain is free."""
-        reader, now = self._tools.store.reader, self._tools.clock()
+        reader = self._tools.store.reader
         most = self._tools.room.settings.fetches_max
         for request in requests.due(reader, now, most + len(self._busy)):
             self._begin(request.domain, self._follow(request), most)
@@ -94,9 +95,8 @@ class Poller:
         self._busy.pop(domain, None)
         self._bell.set()
 
-    def _wait_seconds(self) -> float:
+    def _wait_seconds(self, now: float) -> float:
         """Return how long nothing comes due; what is due already waits for a domain, whose end rings the bell."""
-        now = self._tools.clock()
         then = feeds.next_due(self._tools.store.reader, now)
         return LOOK_SECONDS_MAX if then is None else min(max(then - now, 0.01), LOOK_SECONDS_MAX)
 

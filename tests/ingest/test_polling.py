@@ -7,6 +7,7 @@ import logging
 
 import pytest
 
+from ingest import feeds
 from ingest.listing import feed_list
 from store import StoreFull
 
@@ -307,3 +308,22 @@ async def test_a_fault_of_ours_is_that_feeds_error_only(host, site, rss, item, c
     lines = {line.title: line for line in feed_list(host.store.reader)}
     assert lines["Bad"].errors == 1 and "an error of this host" in lines["Bad"].last_answer
     assert lines["Good"].errors == 0 and "Post 2" in subjects(host)
+
+
+async def test_what_comes_due_while_the_poller_looks_does_not_wait_for_the_next_look(
+    host, site, rss, item, monkeypatch
+):
+    site.pages["/feed"] = rss(item(1))
+    await followed(host, site)
+    soon, real = host.now + 0.05, feeds.due
+    host.store.write_now(lambda tx: tx.execute("UPDATE feed SET next_due = ?", (soon,)))
+
+    def slow(*arguments):
+        found = real(*arguments)
+        host.now = soon + 0.05  # time passes between two lines
+        return found
+
+    monkeypatch.setattr(feeds, "due", slow)
+    host.poller.wake()
+    async with asyncio.timeout(20):
+        await host.until(lambda: host.store.reader.all("SELECT 1 FROM feed WHERE last_at >= ?", (soon,)))
