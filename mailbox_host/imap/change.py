@@ -13,6 +13,7 @@ from mailbox_host.entries import Entry
 from mailbox_host.imap import commands as ask
 from mailbox_host.imap.commands import Command, UidExpunge
 from mailbox_host.imap.effects import Steps, read, write
+from mailbox_host.imap.reading import use_condstore
 from mailbox_host.imap.responses import bad, no, ok, split_flags
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.sequence import SequenceSet, Span, pack
@@ -52,7 +53,7 @@ def store(session: Session, command: Command) -> Steps[bytes]:
     if beyond(selected, arguments.messages, command.uid):
         return NO_SUCH_MESSAGE
     if arguments.unchanged_since is not None:
-        session.enabled.add(b"CONDSTORE")
+        yield from use_condstore(session)
     refused: list[int] = []
     for uids in uid_batches(selected, selected.find(arguments.messages, command.uid)):
         refused += yield from _store_batch(session, selected, arguments, uids)

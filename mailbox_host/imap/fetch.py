@@ -20,7 +20,7 @@ from mailbox_host.imap.commands import BodyPart, Command, FetchItem
 from mailbox_host.imap.effects import Steps, read, write
 from mailbox_host.imap.fetch_response import Batch, Form
 from mailbox_host.imap.loading import Known, kept, load_contents, load_kept
-from mailbox_host.imap.reading import columns_now, rows_of
+from mailbox_host.imap.reading import columns_now, rows_of, use_condstore
 from mailbox_host.imap.responses import no, ok
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.sequence import positions
@@ -62,7 +62,7 @@ def fetch(session: Session, command: Command) -> Steps[bytes]:
     if beyond(selected, asked.messages, command.uid):
         return NO_SUCH_MESSAGE
     if asked.changed_since is not None or "MODSEQ" in asked.items:
-        session.enabled.add(b"CONDSTORE")
+        yield from use_condstore(session)
     plan = Plan.of(asked, command.uid, selected.read_only, b"CONDSTORE" in session.enabled)
     spans = selected.find(asked.messages, command.uid)
     columns = yield from columns_now(session, selected)

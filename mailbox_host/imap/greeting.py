@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from mailbox_host.imap.commands import Command, Enable, Identify
 from mailbox_host.imap.effects import Close, Steps, WaitForNews
+from mailbox_host.imap.reading import use_condstore
 from mailbox_host.imap.responses import bad, ok, string, untagged
 from mailbox_host.imap.session import Session
 from mailbox_host.imap.telling import refresh
@@ -63,8 +64,10 @@ def identify(session: Session, command: Command) -> Steps[bytes]:
 def enable(session: Session, command: Command) -> Steps[bytes]:
     assert isinstance(command.arguments, Enable)
     fresh = [word for word in dict.fromkeys(command.arguments.capabilities) if word in ENABLED - session.enabled]
-    session.enabled.update(fresh)
     yield untagged(b" ".join([b"ENABLED", *fresh]))
+    if b"CONDSTORE" in fresh:
+        yield from use_condstore(session)
+    session.enabled.update(fresh)
     return ok("Done")
 
 

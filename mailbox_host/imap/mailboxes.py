@@ -12,6 +12,7 @@ from mailbox_host.folders import Folder
 from mailbox_host.imap.catching_up import catch_up
 from mailbox_host.imap.commands import Command, Create, OnMailbox, Rename, Status
 from mailbox_host.imap.effects import Steps, read, write
+from mailbox_host.imap.reading import use_condstore
 from mailbox_host.imap.responses import mailbox, no, ok, untagged
 from mailbox_host.imap.session import Session
 from store import Reader
@@ -63,7 +64,7 @@ def status(session: Session, command: Command) -> Steps[bytes]:
     if folder is None:
         return no("No such mailbox", "NONEXISTENT")
     if b"HIGHESTMODSEQ" in items:
-        session.enabled.add(b"CONDSTORE")  # RFC 7162 3.1
+        yield from use_condstore(session)  # RFC 7162 3.1
     yield from tell_status(session, folder, items)
     return ok("Done")
 

@@ -7,6 +7,7 @@ read only if its row does not decide, and its text only if its header does not.
 from __future__ import annotations
 
 import email.utils
+import re
 from calendar import timegm
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from mailbox_host.imap.decoding import decode_header
 from mailbox_host.imap.masks import DAY, View, mask_of
 from mailbox_host.imap.search_text import body_texts, header_values
 from mailbox_host.imap.sections import Content
+
+_COMMENT = re.compile(r"[ \t]*\([^()]*\)[ \t]*")
 
 ROW, HEADER, TEXT = range(3)  # what a key has to read: its cost
 
@@ -112,4 +115,14 @@ def _string(name: str, wanted: str) -> Test:
                 wanted in decode_header(message.content.header).casefold()
                 or any(wanted in text for text in body_texts(message.content))
             )
-    return _header(name.lower(), wanted)
+    return _header(name.lower(), wanted) if name == "SUBJECT" else _address(name.lower(), wanted)
+
+
+def _address(field: str, wanted: str) -> Test:
+    """Also an address with comments in it (RFC 5322 3.4) is found by what it is without."""
+
+    def test(message: Candidate) -> bool:
+        values = [decode_header(value).casefold() for value in header_values(message.content.header, field)]
+        return any(wanted in value or ("(" in value and wanted in _COMMENT.sub("", value)) for value in values)
+
+    return test

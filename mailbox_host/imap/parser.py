@@ -15,7 +15,7 @@ from mailbox_host.imap.parse_fetch import fetch_arguments
 from mailbox_host.imap.parse_lists import list_arguments, lsub_arguments, status_arguments
 from mailbox_host.imap.parse_search import BadCharset, search_arguments
 from mailbox_host.imap.settings import KEYWORDS_MAX
-from mailbox_host.imap.syntax import BadSyntax, Cursor
+from mailbox_host.imap.syntax import BadMailbox, BadSyntax, Cursor
 
 _NIL = re.compile(rb"(?i)NIL")
 _OPERATIONS: dict[bytes, Operation] = {b"+": "+", b"-": "-", b"": "="}
@@ -46,6 +46,8 @@ def parse(frame: Frame) -> ask.Command:
         return _command(cursor, tag)
     except BadCharset as error:  # RFC 3501 6.4.4: a tagged NO, with what would do
         raise BadCommand(tag, str(error), b"NO", b"BADCHARSET (US-ASCII UTF-8)") from error
+    except BadMailbox as error:
+        raise BadCommand(tag, str(error), b"NO", b"CANNOT") from error
     except BadSyntax as error:
         raise BadCommand(tag, str(error)) from error
 

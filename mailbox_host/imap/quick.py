@@ -15,6 +15,8 @@ Quick = Callable[[bytes, bytes], bool]  # of a message's header (or a cut that h
 
 FIELDS = frozenset({"SUBJECT", "FROM", "TO", "CC", "BCC"})  # which the cut of header_cuts.py's first set holds
 
+_ADDRESSES = FIELDS - {"SUBJECT"}  # in which there may be comments
+
 
 def quick(key: SearchKey) -> Quick:
     """Make the first look for a key."""
@@ -27,7 +29,9 @@ def quick(key: SearchKey) -> Quick:
             return lambda header, text: either[0](header, text) or either[1](header, text)
         case Key(name, (str(), str(words)) | str(words)) if words.isascii():
             wanted = words.encode("ascii")
-            if name in FIELDS or name == "HEADER":
+            if name in _ADDRESSES:
+                return lambda header, text: b"(" in header or _in_header(header, wanted)
+            if name in ("SUBJECT", "HEADER"):
                 return lambda header, text: _in_header(header, wanted)
             if name == "BODY":
                 return lambda header, text: _in_text(header, text, wanted)

@@ -9,6 +9,7 @@ from functools import partial
 
 from mailbox_host.columns import Columns
 from mailbox_host.imap.effects import Steps, read
+from mailbox_host.imap.responses import ok, untagged
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.session import Session
 from store import Reader
@@ -29,6 +30,16 @@ def columns_now(session: Session, selected: Selected) -> Steps[Columns]:
     """Read the selected mailbox as it is now."""
     row = yield from read(lambda reader: reader.one("SELECT modseq FROM folder WHERE id = ?", (selected.folder,)))
     return (yield from read_columns(session, selected.folder, row[0] if row else 0))
+
+
+def use_condstore(session: Session) -> Steps[None]:
+    """The client asks for CONDSTORE by using it: from now on changes come with MODSEQ (RFC 7162 3.1.2)."""
+    if b"CONDSTORE" in session.enabled:
+        return
+    session.enabled.add(b"CONDSTORE")
+    if session.selected:
+        columns = yield from columns_now(session, session.selected)
+        yield untagged(ok("Highest", f"HIGHESTMODSEQ {max(1, columns.modseq)}"))
 
 
 def rows_of(selected: Selected, columns: Columns, places: list[int] | range) -> tuple[Columns, list[int] | range]:

@@ -18,7 +18,7 @@ from mailbox_host.imap.loading import load_kept
 from mailbox_host.imap.masks import View, mask_of
 from mailbox_host.imap.matching import HEADER, ROW, TEXT, Candidate, Test, compile_key, cost
 from mailbox_host.imap.quick import FIELDS, quick
-from mailbox_host.imap.reading import columns_now, rows_of
+from mailbox_host.imap.reading import columns_now, rows_of, use_condstore
 from mailbox_host.imap.responses import ok, string, untagged
 from mailbox_host.imap.sections import Content
 from mailbox_host.imap.selected import Selected
@@ -39,16 +39,24 @@ def search(session: Session, command: Command) -> Steps[bytes]:
     assert isinstance(asked, ask.Search) and selected is not None
     by_modseq = "MODSEQ" in names_in(asked.key)
     if by_modseq:
-        session.enabled.add(b"CONDSTORE")
+        yield from use_condstore(session)
     view, found = yield from _found(session, selected, asked.key)
     numbers = list(map(view.rows.uids.__getitem__, found)) if command.uid else [view.places[at] + 1 for at in found]
-    modseq = max((view.rows.modseqs[at] for at in found), default=0) if by_modseq else 0
+    told = _told(found, asked.returns) if by_modseq else []
+    modseq = max((view.rows.modseqs[at] for at in told), default=0)
     if asked.returns is None:
         pieces = [b"SEARCH", *map(b"%d".__mod__, numbers)]
         yield untagged(b" ".join([*pieces, b"(MODSEQ %d)" % modseq] if modseq else pieces))
     else:
         yield untagged(_extended(command, asked.returns, numbers, modseq))
     return ok("Done")
+
+
+def _told(found: list[int], returns: frozenset[bytes] | None) -> list[int]:
+    """Of which messages the answer's MODSEQ speaks: where only MIN or MAX is asked for, of those (RFC 7162 3.1.10)."""
+    if not returns or returns - {b"MIN", b"MAX"} or not found:
+        return found
+    return [found[place] for name, place in ((b"MIN", 0), (b"MAX", -1)) if name in returns]
 
 
 def names_in(key: SearchKey) -> set[str]:

@@ -38,6 +38,10 @@ class BadSyntax(ValueError):
     """The command is not IMAP; the message says where."""
 
 
+class BadMailbox(BadSyntax):
+    """It can be read, but no mailbox is called that."""
+
+
 class Cursor:
     """A place in a frame."""
 
@@ -128,7 +132,11 @@ class Cursor:
     def list_mailbox(self) -> str:
         """A mailbox name with wildcards."""
         match = self.skip(_LIST_ATOM)
-        return _mailbox(match[0] if match else self.string())
+        text = match[0] if match else self.string()
+        try:
+            return _mailbox(text)
+        except BadMailbox:  # matches nothing
+            return text.decode("latin-1")
 
     def sequence_set(self) -> SequenceSet:
         found = SequenceSet.parse(self.take(_SET, "a sequence set"), SEQUENCE_RANGES_MAX)
@@ -187,7 +195,7 @@ def _mailbox(wire: bytes) -> str:
     try:
         name = utf7.decode(wire)
     except utf7.BadName as error:
-        raise BadSyntax(str(error)) from error
+        raise BadMailbox(str(error)) from error
     return "INBOX" if name.upper() == "INBOX" else name  # RFC 3501 5.1
 
 

@@ -301,3 +301,31 @@ def test_hundreds_of_messages_come_in_batches(talk):
     ]
     client("c STORE 2:599 +FLAGS.SILENT \\Deleted")
     assert client("d EXPUNGE") == ["* 2 EXPUNGE"] * 598 + ["d OK Done"]
+
+
+def test_the_first_use_of_condstore_tells_the_highest_modseq(talk):
+    client = filled(talk, 2)
+    client("a SELECT INBOX")
+    assert client("b FETCH 1 MODSEQ") == [
+        "* OK [HIGHESTMODSEQ 3] Highest",
+        "* 1 FETCH (MODSEQ (2))",
+        "b OK Done",
+    ]
+    assert client("c FETCH 1 MODSEQ") == ["* 1 FETCH (MODSEQ (2))", "c OK Done"]
+    assert client("d SEARCH RETURN (MIN) MODSEQ 1 ALL")[0] == '* ESEARCH (TAG "d") MIN 1 MODSEQ 2'
+    assert client("e SEARCH RETURN (MIN COUNT) MODSEQ 1 ALL")[0] == '* ESEARCH (TAG "e") MIN 1 COUNT 2 MODSEQ 3'
+
+
+def test_an_address_is_found_without_its_comments(talk):
+    client = talk()
+    client.file(b"From: <fred (the first)@ (of) example.org>\r\nSubject: (a) b\r\n\r\n")
+    client("a SELECT INBOX")
+    assert client("b SEARCH FROM fred@example.org")[0] == "* SEARCH 1"
+    assert client("c SEARCH FROM first")[0] == "* SEARCH 1"
+    assert client("d SEARCH TO fred@example.org")[0] == "* SEARCH"
+
+
+def test_a_name_that_is_no_modified_utf7_is_no_mailbox(talk):
+    client = talk()
+    assert client("a SELECT &x") == ["a NO [CANNOT] not modified UTF-7"]
+    assert client('b LIST "" &x*') == ["b OK Done"]
