@@ -93,11 +93,18 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Append:
-    mailbox: str
+class NewMessage:
     flags: tuple[str, ...]
     arrival: int | None
     content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Several where the client sends them in one command (MULTIAPPEND, RFC 3502)."""
+
+    mailbox: str
+    messages: tuple[NewMessage, ...]
 
 
 @dataclass(frozen=True, slots=True)

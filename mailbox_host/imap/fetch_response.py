@@ -104,6 +104,8 @@ _PIECES: dict[FetchItem, Piece] = {
     "FLAGS": (b"FLAGS %b", _flags),
     "INTERNALDATE": (b"INTERNALDATE %b", lambda batch: [[date_time(at) for at in batch.rows.arrivals]]),
     "RFC822.SIZE": (b"RFC822.SIZE %d", lambda batch: [batch.rows.sizes]),
+    "EMAILID": (b"EMAILID (M%d)", lambda batch: [batch.rows.bodies]),  # RFC 8474 5.1: the same content, the same id
+    "THREADID": (b"THREADID NIL", lambda batch: []),
     "MODSEQ": (b"MODSEQ (%d)", lambda batch: [batch.rows.modseqs]),
 }
 

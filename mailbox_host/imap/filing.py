@@ -5,15 +5,18 @@ Law: all of a COPY or MOVE, or none of it.
 
 from __future__ import annotations
 
+from functools import partial
+
 from mailbox_host import entries, folders
 from mailbox_host.folders import Folder
 from mailbox_host.imap.change import NO_SUCH_MESSAGE, READ_ONLY, beyond
-from mailbox_host.imap.commands import Append, Command, Copy
+from mailbox_host.imap.commands import Append, Command, Copy, NewMessage
 from mailbox_host.imap.effects import Steps, read, write
 from mailbox_host.imap.responses import no, ok, split_flags, untagged
-from mailbox_host.imap.sequence import pack_ordered
+from mailbox_host.imap.sequence import pack, pack_ordered
 from mailbox_host.imap.session import Session
 from mailbox_host.imap.telling import tell_expunged
+from store import Transaction
 
 TRY_CREATE = no("No such mailbox", "TRYCREATE")
 
@@ -21,24 +24,26 @@ TRY_CREATE = no("No such mailbox", "TRYCREATE")
 def append_message(session: Session, command: Command) -> Steps[bytes]:
     asked = command.arguments
     assert isinstance(asked, Append)
-    if len(asked.content) > session.settings.message_octets_max:
+    if any(len(message.content) > session.settings.message_octets_max for message in asked.messages):
         return no("The message is too large", "TOOBIG")
-    if not asked.content:
+    if not all(message.content for message in asked.messages):
         return no("A message has at least a header", "CANNOT")
     account, mailbox = session.account, asked.mailbox
     folder = yield from read(lambda reader: folders.find_folder(reader, account, mailbox))
     if folder is None:
         return TRY_CREATE
-    entry = yield from _append(session, folder, asked)
-    return ok("Done", f"APPENDUID {folder.uidvalidity} {entry.uid}")
+    uids = yield from write(partial(_append, account, folder.id, asked.messages, session.clock()))
+    return ok("Done", f"APPENDUID {folder.uidvalidity} {pack(uids).decode()}")
 
 
-def _append(session: Session, folder: Folder, asked: Append) -> Steps[entries.Entry]:
-    account = session.account
-    bits, keywords = split_flags(asked.flags)
-    arrival = session.clock() if asked.arrival is None else float(asked.arrival)
-    entry = yield from write(lambda tx: entries.append(tx, account, folder.id, asked.content, bits, keywords, arrival))
-    return entry
+def _append(account: str, folder: int, messages: tuple[NewMessage, ...], now: float, tx: Transaction) -> list[int]:
+    """All of them or none (RFC 3502 3)."""
+    uids = []
+    for message in messages:
+        bits, keywords = split_flags(message.flags)
+        arrival = now if message.arrival is None else float(message.arrival)
+        uids.append(entries.append(tx, account, folder, message.content, bits, keywords, arrival).uid)
+    return uids
 
 
 def copy_or_move(session: Session, command: Command) -> Steps[bytes]:

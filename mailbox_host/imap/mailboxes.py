@@ -26,8 +26,10 @@ def create(session: Session, command: Command) -> Steps[bytes]:
     account, now = session.account, session.clock()
     if arguments.special_use and arguments.special_use not in SPECIAL_USES:
         return no("No mailbox can be that here", "USEATTR")
-    yield from write(lambda tx: folders.create_folder(tx, account, arguments.mailbox, now, arguments.special_use))
-    return ok("Done")
+    made = yield from write(
+        lambda tx: folders.create_folder(tx, account, arguments.mailbox, now, arguments.special_use)
+    )
+    return ok("Done", f"MAILBOXID ({mailbox_id(made)})")
 
 
 def delete(session: Session, command: Command) -> Steps[bytes]:
@@ -73,13 +75,23 @@ def tell_status(session: Session, folder: Folder, items: tuple[bytes, ...]) -> S
     """The untagged STATUS line."""
     long = session.shelf.counts_long(folder)
     values = yield from read(partial(_values, session, folder, frozenset(items)), long)
-    pairs = b" ".join([b"%b %d" % (item, values[item]) for item in items])
+    pairs = b" ".join([b"%b %b" % (item, values[item].encode()) for item in items])
     yield untagged(b"STATUS " + mailbox(folder.name) + b" (" + pairs + b")")
 
 
-def _values(session: Session, folder: Folder, items: frozenset[bytes], reader: Reader) -> dict[bytes, int]:
+def _values(session: Session, folder: Folder, items: frozenset[bytes], reader: Reader) -> dict[bytes, str]:
+    numbers = _numbers(session, folder, items, reader)
+    return {b"MAILBOXID": f"({mailbox_id(folder)})"} | {item: str(number) for item, number in numbers.items()}
+
+
+def mailbox_id(folder: Folder) -> str:
+    """RFC 8474 4: it stays with the mailbox through renames, and is never used again."""
+    return f"F{folder.id}"
+
+
+def _numbers(session: Session, folder: Folder, items: frozenset[bytes], reader: Reader) -> dict[bytes, int]:
     values = {b"UIDNEXT": folder.uidnext, b"UIDVALIDITY": folder.uidvalidity, b"HIGHESTMODSEQ": max(1, folder.modseq)}
-    if items - values.keys():
+    if items - values.keys() - {b"MAILBOXID"}:
         counts = session.shelf.counts(reader, folder)
         values |= {b"MESSAGES": counts.messages, b"UNSEEN": counts.unseen, b"SIZE": counts.size}
         values[b"DELETED"] = counts.deleted

@@ -61,6 +61,8 @@ def _mask(key: Key, view: View) -> bytes:
         return _in_set(view, value, name == "UID")
     if isinstance(value, int):
         return _compared(view.rows, name, value, view.now)
+    if name in ("EMAILID", "THREADID"):
+        return bytes([name == "EMAILID" and value == f"M{body}" for body in view.rows.bodies])
     if isinstance(value, str):
         having = {uid for uid, words in view.rows.words.items() if value in words.lower().split()}
         return bytes([(uid in having) is (name == "KEYWORD") for uid in view.rows.uids])

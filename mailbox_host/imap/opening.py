@@ -10,6 +10,7 @@ from mailbox_host.folders import Folder
 from mailbox_host.imap.catching_up import catch_up
 from mailbox_host.imap.commands import Command, Open
 from mailbox_host.imap.effects import Steps, read, write
+from mailbox_host.imap.mailboxes import mailbox_id
 from mailbox_host.imap.reading import read_columns
 from mailbox_host.imap.responses import SYSTEM_FLAG_NAMES, no, ok, untagged
 from mailbox_host.imap.selected import Selected, flags_line
@@ -56,6 +57,7 @@ def _described(selected: Selected, folder: Folder, first_unseen_uid: int) -> byt
     lines.append(ok("UIDs valid", f"UIDVALIDITY {folder.uidvalidity}"))
     lines.append(ok("Next UID", f"UIDNEXT {uidnext}"))
     lines.append(ok("Highest", f"HIGHESTMODSEQ {max(1, folder.modseq)}"))
+    lines.append(ok("Id", f"MAILBOXID ({mailbox_id(folder)})"))
     return b"".join(untagged(line) for line in lines)
 
 

@@ -28,7 +28,7 @@ _MACROS: dict[bytes, tuple[str, ...]] = {
     b"ALL": (*_FAST, "ENVELOPE"),
     b"FULL": (*_FAST, "ENVELOPE", "BODY"),
 }
-_PLAIN = frozenset({*_FAST, "ENVELOPE", "BODYSTRUCTURE", "UID", "BODY", "MODSEQ"})
+_PLAIN = frozenset({*_FAST, "ENVELOPE", "BODYSTRUCTURE", "UID", "BODY", "MODSEQ", "EMAILID", "THREADID"})
 _OLD = {
     b"RFC822": BodyPart(Section(), b"RFC822", peek=False),
     b"RFC822.HEADER": BodyPart(Section((), "HEADER"), b"RFC822.HEADER", peek=True),

@@ -16,7 +16,7 @@ CHARSETS = {b"US-ASCII": "ascii", b"ASCII": "ascii", b"UTF-8": "utf-8", b"UTF8":
 _RETURN = re.compile(rb"(?i)RETURN ")
 _CHARSET = re.compile(rb"(?i)CHARSET ")
 _MODSEQ_ENTRY = re.compile(rb'(?i)"/flags/[^"]{1,200}" (?:priv|shared|all) ')
-_SET_START = re.compile(rb"(?=[0-9*])")
+_SET_START = re.compile(rb"(?=[0-9*$])")
 
 _BARE = frozenset(
     "ALL ANSWERED DELETED DRAFT FLAGGED NEW OLD RECENT SEEN UNANSWERED UNDELETED UNDRAFT UNFLAGGED UNSEEN".split()
@@ -24,7 +24,7 @@ _BARE = frozenset(
 _TEXT = frozenset("BCC BODY CC FROM SUBJECT TEXT TO".split())
 _DATES = frozenset("BEFORE ON SINCE SENTBEFORE SENTON SENTSINCE".split())
 _NUMBERS = frozenset("LARGER SMALLER OLDER YOUNGER".split())
-_RETURNS = frozenset({b"MIN", b"MAX", b"ALL", b"COUNT"})
+_RETURNS = frozenset({b"MIN", b"MAX", b"ALL", b"COUNT", b"SAVE"})
 
 
 class BadCharset(ValueError):
@@ -110,6 +110,8 @@ class _Keys:
             return cursor.sequence_set()
         if name in ("KEYWORD", "UNKEYWORD"):
             return cursor.flag().lower()
+        if name in ("EMAILID", "THREADID"):
+            return cursor.atom().decode("ascii")
         if name == "HEADER":
             field = cursor.astring().decode("latin-1").lower()
             cursor.space()

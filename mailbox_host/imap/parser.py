@@ -130,7 +130,15 @@ def _rename(cursor: Cursor) -> ask.Arguments:
 def _append(cursor: Cursor) -> ask.Arguments:
     cursor.space()
     mailbox = cursor.mailbox()
-    cursor.space()
+    messages = []
+    while cursor.skip_text(b" "):
+        messages.append(_new_message(cursor))
+    if not messages:
+        raise BadSyntax("expected a message")
+    return ask.Append(mailbox, tuple(messages))
+
+
+def _new_message(cursor: Cursor) -> ask.NewMessage:
     flags: tuple[str, ...] = ()
     arrival: int | None = None
     if cursor.peek() == b"(":
@@ -139,7 +147,7 @@ def _append(cursor: Cursor) -> ask.Arguments:
     if cursor.peek() == b'"':
         arrival = cursor.date_time()
         cursor.space()
-    return ask.Append(mailbox, flags, arrival, cursor.literal())
+    return ask.NewMessage(flags, arrival, cursor.literal())
 
 
 def _store(cursor: Cursor) -> ask.Arguments:

@@ -5,6 +5,7 @@ Law: rows, headers and texts are read away from the event loop, in batches; othe
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import compress
@@ -44,6 +45,10 @@ def search(session: Session, command: Command) -> Steps[bytes]:
     numbers = list(map(view.rows.uids.__getitem__, found)) if command.uid else [view.places[at] + 1 for at in found]
     told = _told(found, asked.returns) if by_modseq else []
     modseq = max((view.rows.modseqs[at] for at in told), default=0)
+    if asked.returns and b"SAVE" in asked.returns:
+        selected.saved = array("I", [view.rows.uids[at] for at in _told(found, asked.returns - {b"SAVE"})])
+    if asked.returns == frozenset({b"SAVE"}):  # RFC 5182 2.1: nothing else was asked for
+        return ok("Saved")
     if asked.returns is None:
         pieces = [b"SEARCH", *map(b"%d".__mod__, numbers)]
         yield untagged(b" ".join([*pieces, b"(MODSEQ %d)" % modseq] if modseq else pieces))
@@ -53,8 +58,9 @@ def search(session: Session, command: Command) -> Steps[bytes]:
 
 
 def _told(found: list[int], returns: frozenset[bytes] | None) -> list[int]:
-    """Of which messages the answer's MODSEQ speaks: where only MIN or MAX is asked for, of those (RFC 7162 3.1.10)."""
-    if not returns or returns - {b"MIN", b"MAX"} or not found:
+    """Of which messages the answer's MODSEQ speaks, and what is saved: where only MIN or MAX is asked for, of those
+    (RFC 7162 3.1.10, RFC 5182 2.4)."""
+    if not returns or returns - {b"MIN", b"MAX", b"SAVE"} or not found:
         return found
     return [found[place] for name, place in ((b"MIN", 0), (b"MAX", -1)) if name in returns]
 

@@ -11,13 +11,24 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from mailbox_host.imap.responses import SYSTEM_FLAG_NAMES
-from mailbox_host.imap.sequence import SequenceSet, Span
+from mailbox_host.imap.sequence import SequenceSet, Span, merge
 
 
 class Selected:
     """UIDs by position, and up to which modseq the client has been told."""
 
-    __slots__ = ("expunges_told", "flags_told", "folder", "keywords", "name", "own", "read_only", "recent", "uids")
+    __slots__ = (
+        "expunges_told",
+        "flags_told",
+        "folder",
+        "keywords",
+        "name",
+        "own",
+        "read_only",
+        "recent",
+        "saved",
+        "uids",
+    )
 
     def __init__(self, folder: int, name: str, uids: Iterable[int], modseq: int, read_only: bool) -> None:
         self.folder = folder
@@ -26,6 +37,7 @@ class Selected:
         self.uids = array("I", uids)
         self.flags_told = self.expunges_told = modseq
         self.recent: list[tuple[int, int]] = []  # UIDs (after, up to] that are \Recent for us
+        self.saved = array("I")  # UIDs: the result that SEARCH RETURN (SAVE) left
         self.keywords: set[str] = set()  # that the client was told of in FLAGS
         self.own: dict[int, int] = {}  # UID -> modseq of changes that this session made and has shown
 
@@ -39,6 +51,8 @@ class Selected:
         return at if at < len(self.uids) and self.uids[at] == uid else -1
 
     def find(self, messages: SequenceSet, uid: bool) -> list[Span]:
+        if messages.saved:  # RFC 5182 2.1: what was expunged since is not in it any more
+            return merge((place, place + 1) for place in map(self.position, self.saved) if place >= 0)
         return messages.by_uid(self.uids) if uid else messages.by_number(len(self.uids))
 
     def is_recent(self, uid: int) -> bool:

@@ -25,10 +25,13 @@ class SequenceSet:
     """Ranges as written, ends included; STAR stands for ``*``. `saved`: ``$``, the saved search result."""
 
     ranges: tuple[Range, ...]
+    saved: bool = False
 
     @classmethod
     def parse(cls, text: bytes, ranges_max: int) -> SequenceSet | None:
-        """Read ``1,3:5,*``; None if it is not that."""
+        """Read ``1,3:5,*`` or ``$``; None if it is neither."""
+        if text == b"$":
+            return cls((), saved=True)
         pieces = text.split(b",", ranges_max)
         if len(pieces) > ranges_max:
             return None
@@ -38,7 +41,7 @@ class SequenceSet:
 
     def highest(self) -> int:
         """Return the highest number written, ``*`` aside."""
-        return max(max(pair) for pair in self.ranges)
+        return max((max(pair) for pair in self.ranges), default=0)
 
     def by_number(self, count: int) -> list[Span]:
         """Find positions in a mailbox of `count` messages, by message sequence number."""

@@ -24,7 +24,7 @@ _LIST_ATOM = re.compile(rb"[!#$%&'*+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+")
 _QUOTED = re.compile(rb'"((?:[^"\\\r\n\0]|\\["\\])*)"')
 _ESCAPE = re.compile(rb'\\(["\\])')
 _NUMBER = re.compile(rb"[0-9]{1,20}")
-_SET = re.compile(rb"[0-9:,*]+")
+_SET = re.compile(rb"[0-9:,*]+|\$")  # RFC 5182: the saved result
 _FLAG = re.compile(rb"\\?[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")
 _WORD = re.compile(rb"[A-Za-z0-9.\-=]+")
 _DATE = re.compile(rb'("?)([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})\1')

@@ -35,6 +35,7 @@ def test_select(talk, clean):
         "* OK [UIDVALIDITY n] UIDs valid",
         "* OK [UIDNEXT 3] Next UID",
         "* OK [HIGHESTMODSEQ 3] Highest",
+        "* OK [MAILBOXID (F1)] Id",
         "a OK [READ-WRITE] Done",
     ]
     answer = client("b EXAMINE Sent")
@@ -329,3 +330,42 @@ def test_a_name_that_is_no_modified_utf7_is_no_mailbox(talk):
     client = talk()
     assert client("a SELECT &x") == ["a NO [CANNOT] not modified UTF-7"]
     assert client('b LIST "" &x*') == ["b OK Done"]
+
+
+def test_a_search_result_is_saved(talk):
+    client = filled(talk, 4)
+    client("a SELECT INBOX")
+    assert client("b STORE $ +FLAGS (\\Flagged)") == ["b OK Done"]  # RFC 5182 2.1: empty at first
+    assert client("c SEARCH RETURN (SAVE) 2:3") == ["c OK Saved"]
+    assert client("d UID SEARCH RETURN (SAVE COUNT) $ UID 3") == ['* ESEARCH (TAG "d") UID COUNT 1', "d OK Done"]
+    assert client("e FETCH $ UID") == ["* 3 FETCH (UID 3)", "e OK Done"]
+    client("f SEARCH RETURN (SAVE MIN MAX) ALL")
+    client("g STORE 1 +FLAGS.SILENT (\\Deleted)")
+    client("h EXPUNGE")
+    assert client("i UID FETCH $ UID") == ["* 3 FETCH (UID 4)", "i OK Done"]
+
+
+def test_several_messages_in_one_append(talk, clean):
+    client = talk()
+    two = b"a APPEND Sent (\\Seen) {6+}\r\none\r\n\n {5+}\r\ntwo\r\n\r\n"
+    assert clean(client(two.replace(b"one\r\n\n", b"one\r\n\n")))[-1].endswith("1:2] Done")
+    assert client("b APPEND Sent")[-1].startswith("b BAD")
+    client("c SELECT Sent")
+    assert client("d FETCH 1:2 (FLAGS RFC822.SIZE)")[:2] == [
+        "* 1 FETCH (FLAGS (\\Seen \\Recent) RFC822.SIZE 6)",
+        "* 2 FETCH (FLAGS (\\Recent) RFC822.SIZE 5)",
+    ]
+
+
+def test_object_ids_stay(talk):
+    client = filled(talk, 2)
+    made = client("a CREATE Work")[-1]
+    assert made.startswith("a OK [MAILBOXID (F")
+    client("b RENAME Work Play")
+    assert client("c STATUS Play (MAILBOXID)")[0].split("(MAILBOXID ")[1][:-1] in made
+    client("d SELECT INBOX")
+    first, second = client("e FETCH 1:2 (EMAILID THREADID)")[:2]
+    assert first.split("FETCH")[1] == second.split("FETCH")[1] and "THREADID NIL" in first  # the same octets
+    email = first.split("EMAILID (")[1].split(")")[0]
+    assert client(f"f SEARCH EMAILID {email}")[0] == "* SEARCH 1 2"
+    assert client("g SEARCH EMAILID M999")[0] == client("h SEARCH THREADID T1")[0] == "* SEARCH"

@@ -180,7 +180,7 @@ def test_search_keys() -> None:
 
 def test_append() -> None:
     frame = Frame((b'a APPEND INBOX (\\Seen) "17-Jul-1996 02:44:25 -0700" ', b""), (b"hello",))
-    assert parse(frame).arguments == ask.Append("INBOX", ("\\Seen",), 837_596_665, b"hello")
+    assert parse(frame).arguments == ask.Append("INBOX", (ask.NewMessage(("\\Seen",), 837_596_665, b"hello"),))
 
 
 @pytest.mark.parametrize(

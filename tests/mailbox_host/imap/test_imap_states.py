@@ -118,7 +118,7 @@ def test_list(talk):
         '* LIST (\\HasNoChildren \\Trash) "/" "Trash"',
         "b OK Done",
     ]
-    assert client("c CREATE Lists/Python/dev")[-1] == "c OK Done"
+    assert client("c CREATE Lists/Python/dev")[-1] == "c OK [MAILBOXID (F9)] Done"
     assert client('d LIST "" Lists/%') == ['* LIST (\\HasChildren) "/" "Lists/Python"', "d OK Done"]
     assert client("e LIST Lists/ %/dev") == ['* LIST (\\HasNoChildren) "/" "Lists/Python/dev"', "e OK Done"]
 
@@ -165,7 +165,7 @@ def test_lsub(talk):
 
 def test_create_rename_delete(talk, clean):
     client = talk()
-    assert client("a CREATE Entw&APw-rfe/") == ["a OK Done"]
+    assert client("a CREATE Entw&APw-rfe/") == ["a OK [MAILBOXID (F7)] Done"]
     assert client("b CREATE Entw&APw-rfe")[0].startswith("b NO [ALREADYEXISTS]")
     assert client('c LIST "" Entw*')[0] == '* LIST (\\HasNoChildren) "/" "Entw&APw-rfe"'
     assert client("d RENAME Entw&APw-rfe Neu/Kiste") == ["d OK Done"]
@@ -179,7 +179,7 @@ def test_create_rename_delete(talk, clean):
     assert client("i DELETE nowhere")[0].startswith("i NO [NONEXISTENT]")
     assert client("j RENAME nowhere x")[0].startswith("j NO [NONEXISTENT]")
     assert client('k CREATE "a//b"')[0].startswith("k NO [CANNOT]")
-    assert client("l CREATE Old (USE (\\Archive))") == ["l OK Done"]
+    assert client("l CREATE Old (USE (\\Archive))") == ["l OK [MAILBOXID (F9)] Done"]
     assert client("m CREATE Every (USE (\\All))")[0].startswith("m NO [USEATTR]")
 
 
