@@ -26,6 +26,11 @@ from store import Bodies, Reader, Store, Transaction, events
 
 OK = Delivered("2.1.5 Ok")
 
+# People who were there a moment ago need no look into the database: a fan-out names the same ones with every post. Who
+# is removed meanwhile gets a notice instead of a refusal, as from another host that asked before (spool.callout).
+KNOWN_SECONDS = 10.0
+KNOWN_MAX = 16_384
+
 
 class Ask(Protocol):
     """Ask the host that owns a recipient by RCPT."""
@@ -55,6 +60,7 @@ class HostDoor:
         self._queue = queue
         self._ask = ask
         self._clock = clock
+        self._known: dict[Address, float] = {}
 
     async def authenticate(self, session: Session, username: str, password: bytes) -> Outcome:
         entity = entity_of(username, self._flow)
@@ -132,8 +138,12 @@ class HostDoor:
     def _known_here(self, session: Session, envelope: Envelope, address: Address, name: Name) -> Outcome:
         """A host that delivers (one that only asks has the null sender) may be quicker than the mail that creates a
         source: the reflector judges that."""
+        if self._known.get(address, 0.0) > (now := self._clock()):
+            return OK
         delivers = session.host and envelope.sender and isinstance(name, Reflector)
         if delivers or self._ask.knows(self._store.reader, name):
+            if isinstance(name, Timeline):
+                self._remember(address, now + KNOWN_SECONDS)
             return OK
         return Refused(
             f"5.1.1 <{address}>: no such {'source or confirmation' if isinstance(name, Reflector) else 'user'} here"
@@ -143,6 +153,11 @@ class HostDoor:
         """Where the owner refuses, so do we. Where it is away or moving, never 5xx: the queue waits for it."""
         outcome = await self._ask.callout.ask(via)
         return outcome if isinstance(outcome, Refused) else OK
+
+    def _remember(self, address: Address, until: float) -> None:
+        if len(self._known) >= KNOWN_MAX:
+            self._known.clear()
+        self._known[address] = until
 
     def _spool(self, tx: Transaction, envelope: Envelope, trace: bytes, part: Part, envid: str, now: float) -> int:
         number = self._queue.put(

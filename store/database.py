@@ -22,6 +22,8 @@ T = TypeVar("T")
 READER_THREADS = 2  # long reads (SEARCH BODY, big FETCHes) beside the loop; more would only fight for two cores
 BUSY_SECONDS = 30.0
 CACHE_KIB = 65_536
+# 32 MB of WAL before its pages are copied into the database: most are written again and again, and copied once.
+CHECKPOINT_PAGES = 8_192
 
 __all__ = ["Migration", "Reader", "Store", "StoreFull"]
 
@@ -111,6 +113,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     connection.execute("PRAGMA journal_size_limit = 67108864")  # give a burst's WAL back to the disk
 
 
