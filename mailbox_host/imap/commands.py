@@ -47,11 +47,21 @@ class Enable:
 
 
 @dataclass(frozen=True, slots=True)
+class Resync:
+    """What a client remembers of a mailbox (QRESYNC, RFC 7162 3.2.5). `known`: the UIDs; None stands for all."""
+
+    uidvalidity: int
+    modseq: int
+    known: SequenceSet | None
+
+
+@dataclass(frozen=True, slots=True)
 class Open:
     """SELECT, EXAMINE."""
 
     mailbox: str
     condstore: bool = False
+    resync: Resync | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +144,7 @@ class Fetch:
     messages: SequenceSet
     items: tuple[FetchItem, ...]
     changed_since: int | None = None
+    vanished: bool = False
 
 
 @dataclass(frozen=True, slots=True)

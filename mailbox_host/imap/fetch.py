@@ -21,7 +21,8 @@ from mailbox_host.imap.effects import Steps, read, write
 from mailbox_host.imap.fetch_response import Batch, Form
 from mailbox_host.imap.loading import Known, kept, load_contents, load_kept
 from mailbox_host.imap.reading import columns_now, rows_of, use_condstore
-from mailbox_host.imap.responses import no, ok
+from mailbox_host.imap.responses import bad, no, ok
+from mailbox_host.imap.resync import tell_vanished
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.sequence import positions
 from mailbox_host.imap.session import Session
@@ -63,6 +64,10 @@ def fetch(session: Session, command: Command) -> Steps[bytes]:
         return NO_SUCH_MESSAGE
     if asked.changed_since is not None or "MODSEQ" in asked.items:
         yield from use_condstore(session)
+    if asked.vanished:
+        if not command.uid or b"QRESYNC" not in session.enabled:
+            return bad("VANISHED is for UID FETCH, after ENABLE QRESYNC")  # RFC 7162 3.2.6
+        yield from tell_vanished(selected, asked.changed_since or 0, asked.messages)
     plan = Plan.of(asked, command.uid, selected.read_only, b"CONDSTORE" in session.enabled)
     spans = selected.find(asked.messages, command.uid)
     columns = yield from columns_now(session, selected)

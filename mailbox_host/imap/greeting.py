@@ -15,9 +15,9 @@ from mailbox_host.imap.telling import refresh
 _ALWAYS = b"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE"
 _SIGNED_IN = (
     b"IDLE NAMESPACE UNSELECT UIDPLUS MOVE CHILDREN SPECIAL-USE CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS "
-    b"STATUS=SIZE ESEARCH SEARCHRES CONDSTORE WITHIN MULTIAPPEND OBJECTID"
+    b"STATUS=SIZE ESEARCH SEARCHRES CONDSTORE QRESYNC WITHIN MULTIAPPEND OBJECTID"
 )
-ENABLED = frozenset({b"CONDSTORE"})  # what ENABLE can turn on (RFC 5161)
+ENABLED = frozenset({b"CONDSTORE", b"QRESYNC"})  # what ENABLE can turn on (RFC 5161)
 
 
 def capabilities(session: Session) -> bytes:
@@ -65,7 +65,7 @@ def enable(session: Session, command: Command) -> Steps[bytes]:
     assert isinstance(command.arguments, Enable)
     fresh = [word for word in dict.fromkeys(command.arguments.capabilities) if word in ENABLED - session.enabled]
     yield untagged(b" ".join([b"ENABLED", *fresh]))
-    if b"CONDSTORE" in fresh:
+    if fresh:  # RFC 7162 3.2.3: QRESYNC brings CONDSTORE with it
         yield from use_condstore(session)
     session.enabled.update(fresh)
     return ok("Done")

@@ -12,7 +12,8 @@ from mailbox_host.imap.commands import Command, Open
 from mailbox_host.imap.effects import Steps, read, write
 from mailbox_host.imap.mailboxes import mailbox_id
 from mailbox_host.imap.reading import read_columns
-from mailbox_host.imap.responses import SYSTEM_FLAG_NAMES, no, ok, untagged
+from mailbox_host.imap.responses import SYSTEM_FLAG_NAMES, bad, no, ok, untagged
+from mailbox_host.imap.resync import resync
 from mailbox_host.imap.selected import Selected, flags_line
 from mailbox_host.imap.session import Session
 
@@ -22,6 +23,8 @@ def select(session: Session, command: Command) -> Steps[bytes]:
     read_only = command.name == "EXAMINE"
     if command.arguments.condstore:
         session.enabled.add(b"CONDSTORE")
+    if command.arguments.resync and b"QRESYNC" not in session.enabled:
+        return bad("ENABLE QRESYNC first")  # RFC 7162 3.2.5
     if session.selected:
         yield untagged(ok("Previous mailbox closed", "CLOSED"))  # RFC 7162 3.2.11
         session.selected = None
@@ -39,6 +42,8 @@ def select(session: Session, command: Command) -> Steps[bytes]:
     selected.keywords = {word for words in set(columns.words.values()) for word in words.split()}
     session.selected = selected
     yield _described(selected, folder, columns.counts().first_unseen_uid)
+    if command.arguments.resync:
+        yield from resync(session, selected, command.arguments.resync, folder.uidvalidity)
     return ok("Done", "READ-ONLY" if read_only else "READ-WRITE")
 
 

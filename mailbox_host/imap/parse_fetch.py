@@ -18,7 +18,7 @@ _ITEM = re.compile(rb"[A-Za-z0-9.]+")
 _PATH = re.compile(rb"[1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*")
 _SECTION_TEXT = re.compile(rb"(?i)HEADER\.FIELDS\.NOT|HEADER\.FIELDS|HEADER|TEXT|MIME")
 _PARTIAL = re.compile(rb"<([0-9]{1,10})\.([1-9][0-9]{0,9})>")
-_CHANGED_SINCE = re.compile(rb"(?i) \(CHANGEDSINCE ([0-9]{1,19})\)")
+_CHANGED_SINCE = re.compile(rb"(?i) \(CHANGEDSINCE ([0-9]{1,19})( VANISHED)?\)")
 _FIELD = re.compile(rb"[!-9;-~]+\Z")
 _PLAIN_FIELD = re.compile(rb"[!#$&'+,\-./0-9;<=>?@A-Z\[^_`a-z|}~]+\Z")
 
@@ -48,7 +48,7 @@ def fetch_arguments(cursor: Cursor) -> Arguments:
     if not items:
         raise BadSyntax("expected an item")
     since = cursor.skip(_CHANGED_SINCE)  # RFC 7162 3.1.4.1
-    return Fetch(messages, tuple(dict.fromkeys(items)), int(since[1]) if since else None)
+    return Fetch(messages, tuple(dict.fromkeys(items)), int(since[1]) if since else None, bool(since and since[2]))
 
 
 def _item(cursor: Cursor, name: bytes) -> FetchItem:

@@ -21,6 +21,8 @@ _NIL = re.compile(rb"(?i)NIL")
 _OPERATIONS: dict[bytes, Operation] = {b"+": "+", b"-": "-", b"": "="}
 _STORE_ITEM = re.compile(rb"(?i)([+-]?)FLAGS(\.SILENT)?")
 _INITIAL = re.compile(rb"[A-Za-z0-9+/=]+")
+_QRESYNC = re.compile(rb"(?i) \(QRESYNC \(")
+_SET_FOLLOWS = re.compile(rb" (?=[0-9])")
 _CONDSTORE = re.compile(rb"(?i) \(CONDSTORE\)")
 _UNCHANGED_SINCE = re.compile(rb"(?i)\(UNCHANGEDSINCE ([0-9]{1,19})\) ")
 _USE = re.compile(rb"(?i) \(USE \((\\[A-Za-z]+)\)\)")
@@ -104,7 +106,27 @@ def _enable(cursor: Cursor) -> ask.Arguments:
 
 def _open(cursor: Cursor) -> ask.Arguments:
     cursor.space()
-    return ask.Open(cursor.mailbox(), bool(cursor.skip(_CONDSTORE)))
+    mailbox = cursor.mailbox()
+    if cursor.skip(_QRESYNC):
+        return ask.Open(mailbox, resync=_resync(cursor))
+    return ask.Open(mailbox, bool(cursor.skip(_CONDSTORE)))
+
+
+def _resync(cursor: Cursor) -> ask.Resync:
+    """``67890007 20050715194045000 41,43:211 (1,5 41,60)))``: the pairs at the end would only save us work."""
+    uidvalidity = cursor.number()
+    cursor.space()
+    modseq = cursor.number()
+    known = None
+    if cursor.skip(_SET_FOLLOWS):
+        known = cursor.sequence_set()
+    if cursor.skip_text(b" ("):
+        cursor.sequence_set()
+        cursor.space()
+        cursor.sequence_set()
+        cursor.expect(b")")
+    cursor.expect(b"))")
+    return ask.Resync(uidvalidity, modseq, known)
 
 
 def _on_mailbox(cursor: Cursor) -> ask.Arguments:

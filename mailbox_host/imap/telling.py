@@ -14,6 +14,7 @@ from mailbox_host.imap.catching_up import catch_up
 from mailbox_host.imap.effects import Close, Steps, read
 from mailbox_host.imap.responses import flags, untagged
 from mailbox_host.imap.selected import Selected, flags_line
+from mailbox_host.imap.sequence import pack
 from mailbox_host.imap.session import Session
 from store import Reader
 
@@ -60,9 +61,15 @@ def _tell(session: Session, selected: Selected, modseq: int, expunges: bool) -> 
 
 
 def tell_expunged(session: Session, gone: Sequence[int]) -> Steps[None]:
-    """EXPUNGE lines for UIDs that are gone."""
+    """EXPUNGE lines for UIDs that are gone; one VANISHED line for who knows the word (RFC 7162 3.2.10)."""
     selected = session.selected
     assert selected is not None
+    if b"QRESYNC" in session.enabled:
+        known = [uid for uid in sorted(gone) if selected.position(uid) >= 0]
+        selected.remove(known)
+        if known:
+            yield b"* VANISHED " + pack(known) + b"\r\n"
+        return
     for number_lines in _batched(selected.remove(gone)):
         yield b"".join(b"* %d EXPUNGE\r\n" % number for number in number_lines)
 

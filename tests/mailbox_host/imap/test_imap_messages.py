@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 MESSAGE = (
@@ -369,3 +371,43 @@ def test_object_ids_stay(talk):
     email = first.split("EMAILID (")[1].split(")")[0]
     assert client(f"f SEARCH EMAILID {email}")[0] == "* SEARCH 1 2"
     assert client("g SEARCH EMAILID M999")[0] == client("h SEARCH THREADID T1")[0] == "* SEARCH"
+
+
+def test_a_client_that_comes_back_hears_what_has_changed(talk):
+    client, other = filled(talk, 5), talk()
+    before = client("a SELECT INBOX")
+    uidvalidity = re.search(r"UIDVALIDITY ([0-9]+)", "".join(before))[1]
+    modseq = re.search(r"HIGHESTMODSEQ ([0-9]+)", "".join(before))[1]
+    client("b UNSELECT")
+    other("a SELECT INBOX")
+    other("b STORE 2,4 +FLAGS.SILENT (\\Deleted)")
+    other("c EXPUNGE")
+    other("d STORE 1 +FLAGS.SILENT (\\Seen)")
+    assert client(f"c SELECT INBOX (QRESYNC ({uidvalidity} {modseq}))") == ["c BAD ENABLE QRESYNC first"]
+    assert client("d ENABLE QRESYNC") == ["* ENABLED QRESYNC", "d OK Done"]
+    answer = client(f"e SELECT INBOX (QRESYNC ({uidvalidity} {modseq} 1:5 (1,3 1,3)))")
+    assert answer[-3:] == [
+        "* VANISHED (EARLIER) 2,4",
+        "* 1 FETCH (UID 1 FLAGS (\\Seen) MODSEQ (9))",
+        "e OK [READ-WRITE] Done",
+    ]
+    assert "VANISHED" not in "".join(client(f"f SELECT INBOX (QRESYNC (1 {modseq}))"))
+    assert "* VANISHED (EARLIER) 4" in client(f"g SELECT INBOX (QRESYNC ({uidvalidity} {modseq} 3:5))")
+    assert client(f"h UID FETCH 1:3 (FLAGS) (CHANGEDSINCE {modseq} VANISHED)") == [
+        "* VANISHED (EARLIER) 2",
+        "* 1 FETCH (UID 1 FLAGS (\\Seen) MODSEQ (9))",
+        "h OK Done",
+    ]
+    assert client("i FETCH 1 (FLAGS) (CHANGEDSINCE 1 VANISHED)")[-1].startswith("i BAD")
+
+
+def test_who_resyncs_hears_of_uids(talk):
+    client, other = filled(talk, 4), talk()
+    client("a ENABLE QRESYNC")
+    client("b SELECT INBOX")
+    other("a SELECT INBOX")
+    other("b STORE 1:2,4 +FLAGS.SILENT (\\Deleted)")
+    other("c EXPUNGE")
+    assert client("c NOOP") == ["* VANISHED 1:2,4", "c OK Done"]
+    client("d STORE 1 +FLAGS.SILENT (\\Deleted)")
+    assert client("e EXPUNGE")[0] == "* VANISHED 3"
