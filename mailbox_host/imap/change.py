@@ -76,7 +76,7 @@ def _store_batch(session: Session, selected: Selected, asked: ask.Store, uids: l
 
     changed, refused = yield from write(work)
     selected.own.update((entry.uid, entry.modseq) for entry in changed)
-    yield from tell_keywords(selected, changed)
+    yield from tell_keywords(selected, (entry.keywords for entry in changed))
     if not asked.silent:
         yield from tell_flags(session, changed)
     elif b"CONDSTORE" in session.enabled:  # RFC 7162 3.1.3: .SILENT hides the flags, not the MODSEQ

@@ -205,6 +205,14 @@ class Search:
     returns: frozenset[bytes] | None = None  # RETURN (...): answer with ESEARCH (RFC 4731)
 
 
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """SORT (RFC 5256): by these keys, each with whether it is reversed."""
+
+    order: tuple[tuple[str, bool], ...]
+    key: SearchKey
+
+
 Arguments = (
     Simple
     | Login
@@ -223,6 +231,7 @@ Arguments = (
     | Copy
     | UidExpunge
     | Search
+    | Sort
 )
 
 

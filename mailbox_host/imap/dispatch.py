@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from mailbox_host.accounts import NoSuchAccount
 from mailbox_host.folders import BadFolderName, FolderError, FolderExists, NoSuchFolder, TooManyFolders
-from mailbox_host.imap import change, fetch, filing, greeting, lists, mailboxes, opening, search, sign_in
+from mailbox_host.imap import change, fetch, filing, greeting, lists, mailboxes, opening, search, sign_in, sort
 from mailbox_host.imap.commands import Command
 from mailbox_host.imap.effects import Close, Steps
 from mailbox_host.imap.framing import Frame, TooLarge
@@ -76,7 +76,7 @@ def _answer(session: Session, command: Command) -> Steps[bytes]:
     except StoreFull:
         status = no("The disk is full, try again later", "UNAVAILABLE")
     if session.selected and not session.ended:
-        yield from refresh(session, expunges=command.uid or command.name not in ("FETCH", "STORE", "SEARCH"))
+        yield from refresh(session, expunges=command.uid or command.name not in ("FETCH", "STORE", "SEARCH", "SORT"))
         if session.ended:  # the mailbox was deleted: BYE was the answer
             return b""
     return status
@@ -130,6 +130,7 @@ COMMANDS: dict[str, tuple[frozenset[State], Handler]] = {
     "UNSELECT": (_SELECTED, opening.unselect),
     "EXPUNGE": (_SELECTED, change.expunge_messages),
     "SEARCH": (_SELECTED, search.search),
+    "SORT": (_SELECTED, sort.sort),
     "FETCH": (_SELECTED, fetch.fetch),
     "STORE": (_SELECTED, change.store),
     "COPY": (_SELECTED, filing.copy_or_move),

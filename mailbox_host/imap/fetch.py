@@ -27,6 +27,7 @@ from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.sequence import positions
 from mailbox_host.imap.session import Session
 from mailbox_host.imap.settings import FETCH_BATCH_MESSAGES, FETCH_BATCH_OCTETS, INLINE_MESSAGES_MAX
+from mailbox_host.imap.telling import tell_keywords
 from store import Reader
 
 
@@ -71,6 +72,7 @@ def fetch(session: Session, command: Command) -> Steps[bytes]:
     plan = Plan.of(asked, command.uid, selected.read_only, b"CONDSTORE" in session.enabled)
     spans = selected.find(asked.messages, command.uid)
     columns = yield from columns_now(session, selected)
+    yield from tell_keywords(selected, columns.words.values())
     missing = False
     for places in _pieces(spans):
         rows, there = rows_of(selected, columns, places)

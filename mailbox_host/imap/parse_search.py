@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from mailbox_host.imap.commands import And, Arguments, Key, Not, Or, Search, SearchKey, Value
+from mailbox_host.imap.commands import And, Arguments, Key, Not, Or, Search, SearchKey, Sort, Value
 from mailbox_host.imap.settings import NESTING_MAX, SEARCH_KEYS_MAX
 from mailbox_host.imap.syntax import BadSyntax, Cursor
 
@@ -24,6 +24,8 @@ _BARE = frozenset(
 _TEXT = frozenset("BCC BODY CC FROM SUBJECT TEXT TO".split())
 _DATES = frozenset("BEFORE ON SINCE SENTBEFORE SENTON SENTSINCE".split())
 _NUMBERS = frozenset("LARGER SMALLER OLDER YOUNGER".split())
+SORT_KEYS_MAX = 20
+_SORTS = frozenset({b"ARRIVAL", b"CC", b"DATE", b"FROM", b"SIZE", b"SUBJECT", b"TO"})
 _RETURNS = frozenset({b"MIN", b"MAX", b"ALL", b"COUNT", b"SAVE"})
 
 
@@ -41,11 +43,37 @@ def search_arguments(cursor: Cursor) -> Arguments:
     if cursor.skip(_CHARSET):
         charset = _charset(cursor.astring())
         cursor.space()
+    return Search(_keys(cursor, charset), returns)
+
+
+def _keys(cursor: Cursor, charset: str) -> SearchKey:
     keys = _Keys(cursor, charset)
     found = [keys.key(0)]
     while cursor.skip_text(b" "):
         found.append(keys.key(0))
-    return Search(found[0] if len(found) == 1 else And(tuple(found)), returns)
+    return found[0] if len(found) == 1 else And(tuple(found))
+
+
+def sort_arguments(cursor: Cursor) -> Arguments:
+    cursor.space()
+    order = cursor.parenthesized(lambda: _sort_key(cursor), SORT_KEYS_MAX)
+    if not order:
+        raise BadSyntax("expected a sort key")
+    cursor.space()
+    charset = _charset(cursor.astring())
+    cursor.space()
+    return Sort(order, _keys(cursor, charset))
+
+
+def _sort_key(cursor: Cursor) -> tuple[str, bool]:
+    word = cursor.word()
+    reverse = word == b"REVERSE"
+    if reverse:
+        cursor.space()
+        word = cursor.word()
+    if word not in _SORTS:
+        raise BadSyntax("unknown sort key")
+    return word.decode("ascii"), reverse
 
 
 def _return(cursor: Cursor) -> bytes:

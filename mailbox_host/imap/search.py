@@ -41,7 +41,7 @@ def search(session: Session, command: Command) -> Steps[bytes]:
     by_modseq = "MODSEQ" in names_in(asked.key)
     if by_modseq:
         yield from use_condstore(session)
-    view, found = yield from _found(session, selected, asked.key)
+    view, found = yield from find(session, selected, asked.key)
     numbers = list(map(view.rows.uids.__getitem__, found)) if command.uid else [view.places[at] + 1 for at in found]
     told = _told(found, asked.returns) if by_modseq else []
     modseq = max((view.rows.modseqs[at] for at in told), default=0)
@@ -78,7 +78,7 @@ def names_in(key: SearchKey) -> set[str]:
             return {name}
 
 
-def _found(session: Session, selected: Selected, key: SearchKey) -> Steps[tuple[View, list[int]]]:
+def find(session: Session, selected: Selected, key: SearchKey) -> Steps[tuple[View, list[int]]]:
     """Return the rows looked at, and the places in them of what matches, in order."""
     columns = yield from columns_now(session, selected)
     view = View(selected, *rows_of(selected, columns, range(len(selected.uids))), session.clock())

@@ -77,7 +77,7 @@ def tell_expunged(session: Session, gone: Sequence[int]) -> Steps[None]:
 def _tell_entries(session: Session, selected: Selected, changed: list[Entry]) -> Steps[None]:
     last = selected.last_uid
     fresh = sorted(entry.uid for entry in changed if entry.uid > last)
-    yield from tell_keywords(selected, changed)
+    yield from tell_keywords(selected, (entry.keywords for entry in changed))
     if fresh:
         yield from _tell_new(session, selected, fresh)
     own, selected.own = selected.own, {}
@@ -110,9 +110,9 @@ def _flags_line(selected: Selected, entry: Entry, with_modseq: bool) -> bytes:
     return b"* %d FETCH (UID %d FLAGS %b%b)\r\n" % (place + 1, entry.uid, shown, modseq)
 
 
-def tell_keywords(selected: Selected, changed: Iterable[Entry]) -> Steps[None]:
+def tell_keywords(selected: Selected, texts: Iterable[str]) -> Steps[None]:
     """A FLAGS line where a keyword is new to the client (RFC 3501 7.2.6)."""
-    fresh = {word for text in {entry.keywords for entry in changed} for word in text.split()} - selected.keywords
+    fresh = {word for text in set(texts) for word in text.split()} - selected.keywords
     if fresh:
         selected.keywords |= fresh
         yield untagged(flags_line(selected.keywords))

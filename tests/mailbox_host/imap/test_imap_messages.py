@@ -411,3 +411,35 @@ def test_who_resyncs_hears_of_uids(talk):
     assert client("c NOOP") == ["* VANISHED 1:2,4", "c OK Done"]
     client("d STORE 1 +FLAGS.SILENT (\\Deleted)")
     assert client("e EXPUNGE")[0] == "* VANISHED 3"
+
+
+def test_sort(talk):
+    client = talk()
+    for number, (subject, sender, date) in enumerate(
+        (
+            ("Re: beta (fwd)", "Zoe <amy@x.example>", "Tue, 8 Feb 1994 00:00:00 +0000"),
+            ("[list] Alpha", "bob@x.example", "Mon, 7 Feb 1994 23:00:00 -0800"),
+            ("[Fwd: Re: ALPHA]", "friends: carl@x.example;", "no date"),
+        )
+    ):
+        content = f"Subject: {subject}\r\nFrom: {sender}\r\nDate: {date}\r\n\r\n{'x' * number}"
+        client.file(content.encode())
+    client("a SELECT INBOX")
+    assert client("b SORT (SUBJECT) UTF-8 ALL") == ["* SORT 2 3 1", "b OK Done"]
+    assert client("c SORT (FROM) UTF-8 ALL")[0] == "* SORT 1 2 3"  # of a group, its name
+    assert client("d UID SORT (REVERSE DATE) UTF-8 1:2")[0] == "* SORT 2 1"
+    assert client("e SORT (SUBJECT REVERSE ARRIVAL) UTF-8 SUBJECT alpha")[0] == "* SORT 2 3"
+    assert client("f SORT (NOTHING) UTF-8 ALL")[0].startswith("f BAD")
+    assert client("g SORT (DATE) EBCDIC ALL")[0].startswith("g NO [BADCHARSET")
+    assert client("h SORT (DATE) UTF-8 SUBJECT gamma") == ["* SORT", "h OK Done"]
+
+
+def test_a_keyword_is_announced_before_it_is_shown(talk):
+    client, other = filled(talk, 1), talk()
+    client("a SELECT INBOX")
+    other("a SELECT INBOX")
+    other("b STORE 1 +FLAGS.SILENT ($Label1)")
+    assert client("b FETCH 1 FLAGS")[:2] == [
+        "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Label1)",
+        "* 1 FETCH (FLAGS (\\Recent $Label1))",
+    ]
