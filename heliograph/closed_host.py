@@ -15,6 +15,7 @@ from heliograph.exits import CommandError
 from heliograph.flow import Flow, Identity, Rooms
 from heliograph.keys import read_key
 from heliograph.operations import Answer, Site
+from heliograph.ownership import claim
 from heliograph.published import published_directory
 from heliograph.settings import Config
 from heliograph.tables import MIGRATIONS
@@ -42,10 +43,11 @@ class ClosedHost:
         directory = published_directory(config)
         queue = Queue()
         me = Identity(name, read_key(config, name), config.ports.smtp, config.postmaster)
-        flow = Flow(me, lambda: directory, queue, Rooms(ClosedRoom(), ClosedRoom(), ClosedRoom()))
-        settler = Settler(queue, RunnerSettings(name, f"{name}.{config.domain}"), random.random)
-        self._site = Site(name, lambda: directory, queue, flow.dispatch, settler)
         self._store = Store(config.host_folder(name) / DATABASE, MIGRATIONS)
+        owns = self._store.write_now(lambda tx: claim(tx, name, directory)).owns
+        flow = Flow(me, lambda: directory, queue, Rooms(ClosedRoom(), ClosedRoom(), ClosedRoom()), owns)
+        settler = Settler(queue, RunnerSettings(name, f"{name}.{config.domain}"), random.random)
+        self._site = Site(name, lambda: directory, queue, flow.dispatch, settler, owns=owns)
 
     def ask(self, operation: str, **arguments: Any) -> Answer:
         site, now = self._site, time.time()

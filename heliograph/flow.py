@@ -73,9 +73,17 @@ class Identity:
 class Flow:
     """Implements `spool.route.Fabric` for this host."""
 
-    def __init__(self, me: Identity, directory: Callable[[], Directory], queue: Queue, rooms: Rooms) -> None:
+    def __init__(
+        self,
+        me: Identity,
+        directory: Callable[[], Directory],
+        queue: Queue,
+        rooms: Rooms,
+        owns: Callable[[Name], bool],
+    ) -> None:
         self.me = me
         self.directory = directory
+        self._owns = owns
         self._queue = queue
         self._rooms = rooms
         self._relays = dict(me.relays)
@@ -91,7 +99,8 @@ class Flow:
         return name
 
     def route_of(self, address: Address, name: Name) -> Route:
-        """Tell where mail for an address goes now, by the zone that this host holds."""
+        """Tell where mail for an address goes now: to a room here if this host owns its bucket, otherwise to the owner
+        that the zone names. Where that is this host, the bucket is on its way here, and its mail waits."""
         match name:
             case Foreign(domain):
                 return Abroad(domain, self._relays.get(domain, self.me.smarthost))
@@ -99,10 +108,14 @@ class Flow:
                 return Refused(f"5.1.1 {reason}")
             case Follow(None):
                 return Here()
+            case Leaf(_, self.me.host):
+                return Here()
+        if self._owns(name):
+            return Here()
         directory = self.directory()
         owner = directory.host_of(name)
         if owner == self.me.host:
-            return Here()
+            return Deferred("4.3.2 the zone names this host for its bucket, which was not handed over to it")
         record = directory.hosts.get(owner)
         if record is None:  # a zone never refuses mail: it may be about to be mended
             return Deferred(f"4.4.4 the zone names no host {owner}")

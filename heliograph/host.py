@@ -23,6 +23,7 @@ from heliograph.keys import TOKEN_KEY, read_key
 from heliograph.lock import HostLock
 from heliograph.login import Login
 from heliograph.operations import Answer, Site
+from heliograph.ownership import claim
 from heliograph.settings import Config
 from heliograph.streams import Streams
 from heliograph.tables import MIGRATIONS
@@ -49,6 +50,7 @@ from store import Reader, Store, Transaction
 log = logging.getLogger("heliograph")
 
 DATABASE = "heliograph.db"
+BUCKETS_SHOWN_MAX = 10  # in a line of the log
 
 
 class Host:
@@ -109,6 +111,18 @@ class Host:
         )
         await self.directory.start()
         self._running.push_async_callback(self.directory.stop)
+        self.ownership = await self.store.write(lambda tx: claim(tx, self.name, self._now()))
+        self._tell_unsettled(self._now())
+        self.directory.subscribe(self._tell_unsettled)
+
+    def _tell_unsettled(self, directory: Directory) -> None:
+        away, towards = self.ownership.unsettled(self.name, directory)
+        if away:
+            log.warning("the zone gives away what is still served here: %s", _some(away))
+        if towards:
+            log.warning(
+                "the zone gives this host what was not handed over to it; mail for it waits: %s", _some(towards)
+            )
 
     def _now(self) -> Directory:
         return self.directory.current
@@ -127,7 +141,7 @@ class Host:
         self.ingest = IngestRoom(self.name, self._now, feeds)
         self.queue = Queue()
         rooms = Rooms(self.reflector, self.mailbox, self.ingest)
-        self.flow = Flow(self._identity(), self._now, self.queue, rooms)
+        self.flow = Flow(self._identity(), self._now, self.queue, rooms, self.ownership.owns)
         self.poller = Poller(self.store, self._spool, self.ingest, self._clock)
 
     def _spool(self, tx: Transaction, outgoing: Outgoing) -> None:
@@ -163,7 +177,7 @@ class Host:
         server, client = between_hosts(self.config.tls.of(self.name))
         self.streams = Streams(self._now, server, client, self.config.ports.streams)
         checker = PasswordChecker()
-        self.login = Login(self.name, self.store, self._now, self.streams, checker)
+        self.login = Login(self.ownership.owns, self.store, self._now, self.streams, checker)
         self.imap = ImapServer(
             self.store,
             self.bell,
@@ -226,7 +240,14 @@ class Host:
 
     def _site(self) -> Site:
         return Site(
-            self.name, self._now, self.queue, self.flow.dispatch, self.runner.settler, self._live, self.poller.wake
+            self.name,
+            self._now,
+            self.queue,
+            self.flow.dispatch,
+            self.runner.settler,
+            self._live,
+            self.poller.wake,
+            self.ownership.owns,
         )
 
     def _live(self) -> Answer:
@@ -235,5 +256,11 @@ class Host:
             "up": True,
             "pid": os.getpid(),
             "imap_connections": self.imap.connections,
+            "not_handed_over": sum(map(len, self.ownership.unsettled(self.name, self.directory.current))),
             "zone_problems": [str(problem) for problem in self.directory.problems],
         }
+
+
+def _some(buckets: list[str]) -> str:
+    shown = ", ".join(buckets[:BUCKETS_SHOWN_MAX])
+    return shown if len(buckets) <= BUCKETS_SHOWN_MAX else f"{shown} and {len(buckets) - BUCKETS_SHOWN_MAX} more"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from directory.names import Name, Timeline
 from directory.snapshot import Directory
 from heliograph.streams import Streams
 from mail.address import is_entity
@@ -25,19 +26,25 @@ class Login:
     """Checks passwords for submission and IMAP on one host."""
 
     def __init__(
-        self, host: str, store: Store, directory: Callable[[], Directory], streams: Streams, checker: PasswordChecker
+        self,
+        owns: Callable[[Name], bool],
+        store: Store,
+        directory: Callable[[], Directory],
+        streams: Streams,
+        checker: PasswordChecker,
     ) -> None:
-        self._host = host
+        self._owns = owns
         self._store = store
         self._directory = directory
         self._streams = streams
         self._checker = checker
 
     def owner(self, entity: str) -> str:
-        """Return the host that an account lives on; "" where it is this one."""
+        """Return the host that an account lives on; "" where it is this one. A bucket that is on its way here is
+        looked for at this host's own stream, which finds that it is not here and says: not now."""
         directory = self._directory()
-        owner = directory.owner("timeline", directory.names.bucket(entity))
-        return "" if owner == self._host else owner
+        name = Timeline(entity, "", directory.names.bucket(entity))
+        return "" if self._owns(name) else directory.host_of(name)
 
     async def check(self, entity: str, password: bytes, client: str) -> Outcome:
         """Judge a password. `client`: the address that it came from, for the owner's log and limits."""

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from email.utils import formatdate
 from typing import Any
 
+from directory.names import Name, Timeline
 from directory.snapshot import Directory
 from heliograph import exits
 from heliograph.exits import CommandError
@@ -36,7 +37,8 @@ Source = Reader | Transaction
 @dataclass(frozen=True, slots=True)
 class Site:
     """The host that an operation works on. `dispatch` sends a room's mail; `settler` takes queued mail back; `live`
-    tells what only a running host knows (nothing while it is down); `poll` makes it look which feeds are due."""
+    tells what only a running host knows (nothing while it is down); `poll` makes it look which feeds are due; `owns`
+    tells what was really handed over to the host."""
 
     host: str
     directory: Callable[[], Directory]
@@ -45,6 +47,7 @@ class Site:
     settler: Settler
     live: Callable[[], Answer] = dict
     poll: Callable[[], object] = lambda: None
+    owns: Callable[[Name], bool] = lambda name: True
 
 
 def add_account(tx: Transaction, site: Site, now: float, name: str, hash: str, title: str = "") -> Answer:
@@ -176,9 +179,13 @@ def _check_here(site: Site, name: str) -> None:
     if not is_entity(name):
         raise CommandError(exits.DATA, f"{name!r}: is no name for an account: {NAMES_RULE}")
     directory = site.directory()
-    owner = directory.owner("timeline", directory.names.bucket(name))
+    bucket = directory.names.bucket(name)
+    owner = directory.owner("timeline", bucket)
     if owner != site.host:
         raise CommandError(exits.UNAVAILABLE, f"{name} belongs to {owner}, not to {site.host}: do it at {owner}")
+    if not site.owns(Timeline(name, "", bucket)):
+        text = f"b{bucket}.timeline was not handed over to {owner} yet: set the zone back and do it at its last owner"
+        raise CommandError(exits.TEMPFAIL, f"{name}: {text}")
 
 
 def _check_account(tx: Transaction, site: Site, name: str) -> None:
