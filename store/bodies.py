@@ -38,12 +38,15 @@ class Bodies:
     def keep(tx: Transaction, content: bytes) -> int:
         """Store a message (or find it stored), count one reference, return its id."""
         digest = hashlib.sha256(content).digest()
-        found = tx.one("UPDATE body SET refs = refs + 1 WHERE digest = ? RETURNING id", (digest,))
-        if found:
-            return int(found[0])
-        body = tx.insert("INSERT INTO body (digest, size, refs) VALUES (?, ?, 1)", (digest, len(content)))
-        tx.execute("INSERT INTO body_content VALUES (?, ?, ?)", (body, *split_message(content)))
-        return body
+        row = tx.one(
+            "INSERT INTO body (digest, size, refs) VALUES (?, ?, 1)"
+            " ON CONFLICT (digest) DO UPDATE SET refs = refs + 1 RETURNING id, refs",
+            (digest, len(content)),
+        )
+        assert row is not None
+        if row[1] == 1:  # new here: a stored body has at least one reference already
+            tx.execute("INSERT INTO body_content VALUES (?, ?, ?)", (row[0], *split_message(content)))
+        return int(row[0])
 
     @staticmethod
     def share(tx: Transaction, body: int, count: int = 1) -> None:
