@@ -35,7 +35,8 @@ def foreign_from(content: bytes, entity: str, names: FabricNames) -> Refused | N
     found = first_addr_spec(fields[0]) if len(fields) == 1 and not names_several(fields[0]) else ""
     if found and names.local_entity(found) == entity:
         return None
-    return Refused(f"5.7.1 the From field must be one address, {names.person(entity)}; it is {found or 'another'!r}")
+    wrong = f"it is {found}" if found else "here there is none that can be read, or more than one"
+    return Refused(f"5.7.1 the From field must be one address, {names.person(entity)}; {wrong}")
 
 
 def arrived(envelope: Envelope, content: bytes, directory: Directory) -> list[Part] | Deferred:
