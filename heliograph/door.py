@@ -15,8 +15,8 @@ from typing import Protocol
 
 from directory.names import Foreign, Leaf, Name, Reflector, Timeline
 from heliograph.flow import Flow
-from heliograph.intake import Part, arrived, foreign_from, received_field, submitted
-from mail.address import Address, parse_address
+from heliograph.intake import Part, arrived, foreign_from, meaning, received_field, submitted
+from mail.address import Address
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mail.signature import is_proven
 from spool.door import Envelope, Session
@@ -130,8 +130,8 @@ class HostDoor:
             parts = arrived(envelope, content, directory)
         if isinstance(parts, Deferred | Refused) or any(part.signed_by and not session.entity for part in parts):
             return parts
-        names = [self._flow.name_of(parse_address(recipient.address)) for recipient in envelope.recipients]
-        sources = [name for name in names if isinstance(name, Reflector)]
+        names = (meaning(self._flow, recipient) for recipient in envelope.recipients)
+        sources = (name for name in names if isinstance(name, Reflector))
         refusals = (self._ask.refuses(self._store.reader, name, content, session.entity) for name in sources)
         return next((refusal for refusal in refusals if refusal), parts)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from email.utils import formatdate
 
-from directory.names import FabricNames, Follow, Reflector
+from directory.names import FabricNames, Follow, Name, Reflector
 from directory.snapshot import Directory
 from heliograph.flow import Flow
 from mail.address import Address
@@ -55,7 +55,7 @@ def submitted(envelope: Envelope, content: bytes, entity: str, flow: Flow, now: 
     """A signed-in user's mail: completed (RFC 6409 8), and vouched for where it goes to a room."""
     names = flow.directory().names
     content = _completed(_stripped(content), names.domain, now, fresh_id)
-    to_rooms = [r for r in envelope.recipients if _is_room(flow, r)]
+    to_rooms = [r for r in envelope.recipients if isinstance(meaning(flow, r), Reflector | Follow)]
     others = [r for r in envelope.recipients if r not in to_rooms] if to_rooms else envelope.recipients
     parts = [Part(content, others)] if others else []
     if to_rooms:
@@ -75,9 +75,10 @@ def received_field(session: Session, envelope: Envelope, me: str, number: str, n
     return f"Received: from {helo} ([{session.peer}])\r\n\t{by}\r\n\t{formatdate(now)}\r\n".encode()
 
 
-def _is_room(flow: Flow, recipient: RcptTo) -> bool:
+def meaning(flow: Flow, recipient: RcptTo) -> Name:
+    """Tell what a recipient means: the door has read its address already."""
     local, _, domain = recipient.address.rpartition("@")
-    return isinstance(flow.name_of(Address(local, domain)), Reflector | Follow)
+    return flow.name_of(Address(local, domain))
 
 
 def _stripped(content: bytes) -> bytes:
