@@ -22,6 +22,7 @@ from mail.signature import TRUSTED_PREFIX, carries_fabric_fields, prove, sign
 from spool.queue import Queue
 from spool.route import Abroad, Here, Route, Via
 from store import Bodies, Transaction
+from store.writer import is_full
 
 log = logging.getLogger("heliograph.flow")
 
@@ -179,8 +180,8 @@ class Flow:
             arrival = replace(arrival, sender=recipient.sender)
         try:
             outcome = tx.nested(lambda part: self._receive(part, arrival, recipient.address, hands))
-        except Exception:
-            if not tx.connection.in_transaction:
+        except Exception as error:
+            if is_full(error) or not tx.connection.in_transaction:  # nothing can be queued either: undo the whole step
                 raise
             log.exception("room failed on mail for %r; it waits in the queue", recipient.address)
             return False
