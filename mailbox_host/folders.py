@@ -119,7 +119,7 @@ def rename_folder(tx: Transaction, account: str, old: str, new: str, now: float)
         raise FolderExists(f"there is a folder {new} already")
     if old == INBOX:
         target = create_folder(tx, account, new, now)
-        move_all(tx, folder.id, target.id)
+        move_all(tx, folder.id, target.id, now)
         return
     if new.startswith(old + SEPARATOR):
         raise BadFolderName("a folder cannot be moved into itself")

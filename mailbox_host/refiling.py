@@ -15,13 +15,14 @@ from mailbox_host.accounts import account_id
 from mailbox_host.entry import Entry
 from mailbox_host.flags import keywords_text
 from mailbox_host.folder_names import FolderError, NoSuchFolder
+from mailbox_host.quota import count
 from store import Bodies, Transaction
 
 UID_MAX = 2**32 - 1  # RFC 3501 9: nz-number
 
 _INSERT = """
-    INSERT INTO entry (folder, uid, modseq, account, source, post, body, size, flags, keywords, arrival)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO entry (folder, uid, modseq, saved, account, source, post, body, size, flags, keywords, arrival)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _PICK = "SELECT uid, account, source, post, body, size, flags, keywords, arrival FROM entry WHERE folder = ?1"
 _THESE = " AND uid IN (SELECT value FROM json_each(?2)) ORDER BY uid"
@@ -31,9 +32,12 @@ class FolderUsedUp(FolderError):
     """The folder has given its last UID."""
 
 
-def insert(tx: Transaction, folder_id: int, rows: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
+def insert(
+    tx: Transaction, folder_id: int, rows: Sequence[tuple[Any, ...]], saved: float | None = None
+) -> tuple[int, int]:
     """Put rows (account, source, post, body, size, flags, keywords, arrival) into a folder, under one modseq; return
-    (first uid, modseq). The caller has counted the bodies' references."""
+    (first uid, modseq). `saved`: the time, where that is not their arrival. The caller has counted the bodies'
+    references, and what counts against the quota."""
     row = tx.one(
         "UPDATE folder SET uidnext = uidnext + ?, modseq = modseq + 1 WHERE id = ? RETURNING uidnext, modseq",
         (len(rows), folder_id),
@@ -44,7 +48,7 @@ def insert(tx: Transaction, folder_id: int, rows: Sequence[tuple[Any, ...]]) -> 
     if uidnext > UID_MAX:
         raise FolderUsedUp("the folder has used up its UIDs: make a new one")
     first = uidnext - len(rows)
-    tx.executemany(_INSERT, [(folder_id, first + place, modseq, *row) for place, row in enumerate(rows)])
+    tx.executemany(_INSERT, [(folder_id, first + place, modseq, saved, *row) for place, row in enumerate(rows)])
     return first, modseq
 
 
@@ -56,12 +60,14 @@ def append(
     flags: int,
     keywords: frozenset[str],
     arrival: float,
+    saved: float | None = None,
 ) -> Entry:
     """File a message that the account's owner brought. Raise NoSuchFolder, TooManyKeywords."""
     body = Bodies.keep(tx, content)
     words = keywords_text(keywords)
-    row = (account_id(tx, account), None, None, body, len(content), flags, words, arrival)
-    uid, modseq = insert(tx, folder_id, [row])
+    owner = account_id(tx, account)
+    uid, modseq = insert(tx, folder_id, [(owner, None, None, body, len(content), flags, words, arrival)], saved)
+    count(tx, owner, len(content), 1)
     return Entry(uid, body, flags, words, modseq, arrival, len(content))
 
 
@@ -71,6 +77,8 @@ def file_one(
     """File a stored message, sharing its body; `post` is (source, number). Return the UID."""
     Bodies.share(tx, body)
     source, number = post or (None, None)
+    if post is None:
+        count(tx, account, size, 1)
     return insert(tx, folder_id, [(account, source, number, body, size, 0, "", arrival)])[0]
 
 
@@ -80,18 +88,19 @@ def copy(tx: Transaction, folder_id: int, uids: Iterable[int], target_id: int, n
     if not found:
         return []
     Bodies.share_many(tx, Counter(row[4] for row in found))
-    first, _ = insert(tx, target_id, [(row[1], None, None, *row[4:]) for row in found])
+    first, _ = insert(tx, target_id, [(row[1], None, None, *row[4:]) for row in found], now)
+    count(tx, found[0][1], sum(row[5] for row in found), len(found))  # a copy of a post is the reader's own
     return [(row[0], first + place) for place, row in enumerate(found)]
 
 
 def move(tx: Transaction, folder_id: int, uids: Iterable[int], target_id: int, now: float) -> list[tuple[int, int]]:
     """MOVE (RFC 6851). Return (old uid, new uid) in order."""
-    return _move(tx, folder_id, tx.all(_PICK + _THESE, (folder_id, json.dumps(list(uids)))), target_id)
+    return _move(tx, folder_id, tx.all(_PICK + _THESE, (folder_id, json.dumps(list(uids)))), target_id, now)
 
 
-def move_all(tx: Transaction, folder_id: int, target_id: int) -> list[tuple[int, int]]:
+def move_all(tx: Transaction, folder_id: int, target_id: int, now: float) -> list[tuple[int, int]]:
     """Move everything: what RENAME of INBOX does."""
-    return _move(tx, folder_id, tx.all(_PICK + " ORDER BY uid", (folder_id,)), target_id)
+    return _move(tx, folder_id, tx.all(_PICK + " ORDER BY uid", (folder_id,)), target_id, now)
 
 
 def expunge(tx: Transaction, folder_id: int, uids: Iterable[int], now: float) -> list[int]:
@@ -112,11 +121,11 @@ def drop_all(tx: Transaction, folder_id: int) -> None:
     _let_go(tx, found)
 
 
-def _move(tx: Transaction, folder_id: int, found: list[Any], target_id: int) -> list[tuple[int, int]]:
+def _move(tx: Transaction, folder_id: int, found: list[Any], target_id: int, now: float) -> list[tuple[int, int]]:
     if not found:
         return []
     _forget(tx, folder_id, [row[0] for row in found])
-    first, _ = insert(tx, target_id, [row[1:] for row in found])
+    first, _ = insert(tx, target_id, [row[1:] for row in found], now)
     return [(row[0], first + place) for place, row in enumerate(found)]
 
 
@@ -129,7 +138,11 @@ def _forget(tx: Transaction, folder_id: int, uids: list[int]) -> None:
 
 
 def _let_go(tx: Transaction, found: list[Any]) -> None:
-    """Give the bodies' references back; remember posts, so that no change of an interval files them again."""
+    """Give the bodies' references back, and the room; remember posts, so that no change of an interval files them
+    again."""
     posts = [(row[1], row[2], row[3]) for row in found if row[2] is not None]
     tx.executemany("INSERT OR IGNORE INTO had_post VALUES (?, ?, ?)", posts)
     Bodies.release_many(tx, Counter(row[4] for row in found))
+    sizes = [row[5] for row in found if row[2] is None]
+    if sizes:
+        count(tx, found[0][1], -sum(sizes), -len(sizes))

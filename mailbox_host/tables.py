@@ -10,6 +10,11 @@ open session can never be shown another account's mail.
 - `had_post`: posts of which the account no longer has an entry. (account, source, post) is in `entry` or here, never
   both, and never comes back.
 - `seen`: personal mail of the last 14 days, by hash of sender and ENVID.
+- `account.octets`, `messages`: what counts against the quota (quota.py); the limits are NULL where the configuration's hold,
+  0 where there is none. `folder.keep_days`, `keep_messages`: the same for retention (retention.py).
+- `entry.saved`: when it came into its folder, NULL where that is its arrival.
+- `folder.forgotten`: expunges up to this modseq are not in `expunged` any more. `left_log`: posts of a source up to `upto`
+  that are not in `post_log` have left it, and do not come into it again.
 - `body_facts` goes with its body: the store deletes it, by the foreign key.
 """
 
@@ -86,4 +91,24 @@ HEADER_CUTS = Migration(
     """,
 )
 
-MIGRATIONS = (MIGRATION, HEADER_CUTS)
+KEEPING = Migration(
+    "mailbox_host",
+    3,
+    """
+    ALTER TABLE account ADD COLUMN octets INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE account ADD COLUMN messages INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE account ADD COLUMN quota_octets INTEGER;
+    ALTER TABLE account ADD COLUMN quota_messages INTEGER;
+    ALTER TABLE account ADD COLUMN keeps_sent INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE folder ADD COLUMN keep_days INTEGER;
+    ALTER TABLE folder ADD COLUMN keep_messages INTEGER;
+    ALTER TABLE folder ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE entry ADD COLUMN saved REAL;
+    CREATE TABLE left_log (source TEXT PRIMARY KEY, upto INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    UPDATE account SET (octets, messages) = (
+        SELECT coalesce(sum(e.size), 0), count(e.uid) FROM folder f JOIN entry e ON e.folder = f.id
+        WHERE f.account = account.id AND e.source IS NULL)
+    """,
+)
+
+MIGRATIONS = (MIGRATION, HEADER_CUTS, KEEPING)

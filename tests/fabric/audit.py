@@ -91,6 +91,24 @@ def posts(database: sqlite3.Connection) -> Iterator[str]:
         yield f"account {row[0]} has post {row[2]} of {row[1]}, and had it"
 
 
+def quotas(database: sqlite3.Connection) -> Iterator[str]:
+    """What an account is said to keep is what was brought to it: its entries that are no posts."""
+    sql = """
+        SELECT a.name, a.octets, a.messages, coalesce(sum(e.size), 0) AS size, count(e.uid) AS many FROM account a
+        LEFT JOIN folder f ON f.account = a.id LEFT JOIN entry e ON e.folder = f.id AND e.source IS NULL
+        GROUP BY a.id HAVING a.octets <> size OR a.messages <> many
+    """
+    for name, octets, messages, size, many in database.execute(sql):
+        yield f"{name} counts {octets} octets in {messages} messages and keeps {size} in {many}"
+
+
+def forgotten(database: sqlite3.Connection) -> Iterator[str]:
+    """What a folder remembers of expunges is whole from where it forgot, and what left the log is not in it below."""
+    sql = "SELECT f.name, x.uid FROM folder f JOIN expunged x ON x.folder = f.id WHERE x.modseq <= f.forgotten"
+    for name, uid in database.execute(sql):
+        yield f"folder {name} has forgotten its expunges up to one that it remembers: {uid}"
+
+
 def subscribers(database: sqlite3.Connection) -> Iterator[str]:
     """A source's count of subscribers is that of its open intervals."""
     sql = """
@@ -101,4 +119,4 @@ def subscribers(database: sqlite3.Connection) -> Iterator[str]:
         yield f"{name} counts {counted} subscribers and has {there}"
 
 
-CHECKS = (integrity, holders, references, contents, queue, folders, posts, subscribers)
+CHECKS = (integrity, holders, references, contents, queue, folders, posts, quotas, forgotten, subscribers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from mailbox_host import accounts, entries, folders, timeline
+from mailbox_host import accounts, entries, folders, quota, timeline
 from mailbox_host.tables import MIGRATIONS
 from store import Bodies, Transaction
 from store.bodies import MIGRATION as BODIES
@@ -88,6 +88,7 @@ class House:
         assert not self.tx.all("SELECT 1 FROM entry e JOIN folder f ON f.id = e.folder WHERE e.uid >= f.uidnext")
         assert not self.tx.all("SELECT 1 FROM entry e JOIN folder f ON f.id = e.folder WHERE e.modseq > f.modseq")
         assert not self.tx.all("SELECT 1 FROM entry e JOIN folder f ON f.id = e.folder WHERE e.account <> f.account")
+        assert quota.miscounted(self.tx, "", 1000)[0] == []
 
     def _subject(self, body: int) -> str:
         header = Bodies.read_header(self.tx, body).decode()
