@@ -20,8 +20,8 @@ MISSING_DOMAIN = b"MISSING_DOMAIN"
 ADDRESSES_MAX = 4096  # shown of one field: "a:;" makes 40 octets of three
 
 _TOKEN = re.compile(
-    rb"(?P<space>[ \t\r\n]+)|(?P<quoted>\"(?:[^\"\\]|\\.)*+\"?)|(?P<comment>\()|(?P<literal>\[[^\]]*+\]?)"
-    rb"|(?P<atom>[^\x00-\x20\"(),:;<>@\[\]\\]+)|(?P<sign>.)",
+    rb"(?P<space>[ \t\r\n]+)|(?P<quoted>\"(?:[^\"\\]|\\.)*+\"?)|(?P<remark>\([^()\\]*+\))|(?P<comment>\()"
+    rb"|(?P<literal>\[[^\]]*+\]?)|(?P<atom>[^\x00-\x20\"(),:;<>@\[\]\\]+)|(?P<sign>,[, \t\r\n]*+|<+|\\++|.)",
     re.DOTALL,
 )
 _COMMENT_MARK = re.compile(rb"\\.|[()]", re.DOTALL)
@@ -83,11 +83,13 @@ def _addresses(value: bytes) -> Iterator[bytes]:
 def _tokens(value: bytes) -> Iterator[Token]:
     at = 0
     while match := _TOKEN.match(value, at):
-        kind, text, at = str(match.lastgroup), match[0], match.end()
-        if kind == "comment":
+        kind, text, at = match.lastgroup or "", match[0], match.end()
+        if kind == "sign":
+            kind = chr(text[0])  # a run of commas, of "<" or of backslashes says no more than one of them
+        elif kind == "remark":  # a comment with none in it
+            kind, text = "comment", text[1:-1].strip()
+        elif kind == "comment":
             text, at = _comment(value, at)
-        elif kind == "sign":
-            kind = text.decode("latin-1")
         yield kind, text
 
 
@@ -115,7 +117,7 @@ def _split(tokens: list[Token]) -> tuple[bytes | None, bytes, bytes]:
     if kinds[:1] == ["@"] and ":" in kinds:  # RFC 5322 4.4: <@a,@b:user@host>
         colon = next(place for place, token in enumerate(tokens) if token[0] == ":")
         route, tokens = _text(tokens[:colon]), tokens[colon + 1 :]
-    at = max((place for place, token in enumerate(tokens) if token[0] == "@"), default=-1)
+    at = next((place for place in range(len(tokens) - 1, -1, -1) if tokens[place][0] == "@"), -1)
     if at < 0:
         return route, _mailbox(tokens) or MISSING_MAILBOX, MISSING_DOMAIN
     return route, _mailbox(tokens[:at]) or MISSING_MAILBOX, _text(tokens[at + 1 :]) or MISSING_DOMAIN

@@ -18,7 +18,7 @@ from mailbox_host.imap.masks import DAY, View, mask_of
 from mailbox_host.imap.search_text import body_texts, header_values
 from mailbox_host.imap.sections import Content
 
-_COMMENT = re.compile(r"[ \t]*\([^()]*\)[ \t]*")
+_COMMENT = re.compile(r"(?:(?<![ \t])[ \t]+)?\([^()]*\)[ \t]*")  # a run of blanks is tried from its beginning only
 
 ROW, HEADER, TEXT = range(3)  # what a key has to read: its cost
 

@@ -41,17 +41,15 @@ def base_subject(value: str) -> str:
 
 
 def _without_leaders(text: str) -> str:
+    at = 0  # what came before was a leader
     while True:
-        rest = text
-        while blob := _BLOB.match(rest):
-            rest = rest[blob.end() :]
-        if reply := _REPLY.match(rest):
-            text = rest[reply.end() :]
+        last = rest = at
+        while blob := _BLOB.match(text, rest):
+            last, rest = rest, blob.end()
+        if reply := _REPLY.match(text, rest):
+            at = reply.end()
             continue
-        blob = _BLOB.match(text)
-        if blob is None or blob.end() == len(text):  # a subject is not made empty
-            return text
-        text = text[blob.end() :]
+        return text[last if rest == len(text) else rest :]  # a subject is not made empty
 
 
 def _field(header: bytes, name: str) -> bytes | None:
