@@ -9,18 +9,22 @@ import base64
 import binascii
 import re
 import socket
+import struct
 
 from directory import wire
 from directory.names import FabricNames
-from directory.snapshot import Directory, HostRecord, Map
+from directory.snapshot import Directory, HostRecord, Map, Service
 from directory.zone import Zone
 
 MAPS: tuple[Map, ...] = ("timeline", "reflectors")
 KEY_OCTETS = 32  # an Ed25519 public key
 NOT_HOSTS = frozenset(("timeline", "reflectors", "fabric"))  # labels under D that mean something else
+MAIL, AUTOCONFIG = "mail", "autoconfig"  # names that all hosts share, for mail clients
+SERVICES = ("imaps", "imap", "submissions", "submission")  # RFC 6186 3, RFC 8314 5.1
 BUCKETS_MAX = 65_536
 HASH = "mmh3-32"
 
+_SRV = struct.Struct("!HHH")  # priority, weight, port
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z")
 
 
@@ -121,7 +125,29 @@ def to_directory(zone: Zone) -> Directory:
         if address := address_of(zone, label(name) + zone.origin):
             hosts[name] = HostRecord(name, address, key_of(zone, name))
     timeline, reflectors = (_owners(zone, which, buckets) for which in MAPS)
-    return Directory(FabricNames(zone.domain, buckets), zone.serial, hosts, timeline, reflectors)
+    names = FabricNames(zone.domain, buckets)
+    return Directory(names, zone.serial, hosts, timeline, reflectors, services_of(zone))
+
+
+def service_name(zone: Zone, service: str) -> bytes:
+    """The wire name of ``_imaps._tcp.D``."""
+    return label(f"_{service}") + label("_tcp") + zone.origin
+
+
+def services_of(zone: Zone) -> tuple[Service, ...]:
+    """Where the zone's SRV send mail clients; the preferred of each first, for clients that only try one."""
+    found = []
+    for service in SERVICES:
+        rows = [(*_SRV.unpack(rdata[:6]), rdata[6:].lower()) for rdata in srv_of(zone, service)]
+        for _, _, port, target in sorted(rows, key=lambda row: (row[0], -row[1], row[3])):  # RFC 2782: priority, weight
+            if target != b"\0":  # RFC 2782: "the service is decidedly not available"
+                found.append(Service(service, wire.text_of(target), port))
+    return tuple(found)
+
+
+def srv_of(zone: Zone, service: str) -> tuple[bytes, ...]:
+    """The rdata at ``_imaps._tcp.D``."""
+    return zone.rdatas(label(f"_{service}") + label("_tcp") + zone.origin, wire.SRV)
 
 
 def _owners(zone: Zone, which: Map, buckets: int) -> tuple[str, ...]:

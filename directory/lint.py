@@ -16,6 +16,7 @@ RULES = (
     rules.says_what_it_is,
     rules.is_served_as_written,
     rules.mail_goes_to_hosts,
+    rules.services_have_addresses,
     rules.every_bucket_has_one_owner,
     rules.no_bucket_too_many,
     rules.the_world_gets_in,

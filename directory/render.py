@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from directory import wire
-from directory.fabric import HASH, MAPS
+from directory.fabric import AUTOCONFIG, HASH, MAIL, MAPS, SERVICES
 from directory.rdata import TXT_OCTETS_MAX, rdata_text, type_name
 from directory.snapshot import HostRecord
 from directory.zone import Zone
@@ -117,8 +117,7 @@ def _hosts(hosts: Sequence[HostRecord]) -> Iterator[str]:
     yield ""
     yield "; The hosts: address, mail, and the key that others know one by. Take a key away to revoke its host."
     for host in hosts:
-        kind = "A" if ipaddress.ip_address(host.address).version == 4 else "AAAA"
-        yield f"{host.name} {kind} {host.address}"
+        yield f"{host.name} {_address_type(host)} {host.address}"
         yield f"{host.name} MX 10 {host.name}"
         if host.key is not None:
             key = base64.b64encode(host.key).decode()
@@ -135,12 +134,20 @@ def _dkim(keys: Mapping[str, str]) -> Iterator[str]:
 
 
 def _services(hosts: Sequence[HostRecord], ports: ServicePorts) -> Iterator[str]:
+    """One name for all hosts: any of them takes any login, and a client that was set up once finds one that runs."""
     yield ""
-    yield "; Where mail clients find the fabric (RFC 6186, RFC 8314)."
-    for service in ("submission", "submissions", "imap", "imaps"):
+    yield f"; Where mail clients find the fabric (RFC 6186, RFC 8314): at any host, under the name {MAIL}. Thunderbird"
+    yield f"; asks {AUTOCONFIG}, which tells it what these SRV records say. The hosts' certificates name both."
+    for host in hosts:
+        yield f"{MAIL} {_address_type(host)} {host.address}"
+    yield f"{AUTOCONFIG} CNAME {MAIL}"
+    for service in SERVICES:
         if port := getattr(ports, service):
-            for host in hosts:
-                yield f"_{service}._tcp SRV 0 1 {port} {host.name}"
+            yield f"_{service}._tcp SRV 0 1 {port} {MAIL}"
+
+
+def _address_type(host: HostRecord) -> str:
+    return "A" if ipaddress.ip_address(host.address).version == 4 else "AAAA"
 
 
 def _maps(buckets: int, hosts: Sequence[HostRecord], spread: Spread) -> Iterator[str]:

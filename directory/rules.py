@@ -77,6 +77,16 @@ def mail_goes_to_hosts(zone: Zone, _: Expected) -> Iterator[Finding]:
                 yield Finding(f"the MX of {_shown(zone, owner)} {text}", remedy, owner, wire.MX, rdata)
 
 
+def services_have_addresses(zone: Zone, _: Expected) -> Iterator[Finding]:
+    """Every SRV: clients that are sent where nothing is find nothing. The root says that a service is not offered."""
+    for owner, rrset in zone.rrsets():
+        if rrset.rtype == wire.SRV:
+            for rdata in rrset.rdatas:
+                if fault := _srv_fault(zone, int.from_bytes(rdata[4:6], "big"), rdata[6:].lower()):
+                    text, remedy = fault
+                    yield Finding(f"the SRV of {_shown(zone, owner)} {text}", remedy, owner, wire.SRV, rdata)
+
+
 def every_bucket_has_one_owner(zone: Zone, expected: Expected) -> Iterator[Finding]:
     for which in MAPS:
         for bucket in range(expected.buckets):
@@ -165,4 +175,21 @@ def _target_fault(zone: Zone, target: bytes) -> tuple[str, str] | None:
         return f"is {shown}, which is an alias (CNAME)", "Name the host itself."
     if not zone.nodes.get(target):
         return f"is {shown}, an unknown host", f"Mend the name, or add: {shown} A and its address."
+    return None
+
+
+def _srv_fault(zone: Zone, port: int, target: bytes) -> tuple[str, str] | None:
+    """Say what is wrong with an SRV, and what to do. Of names elsewhere nothing is known here."""
+    if target == b"\0":
+        return None
+    if not port:
+        return "has port 0", "Write the port of the service."
+    if not wire.is_below(target, zone.origin):
+        return None
+    shown = _shown(zone, target)
+    if zone.rdatas(target, wire.CNAME):  # RFC 2782: "the name MUST NOT be an alias"
+        return f"names {shown}, which is an alias (CNAME)", "Name the host itself."
+    if not fabric.address_of(zone, target):
+        hint = "; a name that ends in the domain ends in a dot too" if zone.domain in shown else ""
+        return f"names {shown}, which has no address", f"Mend the name, or add: {shown} A and its address{hint}."
     return None

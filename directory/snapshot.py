@@ -24,14 +24,25 @@ class HostRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """Where mail clients find a service, by the zone's SRV: its name (``imaps``), a host's full name, a port."""
+
+    name: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Directory:
-    """Who owns which bucket. `timeline` and `reflectors` hold a host's name per bucket, in order of bucket."""
+    """Who owns which bucket. `timeline` and `reflectors` hold a host's name per bucket, in order of bucket.
+    `services`: of each, the preferred one first."""
 
     names: FabricNames
     serial: int
     hosts: Mapping[str, HostRecord]
     timeline: tuple[str, ...]
     reflectors: tuple[str, ...]
+    services: tuple[Service, ...] = ()
 
     def owner(self, which: Map, bucket: int) -> str:
         """Return the name of the host that the zone names for a bucket."""

@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from directory.fabric import AUTOCONFIG, MAIL
+
 CA_DAYS = 3650
 HOST_DAYS = 825  # the longest that Apple's mail clients take from a CA that the user added
 EARLIER = datetime.timedelta(hours=1)  # a client's clock may be behind
@@ -53,9 +55,10 @@ def make_ca(domain: str, now: float) -> Pair:
 
 
 def make_server(ca: Pair, *, host: str, domain: str, address: str, now: float) -> Pair:
-    """Make what mail clients and peers see: it names the host, the fabric and the address."""
+    """Make what mail clients and peers see: it names the host, the names that all hosts share, and the address."""
     key = ec.generate_private_key(ec.SECP256R1())
-    names = [x509.DNSName(f"{host}.{domain}"), x509.DNSName(domain), x509.IPAddress(ipaddress.ip_address(address))]
+    shared = [f"{MAIL}.{domain}", f"{AUTOCONFIG}.{domain}", domain]
+    names = [*map(x509.DNSName, [f"{host}.{domain}", *shared]), x509.IPAddress(ipaddress.ip_address(address))]
     return _signed(ca, key, f"{host}.{domain}", names, now)
 
 

@@ -16,6 +16,8 @@ from directory.names import Follow, Leaf, Name, Reflector, Timeline
 from directory.service import DirectoryService
 from directory.settings import Settings as DirectorySettings
 from directory.snapshot import Directory
+from gateway.server import HttpsServer
+from gateway.settings import Settings as HttpsSettings
 from heliograph.control import ControlServer
 from heliograph.door import Doormen, HostDoor
 from heliograph.flow import Flow, Identity, Rooms
@@ -28,6 +30,7 @@ from heliograph.settings import Config
 from heliograph.streams import Streams
 from heliograph.tables import MIGRATIONS
 from heliograph.tls import ClientTls, between_hosts
+from heliograph.web import routes
 from ingest.poller import Poller
 from ingest.room import IngestRoom
 from ingest.settings import Settings as IngestSettings
@@ -198,6 +201,9 @@ class Host:
         await self._open_mail_doors()
         await self.imap.serve(self.address, ports.imap)
         await self.imap.serve(self.address, ports.imaps, implicit=True)
+        https = HttpsServer(routes(self._now), HttpsSettings(), self._tls.context)
+        self._running.push_async_callback(https.close)
+        await https.serve(self.address, ports.https)
         control = ControlServer(self._folder, self.store, self._site(), self._clock)
         await control.start()
         self._running.push_async_callback(control.stop)

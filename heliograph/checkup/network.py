@@ -21,8 +21,6 @@ from heliograph.settings import Config, HostConfig, Ports
 ANSWER_SECONDS_MAX = 3.0
 TOGETHER_MAX = 64  # connections at a time; a fabric of 256 hosts has 2,000 ports
 
-NOT_YET = frozenset({"https"})  # nothing serves it in this version
-
 
 def network(config: Config) -> Iterator[Finding]:
     """Look at all hosts at once."""
@@ -46,7 +44,7 @@ def _is_up(config: Config, host: HostConfig) -> bool:
 
 async def _look(config: Config, hosts: list[HostConfig]) -> list[Finding]:
     gate = asyncio.Semaphore(TOGETHER_MAX)
-    services = [f.name for f in fields(Ports) if f.name not in NOT_YET]
+    services = [f.name for f in fields(Ports)]
     knocks = [_knock(gate, host, name, getattr(config.ports, name)) for host in hosts for name in services]
     closed = [finding for finding in await asyncio.gather(*knocks) if finding]
     serials = dict(zip(hosts, await asyncio.gather(*(_serial(gate, config, host) for host in hosts)), strict=True))

@@ -135,5 +135,5 @@ def test_a_host_elsewhere_that_does_not_answer(config: Config) -> None:
     shutil.rmtree(config.host_folder("host-2"))
     found = bad(network(config))
     assert [finding.text for finding in found if finding.check == "hosts"] == ["host-1 is down"]
-    assert len([finding for finding in found if finding.check == "ports"]) == 8
+    assert len([finding for finding in found if finding.check == "ports"]) == 9
     assert [finding.check for finding in found if "does not answer for the zone" in finding.text] == ["dns"]

@@ -65,7 +65,12 @@ def test_clients_and_hosts_can_verify_the_certificates(tmp_path: Path) -> None:
     shown = x509.load_pem_x509_certificate(paths.certificate.read_bytes())
     names = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert isinstance(shown.public_key(), ec.EllipticCurvePublicKey)
-    assert names.get_values_for_type(x509.DNSName) == ["host-1.fabric.test", "fabric.test"]
+    assert names.get_values_for_type(x509.DNSName) == [
+        "host-1.fabric.test",
+        "mail.fabric.test",
+        "autoconfig.fabric.test",
+        "fabric.test",
+    ]
     assert names.get_values_for_type(x509.IPAddress) == [ipaddress.ip_address("127.0.0.1")]
     stream = x509.load_pem_x509_certificate(paths.stream_certificate.read_bytes()).public_key()
     assert isinstance(stream, Ed25519PublicKey)

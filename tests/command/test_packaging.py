@@ -8,7 +8,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
-PACKAGES = ("heliograph", "mail", "store", "spool", "directory", "reflector", "mailbox_host", "ingest")
+PACKAGES = ("heliograph", "mail", "store", "spool", "directory", "reflector", "mailbox_host", "ingest", "gateway")
 
 
 def test_every_package_comes_from_this_distribution_alone() -> None:

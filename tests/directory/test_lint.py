@@ -109,6 +109,15 @@ ERRORS = {
         "cannot be read",
         "host-2._domainkey",
     ),
+    "SRV to nothing": (add("_imap._tcp SRV 0 1 143 host-9"), "names host-9, which has no address", "_imap._tcp"),
+    "SRV with the dot forgotten": (
+        swap("_imaps._tcp SRV 0 1 993 mail", "_imaps._tcp SRV 0 1 993 mail.fabric.test"),
+        "which has no address",
+        "_imaps._tcp",
+    ),
+    "SRV to an alias": (add("_pop3s._tcp SRV 0 1 995 autoconfig"), "is an alias (CNAME)", "_pop3s._tcp"),
+    "SRV with port 0": (add("_pop3s._tcp SRV 0 1 0 host-1"), "has port 0", "_pop3s._tcp"),
+    "the name of the SRV gone": (drop("mail A"), "names mail, which has no address", "_imaps._tcp"),
     "no NS": (drop("@   NS"), "no NS", ""),
     "a delegation": (add("sub NS ns.example.org."), "sub is delegated", "sub NS"),
     "a wildcard": (add("*.timeline MX 10 host-1"), "wildcard", "*.timeline"),
@@ -140,6 +149,10 @@ def test_is_warned_of(edit: Callable[[str], str], words: str) -> None:
     problems = judge(edit(GOOD))
     assert errors(problems) == ()
     assert any(words in problem.text and problem.warning for problem in problems), problems
+
+
+def test_a_service_may_be_elsewhere_or_not_be_offered() -> None:
+    assert judge(add("_pop3s._tcp SRV 0 0 0 .\n_sip._tcp SRV 0 1 5060 sip.example.org.")(GOOD)) == ()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,22 @@
+"""What this host answers over HTTPS.
+
+Law: the table of routes is made here, and nowhere else; the gateway knows paths and octets, rooms know neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from directory.snapshot import Directory
+from gateway.autoconfig import autoconfig_routes
+from gateway.route import Request, Response, Route
+
+
+def routes(now: Callable[[], Directory]) -> tuple[Route, ...]:
+    """Every route of a running host. `now`: the zone as it is."""
+    return (Route("GET", "/healthz", _is_up), *autoconfig_routes(now))
+
+
+async def _is_up(_: Request) -> Response:
+    """A host that answers runs: all its doors open together. For load balancers, which shall learn no more."""
+    return Response(200, b"ok\n")
