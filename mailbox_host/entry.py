@@ -77,7 +77,12 @@ def keywords_in_use(source: Reader | Transaction, folder_id: int) -> set[str]:
 
 
 def expunged_since(source: Reader | Transaction, folder_id: int, modseq: int) -> list[int]:
-    """Return the UIDs that went after `modseq`, in order."""
+    """Return the UIDs that went after `modseq`, in order. Where the folder has forgotten some of them, all that it does
+    not have (RFC 7162 3.2.5.1): callers pass over those that they never knew."""
+    row = source.one("SELECT uidnext FROM folder WHERE id = ? AND forgotten > ?", (folder_id, modseq))
+    if row:
+        there = set(uids(source, folder_id))
+        return [uid for uid in range(1, row[0]) if uid not in there]
     rows = source.all("SELECT uid FROM expunged WHERE folder = ? AND modseq > ?", (folder_id, modseq))
     return sorted(row[0] for row in rows)
 

@@ -1,8 +1,8 @@
 """Quota: how much an account may keep, and how much it keeps (RFC 9208).
 
-Law: the count is changed in the transaction that changes what is counted, and is never made by looking at entries. What
-counts is what somebody brought: letters, APPENDs, copies (of posts too), each with its whole size. Posts from the log do
-not, wherever they are moved to: they are stored once for everybody, and retention bounds them.
+Law: the count is changed in the transaction that changes what is counted, and is never made by looking at entries.
+What counts is what somebody brought: letters, APPENDs, copies (of posts too), each with its whole size. Posts from the
+log do not, wherever they are moved to: they are stored once for everybody, and retention bounds them.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from types import MappingProxyType
 from mailbox_host.quota import Quota
 
 LOG_DAYS = 400
-# A post that has left the log is not taken into it again. What is under way comes within 5 days (a queue's patience) and
-# 14 (a moved bucket's forwarding), so no log is cut shorter than this.
+# A post that has left the log is not taken into it again. What is under way comes within 5 days (a queue's patience)
+# and 14 (a moved bucket's forwarding), so no log is cut shorter than this.
 LOG_DAYS_MIN = 30
 
 

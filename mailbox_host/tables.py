@@ -8,13 +8,13 @@ open session can never be shown another account's mail.
 - `follow`: one row per welcome or goodbye, by generation. A welcome covers [from_post, until_post); a goodbye
   (`from_post` NULL) covers nothing, but bounds the welcomes of lower generations that arrive after it.
 - `had_post`: posts of which the account no longer has an entry. (account, source, post) is in `entry` or here, never
-  both, and never comes back.
+  both, and never comes back. Of those that have left the log, the highest of a source stands for all below it.
 - `seen`: personal mail of the last 14 days, by hash of sender and ENVID.
-- `account.octets`, `messages`: what counts against the quota (quota.py); the limits are NULL where the configuration's hold,
-  0 where there is none. `folder.keep_days`, `keep_messages`: the same for retention (retention.py).
+- `account.octets`, `messages`: what counts against the quota (quota.py); the limits are NULL where the configuration's
+  hold, 0 where there is none. `folder.keep_days`, `keep_messages`: the same for retention (retention.py).
 - `entry.saved`: when it came into its folder, NULL where that is its arrival.
-- `folder.forgotten`: expunges up to this modseq are not in `expunged` any more. `left_log`: posts of a source up to `upto`
-  that are not in `post_log` have left it, and do not come into it again.
+- `folder.forgotten`: expunges up to this modseq are not in `expunged` any more. `left_log`: posts of a source up to
+  `upto` that are not in `post_log` have left it, and do not come into it again.
 - `body_facts` goes with its body: the store deletes it, by the foreign key.
 """
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from mailbox_host.accounts import account_id
 from mailbox_host.filing import DUE_BEYOND, file_beyond
 from mailbox_host.follows import Follow, covers, followed_sources, follows, goodbye, welcome
-from mailbox_host.post_log import Post, anyone_follows, log_post
+from mailbox_host.post_log import Post, anyone_follows, is_logged, left_upto, log_post
 from mailbox_host.refiling import file_one
+from mailbox_host.retention import had_between
 from store import Reader, Transaction
 
 __all__ = [
@@ -60,11 +61,12 @@ def behind(source: Reader | Transaction, account: str) -> bool:
 def deliver_post(tx: Transaction, account: str, post: Post) -> bool:
     """Take a logged post that was sent to one account; True where that made an entry.
 
-    An account that follows gets it from the log like everyone. One that does not (its welcome is still on the way, or
-    a new follower's backlog) gets it now, unless it had it.
+    An account that follows gets it from the log like everyone. One that does not (its welcome is still on the way), or
+    of a post that the log has not any more (a new follower's backlog of a slow source), gets it now, unless it had it.
     """
     owner = account_id(tx, account)
-    if covers(tx, owner, post.source, post.number) or _had(tx, owner, post):
+    logged = is_logged(tx, post.source, post.number)
+    if (logged and covers(tx, owner, post.source, post.number)) or _had(tx, owner, post, logged):
         return False
     inbox = tx.one("SELECT id FROM folder WHERE account = ? AND name = 'INBOX'", (owner,))
     assert inbox is not None
@@ -72,9 +74,10 @@ def deliver_post(tx: Transaction, account: str, post: Post) -> bool:
     return True
 
 
-def _had(tx: Transaction, owner: int, post: Post) -> bool:
-    values = (owner, post.source, post.number)
-    return any(
-        tx.one(f"SELECT 1 FROM {table} WHERE account = ? AND source = ? AND post = ?", values)
-        for table in ("entry", "had_post")
+def _had(tx: Transaction, owner: int, post: Post, logged: bool) -> bool:
+    """Of the posts that have left the log, the highest that was had stands for those below it (retention.py)."""
+    upto = post.number if logged else max(post.number, left_upto(tx, post.source))
+    here = tx.one(
+        "SELECT 1 FROM entry WHERE account = ? AND source = ? AND post = ?", (owner, post.source, post.number)
     )
+    return here is not None or had_between(tx, owner, post.source, post.number, upto)
