@@ -37,10 +37,12 @@ def cut(header: bytes, names: frozenset[bytes], others: bool = False) -> bytes:
     return found + b"\r\n"
 
 
-def kept_cuts(source: Reader | Transaction, bodies: Iterable[int], kind: int) -> dict[int, bytes]:
-    """Return the cuts that are kept; those not made yet are not in it."""
-    sql = "SELECT body, cut FROM header_cut WHERE kind = ? AND body IN (SELECT value FROM json_each(?))"
-    return dict(source.all(sql, (kind, json.dumps(list(bodies)))))
+def kept_cuts(source: Reader | Transaction, bodies: Iterable[int], kind: int) -> list[bytes | None]:
+    """Return the cuts that are kept, in the order of the bodies; None for those not made yet."""
+    sql = """
+        SELECT cut FROM json_each(?) wanted LEFT JOIN header_cut ON body = wanted.value AND kind = ?
+    """
+    return [cut for (cut,) in source.all(sql, (json.dumps(list(bodies)), kind))]
 
 
 def made_cuts(source: Reader | Transaction, bodies: Iterable[int], names: frozenset[bytes]) -> dict[int, bytes]:

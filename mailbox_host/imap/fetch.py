@@ -18,8 +18,8 @@ from mailbox_host.imap import commands as ask
 from mailbox_host.imap.change import NO_SUCH_MESSAGE, beyond
 from mailbox_host.imap.commands import BodyPart, Command, FetchItem
 from mailbox_host.imap.effects import Steps, read, write
-from mailbox_host.imap.fetch_response import Batch, Form
-from mailbox_host.imap.loading import Known, kept, load_contents, load_kept
+from mailbox_host.imap.fetch_response import Batch, Form, with_recent
+from mailbox_host.imap.loading import find_kept, kept, load_contents, make_kept
 from mailbox_host.imap.reading import columns_now, rows_of, use_condstore
 from mailbox_host.imap.responses import bad, no, ok
 from mailbox_host.imap.resync import tell_vanished
@@ -111,7 +111,7 @@ def _show_piece(session: Session, selected: Selected, plan: Plan, rows: Columns,
         if plan.sets_seen:
             part, fresh = yield from _mark_seen(session, selected, part)
         numbers = [place + 1 for place in places[start:stop]]
-        yield from _show(plan, Batch(numbers, part, frozenset(selected.recent_uids(part.uids))), fresh)
+        yield from _show(plan, Batch(numbers, with_recent(part, selected.recent_spans(part.uids))), fresh)
         start = stop
 
 
@@ -136,18 +136,24 @@ def _mark_seen(session: Session, selected: Selected, rows: Columns) -> Steps[tup
 
 
 def _show(plan: Plan, batch: Batch, fresh: frozenset[int]) -> Steps[None]:
-    bodies = batch.rows.bodies
-    known = yield from load_kept(plan.kept, bodies)
-    text = yield from read(
-        partial(_render, plan, batch, known, fresh), bool(known or plan.parts) and len(bodies) > INLINE_MESSAGES_MAX
-    )
+    """Show a batch: looked up, cut and written in one visit to a reader's thread, two where something is to be made."""
+    long = bool(plan.kept or plan.parts) and len(batch.numbers) > INLINE_MESSAGES_MAX
+    text = yield from read(partial(_render, plan, batch, fresh, False), long)
+    if text is None:
+        yield from make_kept(plan.kept, batch.rows.bodies)
+        text = yield from read(partial(_render, plan, batch, fresh, True), long)
+        assert text is not None
     yield text
 
 
-def _render(plan: Plan, batch: Batch, known: Known, fresh: frozenset[int], reader: Reader) -> bytes:
+def _render(plan: Plan, batch: Batch, fresh: frozenset[int], as_it_is: bool, reader: Reader) -> bytes | None:
+    """Write the responses; None where what is kept must be made first."""
+    known = find_kept(plan.kept, batch.rows.bodies, reader)
+    if not as_it_is and any(None in values for values in known.values()):
+        return None
     if plan.parts:
-        known = known | load_contents(plan.parts, batch.rows.bodies, reader)
-    batch = Batch(batch.numbers, batch.rows, batch.recent, known).complete()
+        known |= load_contents(plan.parts, batch.rows.bodies, reader)
+    batch = Batch(batch.numbers, batch.rows, known).complete()
     if not fresh:
         return plan.form.render(batch)
     runs = groupby(range(len(batch.rows.uids)), lambda at: batch.rows.uids[at] in fresh)

@@ -18,27 +18,35 @@ from mailbox_host.imap.sections import Content, cut_kind, part_of
 
 Column = Sequence[Any]
 
+RECENT = 128  # among the flags of a row that is shown; never stored
+_WITH_RECENT = bytes(bits | RECENT for bits in range(256))
+
+
+def with_recent(rows: Columns, spans: Iterable[tuple[int, int]]) -> Columns:
+    """Return the same rows, those at these places with RECENT among their flags."""
+    shown = rows.flags
+    for start, stop in spans:
+        shown = shown[:start] + shown[start:stop].translate(_WITH_RECENT) + shown[stop:]
+    return rows._replace(flags=shown)
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages about to be shown: their numbers and rows, and by body what was read beside: `known` holds a mapping
-    for each item that needs one."""
+    """Messages about to be shown: their numbers, their rows with RECENT among the flags, and what was read beside, a
+    value for each row."""
 
     numbers: Column
     rows: Columns
-    recent: frozenset[int] = frozenset()
-    known: Mapping[FetchItem, Mapping[int, Any]] = field(default_factory=dict)
+    known: Mapping[FetchItem, Column] = field(default_factory=dict)
 
     def pick(self, places: Sequence[int]) -> Batch:
-        return Batch([self.numbers[place] for place in places], self.rows.pick(places), self.recent, self.known)
+        known = {item: [values[place] for place in places] for item, values in self.known.items()}
+        return Batch([self.numbers[place] for place in places], self.rows.pick(places), known)
 
     def complete(self) -> Batch:
         """Leave out of what something is missing."""
-        bodies = self.rows.bodies
-        if all(len(mapping) >= len(set(bodies)) for mapping in self.known.values()):
-            return self
-        there = [at for at, body in enumerate(bodies) if all(body in mapping for mapping in self.known.values())]
-        return self.pick(there)
+        lacking = {at for values in self.known.values() if None in values for at, v in enumerate(values) if v is None}
+        return self.pick([at for at in range(len(self.numbers)) if at not in lacking]) if lacking else self
 
 
 class Form:
@@ -55,7 +63,7 @@ class Form:
         return b"".join([template % values for values in zip(batch.numbers, *columns, strict=True)])
 
 
-Piece = tuple[bytes, Callable[[Batch], Sequence[Column]]]
+Piece = tuple[bytes, Callable[[Batch], Sequence[Iterable[Any]]]]
 
 
 def _piece(item: FetchItem) -> Piece:
@@ -65,8 +73,8 @@ def _piece(item: FetchItem) -> Piece:
     if is_whole(item):
         return label + b" {%d}\r\n%b%b", lambda batch: _whole(batch, item)
     if isinstance(item, BodyPart) and cut_kind(item):
-        return label + b" {%d}\r\n%b", lambda batch: [list(map(len, _known(batch, item))), _known(batch, item)]
-    return label + b" %b", lambda batch: [_known(batch, item)]
+        return label + b" {%d}\r\n%b", lambda batch: [map(len, batch.known[item]), batch.known[item]]
+    return label + b" %b", lambda batch: [batch.known[item]]
 
 
 def is_whole(item: FetchItem) -> bool:
@@ -74,29 +82,28 @@ def is_whole(item: FetchItem) -> bool:
     return isinstance(item, BodyPart) and item.section == Section() and item.partial is None
 
 
-def _known(batch: Batch, item: FetchItem) -> Column:
-    known = batch.known[item]
-    return [known[body] for body in batch.rows.bodies]
-
-
 def _whole(batch: Batch, item: FetchItem) -> Sequence[Column]:
-    contents = _known(batch, item)
+    contents = batch.known[item]
     sizes = [len(header) + len(text) for header, text in contents]
     return [sizes, [header for header, _ in contents], [text for _, text in contents]]
 
 
 def _flags(batch: Batch) -> Sequence[Column]:
-    rows = batch.rows
-    if not rows.words and not batch.recent:
-        names = _flag_names()
+    rows, names = batch.rows, _flag_names()
+    words = rows.words
+    if not words:
         return [[names[bits] for bits in rows.flags]]
-    words, recent = rows.words, batch.recent
-    return [[flags(bits, words.get(uid, ""), uid in recent) for uid, bits in zip(rows.uids, rows.flags, strict=True)]]
+    pairs = zip(rows.uids, rows.flags, strict=True)
+    return [[_flags_of(bits, words[uid]) if uid in words else names[bits] for uid, bits in pairs]]
+
+
+def _flags_of(bits: int, words: str) -> bytes:
+    return flags(bits & ~RECENT, words, bool(bits & RECENT))
 
 
 @lru_cache(maxsize=1)
 def _flag_names() -> list[bytes]:
-    return [flags(bits, "", False) for bits in range(256)]
+    return [_flags_of(bits, "") for bits in range(256)]
 
 
 _PIECES: dict[FetchItem, Piece] = {

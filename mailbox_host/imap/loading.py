@@ -1,6 +1,7 @@
-"""What a FETCH needs beside the rows: facts, cut headers, contents, by body and for a whole batch at a time.
+"""What a FETCH needs beside the rows: facts, cut headers, contents, for a whole batch at a time.
 
-Law: what is made from a message alone and kept with it is made in a reader's thread; the writer only keeps it.
+Law: what is made from a message alone and kept with it is made in a reader's thread; the writer only keeps it. Values
+come in the order of the bodies, None where there is none (yet, or any more): no look-up is made per message.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from mailbox_host import header_cuts
 from mailbox_host.facts import keep_facts, made_facts
@@ -19,7 +20,10 @@ from mailbox_host.imap.sections import Content, cut_kind
 from mailbox_host.imap.settings import INLINE_MESSAGES_MAX
 from store import Bodies, Reader, Transaction
 
-Known = dict[FetchItem, Mapping[int, Any]]
+Values = Sequence[Any]
+Known = dict[FetchItem, Values]
+
+T = TypeVar("T")
 
 FACTS = {"ENVELOPE": "envelope", "BODY": "body_short", "BODYSTRUCTURE": "body_full"}
 
@@ -29,27 +33,38 @@ def kept(item: FetchItem) -> bool:
     return item in FACTS or (isinstance(item, BodyPart) and cut_kind(item) > 0)
 
 
-def load_kept(items: Iterable[FetchItem], bodies: Sequence[int]) -> Steps[Known]:
-    """Load what is kept; make and keep what is not yet."""
-    known: Known = {}
-    long = len(bodies) > INLINE_MESSAGES_MAX
+def find_kept(items: Iterable[FetchItem], bodies: Sequence[int], reader: Reader) -> Known:
+    """Read what is kept."""
+    return {item: _keepers(item)[0](reader, bodies) for item in items}
+
+
+def make_kept(items: Iterable[FetchItem], bodies: Sequence[int]) -> Steps[None]:
+    """Make what is not kept yet, and keep it."""
     for item in items:
         look, make, keep = _keepers(item)
-        found = yield from read(partial(_looked_up, look, bodies), long)
-        missing = [body for body in dict.fromkeys(bodies) if body not in found]
+        found = yield from read(partial(_call, look, bodies), long=True)
+        missing = [body for body, value in zip(bodies, found, strict=True) if value is None]
         if missing:
-            made = yield from read(partial(_looked_up, make, missing), long=True)
+            made = yield from read(partial(_call, make, list(dict.fromkeys(missing))), long=True)
             yield from write(partial(_keep, keep, made), rings=False)
-            found |= yield from read(partial(_looked_up, look, missing), long=True)
-        known[item] = found
-    return known
 
 
-Look = Callable[[Reader, Sequence[int]], dict[int, Any]]
+def load_kept(item: FetchItem, bodies: Sequence[int]) -> Steps[dict[int, Any]]:
+    """Load one item by body, made first where it is not kept yet."""
+    look = partial(_call, _keepers(item)[0], bodies)
+    found = yield from read(look, len(bodies) > INLINE_MESSAGES_MAX)
+    if None in found:
+        yield from make_kept([item], bodies)
+        found = yield from read(look, long=True)
+    return {body: value for body, value in zip(bodies, found, strict=True) if value is not None}
+
+
+Look = Callable[[Reader, Sequence[int]], Values]
+Make = Callable[[Reader, Sequence[int]], dict[int, Any]]
 Keep = Callable[[Transaction, Mapping[int, Any]], None]
 
 
-def _keepers(item: FetchItem) -> tuple[Look, Look, Keep]:
+def _keepers(item: FetchItem) -> tuple[Look, Make, Keep]:
     """How an item is looked up, made, and kept."""
     if not isinstance(item, BodyPart):
         return partial(_facts, FACTS[item]), made_facts, keep_facts
@@ -61,17 +76,17 @@ def _keepers(item: FetchItem) -> tuple[Look, Look, Keep]:
     )
 
 
-def _looked_up(look: Look, bodies: Sequence[int], reader: Reader) -> dict[int, Any]:
-    return look(reader, bodies)
+def _call(query: Callable[[Reader, Sequence[int]], T], bodies: Sequence[int], reader: Reader) -> T:
+    return query(reader, bodies)
 
 
 def _keep(keep: Keep, made: Mapping[int, Any], tx: Transaction) -> None:
     keep(tx, made)
 
 
-def _facts(column: str, reader: Reader, bodies: Sequence[int]) -> dict[int, bytes]:
-    sql = f"SELECT body, {column} FROM body_facts WHERE body IN (SELECT value FROM json_each(?))"
-    return dict(reader.all(sql, (json.dumps(list(bodies)),)))
+def _facts(column: str, reader: Reader, bodies: Sequence[int]) -> list[bytes | None]:
+    sql = f"SELECT {column} FROM json_each(?) wanted LEFT JOIN body_facts ON body = wanted.value"
+    return [value for (value,) in reader.all(sql, (json.dumps(list(bodies)),))]
 
 
 def load_contents(items: Sequence[BodyPart], bodies: Sequence[int], reader: Reader) -> Known:
@@ -79,11 +94,15 @@ def load_contents(items: Sequence[BodyPart], bodies: Sequence[int], reader: Read
     if all(item.section.text.startswith("HEADER") and not item.section.path for item in items):
         headers = Bodies.read_headers(reader, bodies)
         contents = {body: Content(header, None) for body, header in headers.items()}
-        return {item: _shown(item, contents) for item in items}
+        return {item: _shown(item, contents, bodies) for item in items}
     stored = Bodies.read_many(reader, bodies)
+    known: Known = {item: list(map(stored.get, bodies)) for item in items if is_whole(item)}
+    if len(known) == len(items):
+        return known
     contents = {body: Content(*pair) for body, pair in stored.items()}
-    return {item: stored if is_whole(item) else _shown(item, contents) for item in items}
+    return known | {item: _shown(item, contents, bodies) for item in items if item not in known}
 
 
-def _shown(item: BodyPart, contents: Mapping[int, Content]) -> dict[int, bytes]:
-    return {body: shown_part(content, item) for body, content in contents.items()}
+def _shown(item: BodyPart, contents: Mapping[int, Content], bodies: Sequence[int]) -> list[bytes | None]:
+    shown = {body: shown_part(content, item) for body, content in contents.items()}
+    return list(map(shown.get, bodies))

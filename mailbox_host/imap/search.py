@@ -98,8 +98,8 @@ def _read_on(view: View, key: And, places: list[int]) -> Steps[list[int]]:
             yield untagged(ok(f"Searched {start} of {len(places)}", "INPROGRESS"))
         batch = places[start : start + SEARCH_BATCH_MESSAGES]
         if names_in(key) <= FIELDS:
-            known = yield from load_kept([CUT], [view.rows.bodies[at] for at in batch])
-            found += _matching(view, key, test, batch, {body: (cut, b"") for body, cut in known[CUT].items()})
+            cuts = yield from load_kept(CUT, [view.rows.bodies[at] for at in batch])
+            found += _matching(view, key, test, batch, {body: (cut, b"") for body, cut in cuts.items()})
         else:
             found += yield from read(partial(_read_and_match, view, key, test, batch), long=True)
     return found

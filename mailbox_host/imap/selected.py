@@ -60,8 +60,11 @@ class Selected:
 
     def recent_uids(self, uids: Sequence[int]) -> set[int]:
         """Return which of these ascending UIDs are \\Recent."""
-        spans = [(bisect_right(uids, after), bisect_right(uids, upto)) for after, upto in self.recent]
-        return {uid for start, stop in spans for uid in uids[start:stop]}
+        return {uid for start, stop in self.recent_spans(uids) for uid in uids[start:stop]}
+
+    def recent_spans(self, uids: Sequence[int]) -> list[Span]:
+        """Return the places among these ascending UIDs of those that are \\Recent."""
+        return [(bisect_right(uids, after), bisect_right(uids, upto)) for after, upto in self.recent]
 
     def recent_count(self) -> int:
         return sum(bisect_right(self.uids, upto) - bisect_right(self.uids, after) for after, upto in self.recent)

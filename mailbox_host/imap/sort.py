@@ -31,7 +31,7 @@ def sort(session: Session, command: Command) -> Steps[bytes]:
         batch = found[start : start + SEARCH_BATCH_MESSAGES]
         headers: dict[int, bytes] = {}
         if not OF_ROWS.issuperset(names):
-            headers = dict((yield from load_kept([CUT], [view.rows.bodies[at] for at in batch]))[CUT])
+            headers = yield from load_kept(CUT, [view.rows.bodies[at] for at in batch])
         compared |= yield from read(partial(_values, view, names, batch, headers), long=True)
     for place, (_, reverse) in reversed(list(enumerate(asked.order))):  # the last key first: sorting is stable
         found.sort(key=lambda at, place=place: compared[at][place], reverse=reverse)  # type: ignore[misc]
