@@ -6,6 +6,7 @@ message.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,9 +14,10 @@ from mailbox_host.columns import Columns
 from mailbox_host.entries import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 from mailbox_host.imap.commands import And, Key, Not, Or, SearchKey
 from mailbox_host.imap.selected import Selected
-from mailbox_host.imap.sequence import SequenceSet, positions
+from mailbox_host.imap.sequence import SequenceSet
 
 DAY = 86_400
+_EMAIL_ID = re.compile("M[1-9][0-9]{0,18}")
 BITS = {"ANSWERED": ANSWERED, "DELETED": DELETED, "DRAFT": DRAFT, "FLAGGED": FLAGGED, "SEEN": SEEN}
 
 
@@ -62,16 +64,27 @@ def _mask(key: Key, view: View) -> bytes:
     if isinstance(value, int):
         return _compared(view.rows, name, value, view.now)
     if name in ("EMAILID", "THREADID"):
-        return bytes([name == "EMAILID" and value == f"M{body}" for body in view.rows.bodies])
+        return _with_body(view, value) if name == "EMAILID" and isinstance(value, str) else bytes(len(view))
     if isinstance(value, str):
         having = {uid for uid, words in view.rows.words.items() if value in words.lower().split()}
+        if not having:
+            return bytes([name == "UNKEYWORD"]) * len(view)
         return bytes([(uid in having) is (name == "KEYWORD") for uid in view.rows.uids])
     return _state(view, name)
 
 
 def _in_set(view: View, messages: SequenceSet, uid: bool) -> bytes:
-    wanted = set(positions(view.selected.find(messages, uid)))
-    return bytes([place in wanted for place in view.places])
+    mask = bytearray(len(view.selected.uids))
+    for start, stop in view.selected.find(messages, uid):
+        mask[start:stop] = b"\1" * (stop - start)
+    return bytes(mask) if len(mask) == len(view) else bytes([mask[place] for place in view.places])
+
+
+def _with_body(view: View, wanted: str) -> bytes:
+    if not _EMAIL_ID.fullmatch(wanted):
+        return bytes(len(view))
+    body = int(wanted[1:])
+    return bytes([other == body for other in view.rows.bodies])
 
 
 def _compared(rows: Columns, name: str, value: int, now: float) -> bytes:
@@ -99,6 +112,8 @@ def _state(view: View, name: str) -> bytes:
     if name not in ("RECENT", "OLD", "NEW"):
         return b"\1" * len(view)  # ALL
     recent = view.selected.recent_uids(view.rows.uids)
+    if not recent:  # the usual case
+        return bytes([name == "OLD"]) * len(view)
     if name == "NEW":
         return bytes(
             [uid in recent and not bits & SEEN for uid, bits in zip(view.rows.uids, view.rows.flags, strict=True)]
