@@ -106,6 +106,8 @@ def _carried_over(known: Columns, modseq: int, changed: list[Entry], gone: list[
     if gone:
         away = set(gone)
         known = known.pick(place for place, uid in enumerate(known.uids) if uid not in away)
+        # `gone` was read later: what changed and then went must not come back, at the end, out of its order.
+        changed = [entry for entry in changed if entry.uid not in away]
     uids, bodies, modseqs = known.uids[:], known.bodies[:], known.modseqs[:]
     arrivals, sizes, flags, words = known.arrivals[:], known.sizes[:], bytearray(known.flags), dict(known.words)
     for entry in changed:
