@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from mailbox_host.imap.commands import And, Key, Not, Or, SearchKey
 from mailbox_host.imap.decoding import decode_header
 from mailbox_host.imap.masks import DAY, View, mask_of
-from mailbox_host.imap.search_text import body_texts, header_values
+from mailbox_host.imap.search_text import body_texts, header_text, header_values
 from mailbox_host.imap.sections import Content
 
 _COMMENT = re.compile(r"(?:(?<![ \t])[ \t]+)?\([^()]*\)[ \t]*")  # a run of blanks is tried from its beginning only
@@ -112,8 +112,7 @@ def _string(name: str, wanted: str) -> Test:
             return lambda message: any(wanted in text for text in body_texts(message.content))
         case "TEXT":
             return lambda message: (
-                wanted in decode_header(message.content.header).casefold()
-                or any(wanted in text for text in body_texts(message.content))
+                wanted in header_text(message.content) or any(wanted in text for text in body_texts(message.content))
             )
     return _header(name.lower(), wanted) if name == "SUBJECT" else _address(name.lower(), wanted)
 

@@ -1,6 +1,7 @@
 """The words of a message that SEARCH looks at.
 
-Law: text parts are decoded, others are not looked into; every piece comes case-folded.
+Law: text parts are decoded, others are not looked into; every piece comes case-folded; whatever the number of search
+keys, a message is decoded once.
 """
 
 from __future__ import annotations
@@ -25,8 +26,23 @@ def _field(name: str) -> re.Pattern[bytes]:
     return re.compile(rb"^" + start + rb"[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE | re.MULTILINE)
 
 
-def body_texts(content: Content) -> Iterator[str]:
-    """Yield the decoded text of a message's parts, and the headers of the messages that it holds, case-folded."""
+def body_texts(content: Content) -> tuple[str, ...]:
+    """Return the decoded text of a message's parts, and the headers of the messages that it holds, case-folded."""
+    return _texts(content)[1:]
+
+
+def header_text(content: Content) -> str:
+    """Return a message's header, decoded and case-folded."""
+    return _texts(content)[0]
+
+
+def _texts(content: Content) -> tuple[str, ...]:
+    if content.texts is None:
+        content.texts = decode_header(content.header).casefold(), *_made(content)
+    return content.texts
+
+
+def _made(content: Content) -> Iterator[str]:
     for part in content.structure.walk():
         if part.message is not None:
             yield decode_header(part.message.header(content.whole)).casefold()

@@ -15,13 +15,14 @@ from mailbox_host.mime import section as cut_section
 class Content:
     """A stored message: header and text, or its header alone."""
 
-    __slots__ = ("_header", "_part", "_text", "_whole")
+    __slots__ = ("_header", "_part", "_text", "_whole", "texts")
 
     def __init__(self, header: bytes, text: bytes | None) -> None:
         self._header: bytes | None = header
         self._text = text
         self._whole: bytes | None = None
         self._part: Part | None = None
+        self.texts: tuple[str, ...] | None = None  # what SEARCH made of it: each of a search's keys looks at them
 
     @property
     def header(self) -> bytes:
