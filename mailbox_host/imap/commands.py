@@ -203,6 +203,7 @@ SearchKey = Key | Not | Or | And
 class Search:
     key: SearchKey
     returns: frozenset[bytes] | None = None  # RETURN (...): answer with ESEARCH (RFC 4731)
+    charset: bool = False  # one was named
 
 
 @dataclass(frozen=True, slots=True)

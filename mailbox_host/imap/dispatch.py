@@ -29,7 +29,7 @@ def greet(session: Session) -> bytes:
 def handle(session: Session, frame: Frame) -> Steps[None]:
     """Answer one command."""
     try:
-        command = parse(frame)
+        command = parse(frame, session.utf8)
     except BadCommand as error:
         status = (no if error.status == b"NO" else bad)(str(error), error.code.decode("ascii"))
         yield from _wrong(session, error.tag, status)

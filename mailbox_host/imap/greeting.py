@@ -12,13 +12,14 @@ from mailbox_host.imap.responses import bad, ok, string, untagged
 from mailbox_host.imap.session import Session
 from mailbox_host.imap.telling import refresh
 
-_ALWAYS = b"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE"
+# LITERAL+ holds all that LITERAL- promises, and a server names one of the two (RFC 7888 5).
+_ALWAYS = b"IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE"
 _SIGNED_IN = (
     b"IDLE NAMESPACE UNSELECT UIDPLUS MOVE CHILDREN SPECIAL-USE CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS "
-    b"STATUS=SIZE ESEARCH SEARCHRES CONDSTORE WITHIN MULTIAPPEND OBJECTID SORT"
+    b"STATUS=SIZE ESEARCH SEARCHRES CONDSTORE WITHIN MULTIAPPEND OBJECTID SORT UTF8=ACCEPT"
 )
 # QRESYNC can be turned on, but is not advertised yet: a checking client loses count over a resumed SELECT under stress.
-ENABLED = frozenset({b"CONDSTORE", b"QRESYNC"})  # what ENABLE can turn on (RFC 5161)
+ENABLED = (b"CONDSTORE", b"QRESYNC", b"IMAP4rev2", b"UTF8=ACCEPT")  # what ENABLE can turn on (RFC 5161)
 
 
 def capabilities(session: Session) -> bytes:
@@ -64,11 +65,12 @@ def identify(session: Session, command: Command) -> Steps[bytes]:
 
 def enable(session: Session, command: Command) -> Steps[bytes]:
     assert isinstance(command.arguments, Enable)
-    fresh = [word for word in dict.fromkeys(command.arguments.capabilities) if word in ENABLED - session.enabled]
+    wanted = set(command.arguments.capabilities) - session.enabled
+    fresh = [word for word in ENABLED if word.upper() in wanted]
     yield untagged(b" ".join([b"ENABLED", *fresh]))
-    if fresh:  # RFC 7162 3.2.3: QRESYNC brings CONDSTORE with it
+    if not wanted.isdisjoint((b"CONDSTORE", b"QRESYNC")):  # RFC 7162 3.2.3: QRESYNC brings CONDSTORE with it
         yield from use_condstore(session)
-    session.enabled.update(fresh)
+    session.enabled.update(word.upper() for word in fresh)
     return ok("Done")
 
 

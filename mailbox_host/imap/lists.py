@@ -35,7 +35,7 @@ def list_mailboxes(session: Session, command: Command) -> Steps[bytes]:
     found = yield from read(lambda reader: folders.list_folders(reader, account))
     subscribed = yield from read(lambda reader: folders.subscriptions(reader, account))
     tree = Tree(found, subscribed if b"SUBSCRIBED" in arguments.select else ())
-    shown = list(_listed(tree, arguments))
+    shown = list(_listed(tree, arguments, session))
     yield b"".join(untagged(line) for _, line in shown)
     if arguments.status:
         names = [name for name, _ in shown if name in tree.folders]
@@ -55,7 +55,7 @@ def list_subscribed(session: Session, command: Command) -> Steps[bytes]:
     patterns = Patterns(arguments.reference, arguments.patterns)
     levels = {parent for name in subscribed for parent in _parents(name)}.difference(subscribed)
     names = [name for name in sorted(levels.union(subscribed)) if patterns.match(name)]
-    lines = [_line(b"LSUB", [b"\\Noselect"] if name in levels else [], name) for name in names]
+    lines = [_line(b"LSUB", [b"\\Noselect"] if name in levels else [], name, session) for name in names]
     yield b"".join(untagged(line) for line in lines)
     return ok("Done")
 
@@ -80,7 +80,7 @@ def _parents(name: str) -> Iterator[str]:
         yield name
 
 
-def _listed(tree: Tree, asked: List) -> Iterator[tuple[str, bytes]]:
+def _listed(tree: Tree, asked: List, session: Session) -> Iterator[tuple[str, bytes]]:
     patterns = Patterns(asked.reference, asked.patterns)
     for name in tree.names:
         if not patterns.match(name):
@@ -89,7 +89,9 @@ def _listed(tree: Tree, asked: List) -> Iterator[tuple[str, bytes]]:
         children = _chosen_children(tree, name, asked, patterns)
         if _is_shown(tree, name, folder, asked) or children:
             info = b' ("CHILDINFO" (' + b" ".join(b'"%b"' % option for option in children) + b"))" if children else b""
-            yield name, _line(b"LIST", _attributes(tree, name, folder, asked), name) + info
+            gone = b"\\NonExistent" if asked.extended or session.rev2 else b"\\Noselect"
+            attributes = [] if folder else [gone]
+            yield name, _line(b"LIST", attributes + _attributes(tree, name, folder, asked), name, session) + info
 
 
 def _is_shown(tree: Tree, name: str, folder: Folder | None, asked: List) -> bool:
@@ -119,10 +121,7 @@ def _chosen_children(tree: Tree, name: str, asked: List, patterns: Patterns) -> 
 
 
 def _attributes(tree: Tree, name: str, folder: Folder | None, asked: List) -> list[bytes]:
-    found = []
-    if folder is None:
-        found.append(b"\\NonExistent" if asked.extended else b"\\Noselect")
-    found.append(b"\\HasChildren" if name in tree.parents else b"\\HasNoChildren")  # RFC 3348
+    found = [b"\\HasChildren" if name in tree.parents else b"\\HasNoChildren"]  # RFC 3348
     subscribed = folder.subscribed if folder else name in tree.gone
     if subscribed and b"SUBSCRIBED" in asked.select | asked.returns:
         found.append(b"\\Subscribed")
@@ -131,8 +130,8 @@ def _attributes(tree: Tree, name: str, folder: Folder | None, asked: List) -> li
     return found
 
 
-def _line(word: bytes, attributes: list[bytes], name: str) -> bytes:
-    return word + b" (" + b" ".join(attributes) + b') "/" ' + mailbox(name)
+def _line(word: bytes, attributes: list[bytes], name: str, session: Session) -> bytes:
+    return word + b" (" + b" ".join(attributes) + b') "/" ' + mailbox(name, session.utf8)
 
 
 def _statuses(session: Session, names: list[str], items: tuple[bytes, ...]) -> Steps[None]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 from functools import partial
 
 from mailbox_host import entries, folders
+from mailbox_host.folder_names import canonical
 from mailbox_host.folders import Folder
 from mailbox_host.imap.catching_up import catch_up
 from mailbox_host.imap.commands import Command, Create, OnMailbox, Rename, Status
 from mailbox_host.imap.effects import Steps, read, write
+from mailbox_host.imap.naming import tell_name
 from mailbox_host.imap.reading import use_condstore
 from mailbox_host.imap.responses import mailbox, no, ok, untagged
 from mailbox_host.imap.session import Session
@@ -29,6 +31,7 @@ def create(session: Session, command: Command) -> Steps[bytes]:
     made = yield from write(
         lambda tx: folders.create_folder(tx, account, arguments.mailbox, now, arguments.special_use)
     )
+    yield from tell_name(session, made.name, arguments.mailbox)
     return ok("Done", f"MAILBOXID ({mailbox_id(made)})")
 
 
@@ -38,6 +41,7 @@ def delete(session: Session, command: Command) -> Steps[bytes]:
     if name == "INBOX":
         return no("INBOX stays", "CANNOT")
     yield from write(lambda tx: folders.delete_folder(tx, account, name, now))
+    yield from tell_name(session, canonical(name), name, "\\NonExistent")
     return ok("Done")
 
 
@@ -47,6 +51,9 @@ def rename(session: Session, command: Command) -> Steps[bytes]:
     account, now = session.account, session.clock()
     yield from catch_up(session)  # RENAME INBOX moves what is in it, and that includes what was posted
     yield from write(lambda tx: folders.rename_folder(tx, account, arguments.old, arguments.new, now))
+    old, new = canonical(arguments.old), canonical(arguments.new)
+    if (old, new) != (arguments.old, arguments.new):
+        yield from tell_name(session, new, arguments.old)
     return ok("Done")
 
 
@@ -55,6 +62,7 @@ def subscribe(session: Session, command: Command) -> Steps[bytes]:
     assert isinstance(command.arguments, OnMailbox)
     account, name = session.account, command.arguments.mailbox
     yield from write(lambda tx: folders.set_subscribed(tx, account, name, command.name == "SUBSCRIBE"))
+    yield from tell_name(session, canonical(name), name)
     return ok("Done")
 
 
@@ -76,7 +84,7 @@ def tell_status(session: Session, folder: Folder, items: tuple[bytes, ...]) -> S
     long = session.shelf.counts_long(folder)
     values = yield from read(partial(_values, session, folder, frozenset(items)), long)
     pairs = b" ".join([b"%b %b" % (item, values[item].encode()) for item in items])
-    yield untagged(b"STATUS " + mailbox(folder.name) + b" (" + pairs + b")")
+    yield untagged(b"STATUS " + mailbox(folder.name, session.utf8) + b" (" + pairs + b")")
 
 
 def _values(session: Session, folder: Folder, items: frozenset[bytes], reader: Reader) -> dict[bytes, str]:
@@ -97,5 +105,5 @@ def _numbers(session: Session, folder: Folder, items: frozenset[bytes], reader: 
         values[b"DELETED"] = counts.deleted
     if b"RECENT" in items:
         after, _ = session.recents.peek(folder.id, folder.uidnext - 1)
-        values[b"RECENT"] = entries.count_after(reader, folder.id, after)
+        values[b"RECENT"] = 0 if session.rev2 else entries.count_after(reader, folder.id, after)
     return values

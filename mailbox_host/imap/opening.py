@@ -11,10 +11,11 @@ from mailbox_host.imap.catching_up import catch_up
 from mailbox_host.imap.commands import Command, Open
 from mailbox_host.imap.effects import Steps, read, write
 from mailbox_host.imap.mailboxes import mailbox_id
+from mailbox_host.imap.naming import list_line
 from mailbox_host.imap.reading import read_columns
-from mailbox_host.imap.responses import SYSTEM_FLAG_NAMES, bad, no, ok, untagged
+from mailbox_host.imap.responses import bad, no, ok, untagged
 from mailbox_host.imap.resync import resync
-from mailbox_host.imap.selected import Selected, flags_line
+from mailbox_host.imap.selected import COMMON_KEYWORDS, Selected, flag_names, flags_line
 from mailbox_host.imap.session import Session
 
 
@@ -38,25 +39,26 @@ def select(session: Session, command: Command) -> Steps[bytes]:
     selected = Selected(folder.id, folder.name, columns.uids, folder.modseq, read_only)
     session.told_at = -1
     book = session.recents
-    selected.add_recent((book.peek if read_only else book.claim)(folder.id, selected.last_uid))
-    selected.keywords = {word for words in set(columns.words.values()) for word in words.split()}
+    if not session.rev2:  # which has no \\Recent, and takes it from nobody
+        selected.add_recent((book.peek if read_only else book.claim)(folder.id, selected.last_uid))
+    selected.keywords = {word for words in {*COMMON_KEYWORDS, *columns.words.values()} for word in words.split()}
     session.selected = selected
-    yield _described(selected, folder, columns.counts().first_unseen_uid)
+    yield _described(session, selected, folder, columns.counts().first_unseen_uid)
+    if session.rev2:
+        yield list_line(session, folder.name, name, folder.special_use)
     if command.arguments.resync:
         yield from resync(session, selected, command.arguments.resync, folder.uidvalidity)
     return ok("Done", "READ-ONLY" if read_only else "READ-WRITE")
 
 
-def _described(selected: Selected, folder: Folder, first_unseen_uid: int) -> bytes:
-    lines = [
-        flags_line(selected.keywords),
-        b"%d EXISTS" % len(selected.uids),
-        b"%d RECENT" % selected.recent_count(),
-    ]
-    permanent = "" if selected.read_only else f"{SYSTEM_FLAG_NAMES.decode()} \\*"
+def _described(session: Session, selected: Selected, folder: Folder, first_unseen_uid: int) -> bytes:
+    lines = [flags_line(selected.keywords), b"%d EXISTS" % len(selected.uids)]
+    if not session.rev2:
+        lines.append(b"%d RECENT" % selected.recent_count())
+    permanent = "" if selected.read_only else " ".join([flag_names(selected.keywords), "\\*"])
     lines.append(ok("Flags", f"PERMANENTFLAGS ({permanent})"))
     unseen = selected.position(first_unseen_uid) if first_unseen_uid else -1
-    if unseen >= 0:
+    if unseen >= 0 and not session.rev2:
         lines.append(ok("First unseen", f"UNSEEN {unseen + 1}"))
     uidnext = max(folder.uidnext, selected.last_uid + 1)
     lines.append(ok("UIDs valid", f"UIDVALIDITY {folder.uidvalidity}"))

@@ -40,10 +40,11 @@ def search_arguments(cursor: Cursor) -> Arguments:
         returns = frozenset(cursor.parenthesized(lambda: _return(cursor))) or frozenset({b"ALL"})
         cursor.space()
     charset = "utf-8"
-    if cursor.skip(_CHARSET):
+    named = cursor.skip(_CHARSET) is not None
+    if named:
         charset = _charset(cursor.astring())
         cursor.space()
-    return Search(_keys(cursor, charset), returns)
+    return Search(_keys(cursor, charset), returns, named)
 
 
 def _keys(cursor: Cursor, charset: str) -> SearchKey:

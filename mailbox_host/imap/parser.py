@@ -38,9 +38,9 @@ class BadCommand(ValueError):
         self.code = code
 
 
-def parse(frame: Frame) -> ask.Command:
-    """Read one command."""
-    cursor = Cursor(frame)
+def parse(frame: Frame, utf8: bool = False) -> ask.Command:
+    """Read one command. `utf8`: mailbox names are written in UTF-8."""
+    cursor = Cursor(frame, utf8)
     tag = b"*"
     try:
         tag = cursor.tag()

@@ -64,9 +64,9 @@ def literal(value: bytes) -> bytes:
     return b"{%d}\r\n%b" % (len(value), value)
 
 
-def mailbox(name: str) -> bytes:
-    """A mailbox name, in modified UTF-7, always quoted."""
-    return b'"' + utf7.encode(name).replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+def mailbox(name: str, utf8: bool) -> bytes:
+    """A mailbox name, in UTF-8 or modified UTF-7, always quoted."""
+    return b'"' + (name.encode() if utf8 else utf7.encode(name)).replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
 @lru_cache(maxsize=4096)

@@ -20,7 +20,7 @@ from mailbox_host.imap.masks import View, mask_of
 from mailbox_host.imap.matching import HEADER, ROW, TEXT, Candidate, Test, compile_key, cost
 from mailbox_host.imap.quick import FIELDS, quick
 from mailbox_host.imap.reading import columns_now, rows_of, use_condstore
-from mailbox_host.imap.responses import ok, string, untagged
+from mailbox_host.imap.responses import bad, ok, string, untagged
 from mailbox_host.imap.sections import Content
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.sequence import pack
@@ -32,12 +32,15 @@ from store import Bodies, Reader
 CUT = BodyPart(Section((), "HEADER.FIELDS", tuple(sorted(MOST_WANTED))), b"", peek=True)
 Contents = Mapping[int, tuple[bytes, bytes]]
 
+ALL = frozenset({b"ALL"})
 PROGRESS_MESSAGES = 20 * SEARCH_BATCH_MESSAGES
 
 
 def search(session: Session, command: Command) -> Steps[bytes]:
     asked, selected = command.arguments, session.selected
     assert isinstance(asked, ask.Search) and selected is not None
+    if asked.charset and b"UTF8=ACCEPT" in session.enabled:
+        return bad("Searches are in UTF-8 now", "CLIENTBUG")  # RFC 6855 3
     by_modseq = "MODSEQ" in names_in(asked.key)
     if by_modseq:
         yield from use_condstore(session)
@@ -49,11 +52,11 @@ def search(session: Session, command: Command) -> Steps[bytes]:
         selected.saved = array("I", [view.rows.uids[at] for at in _told(found, asked.returns - {b"SAVE"})])
     if asked.returns == frozenset({b"SAVE"}):  # RFC 5182 2.1: nothing else was asked for
         return ok("Saved")
-    if asked.returns is None:
+    if asked.returns is None and not session.rev2:  # RFC 9051 6.4.4: there it is always ESEARCH
         pieces = [b"SEARCH", *map(b"%d".__mod__, numbers)]
         yield untagged(b" ".join([*pieces, b"(MODSEQ %d)" % modseq] if modseq else pieces))
     else:
-        yield untagged(_extended(command, asked.returns, numbers, modseq))
+        yield untagged(_extended(command, asked.returns or ALL, numbers, modseq))
     return ok("Done")
 
 

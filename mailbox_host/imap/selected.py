@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from mailbox_host.imap.responses import SYSTEM_FLAG_NAMES
 from mailbox_host.imap.sequence import SequenceSet, Span, merge
 
+COMMON_KEYWORDS = ("$Forwarded", "$Junk", "$MDNSent", "$NotJunk", "$Phishing")  # RFC 9051 2.3.2: known to every client
+
 
 class Selected:
     """UIDs by position, and up to which modseq the client has been told."""
@@ -91,6 +93,10 @@ class Selected:
         return [place + 1 - before for before, place in enumerate(places)]
 
 
+def flag_names(keywords: Iterable[str]) -> str:
+    """The system flags and these keywords."""
+    return " ".join([SYSTEM_FLAG_NAMES.decode("ascii"), *sorted(keywords)])
+
+
 def flags_line(keywords: Iterable[str]) -> bytes:
-    words = [word.encode("ascii", "replace") for word in sorted(keywords)]
-    return b"FLAGS (" + b" ".join([SYSTEM_FLAG_NAMES, *words]) + b")"
+    return b"FLAGS (" + flag_names(keywords).encode("ascii", "replace") + b")"

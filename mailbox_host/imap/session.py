@@ -60,6 +60,16 @@ class Session:
         return State.AUTHENTICATED if self.account else State.NOT_AUTHENTICATED
 
     @property
+    def rev2(self) -> bool:
+        """Tell whether the client speaks IMAP4rev2 (RFC 9051 6.3.1)."""
+        return b"IMAP4REV2" in self.enabled
+
+    @property
+    def utf8(self) -> bool:
+        """Tell whether names go as they are, in UTF-8: in IMAP4rev2, and where RFC 6855 3 is asked for."""
+        return self.rev2 or b"UTF8=ACCEPT" in self.enabled
+
+    @property
     def literal_octets_max(self) -> int:
         return LITERAL_OCTETS_MAX if self.account else LITERAL_BEFORE_LOGIN_MAX
 

@@ -10,6 +10,7 @@ from calendar import timegm
 from collections.abc import Callable
 from typing import TypeVar
 
+from mailbox_host.folder_names import normal
 from mailbox_host.imap import utf7
 from mailbox_host.imap.framing import Frame
 from mailbox_host.imap.sequence import NUMBER_MAX, SequenceSet
@@ -45,7 +46,8 @@ class BadMailbox(BadSyntax):
 class Cursor:
     """A place in a frame."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, utf8: bool = False) -> None:
+        self._utf8 = utf8  # how mailbox names are written
         self._texts = frame.texts
         self._literals = frame.literals
         self._index = 0
@@ -127,14 +129,14 @@ class Cursor:
         return None if match else self.string()
 
     def mailbox(self) -> str:
-        return _mailbox(self.astring())
+        return _mailbox(self.astring(), self._utf8)
 
     def list_mailbox(self) -> str:
         """A mailbox name with wildcards."""
         match = self.skip(_LIST_ATOM)
         text = match[0] if match else self.string()
         try:
-            return _mailbox(text)
+            return normal(_mailbox(text, self._utf8))
         except BadMailbox:  # matches nothing
             return text.decode("latin-1")
 
@@ -191,9 +193,9 @@ def _day(day: int, month: bytes, year: int) -> int:
     return timegm((year, MONTHS.index(name) + 1, day, 0, 0, 0))
 
 
-def _mailbox(wire: bytes) -> str:
+def _mailbox(wire: bytes, utf8: bool) -> str:
     try:
-        name = utf7.decode(wire)
+        name = utf7.decode_utf8(wire) if utf8 else utf7.decode(wire)
     except utf7.BadName as error:
         raise BadMailbox(str(error)) from error
     return "INBOX" if name.upper() == "INBOX" else name  # RFC 3501 5.1

@@ -87,9 +87,11 @@ def _tell_entries(session: Session, selected: Selected, changed: list[Entry]) ->
 
 def _tell_new(session: Session, selected: Selected, fresh: list[int]) -> Steps[None]:
     selected.uids.extend(fresh)
-    book = session.recents
-    selected.add_recent((book.peek if selected.read_only else book.claim)(selected.folder, selected.last_uid))
-    yield b"* %d EXISTS\r\n* %d RECENT\r\n" % (len(selected.uids), selected.recent_count())
+    yield b"* %d EXISTS\r\n" % len(selected.uids)
+    if not session.rev2:
+        book = session.recents
+        selected.add_recent((book.peek if selected.read_only else book.claim)(selected.folder, selected.last_uid))
+        yield b"* %d RECENT\r\n" % selected.recent_count()
 
 
 def tell_flags(session: Session, changed: Sequence[Entry]) -> Steps[None]:

@@ -1,4 +1,4 @@
-"""Mailbox names on the wire: modified UTF-7 (RFC 3501 5.1.3).
+"""Mailbox names on the wire: modified UTF-7 (RFC 3501 5.1.3), or UTF-8 for who has asked for it (RFC 9051 5.1).
 
 Law: decode(encode(name)) == name for every str without surrogates; what encode would not have written is refused, so
 that no two spellings name one mailbox.
@@ -17,7 +17,7 @@ _CUT = re.compile(r"([\x20-\x7e]+)|([^\x20-\x7e]+)")
 
 
 class BadName(ValueError):
-    """Not a name in modified UTF-7."""
+    """Not a name in modified UTF-7, or in UTF-8."""
 
 
 def encode(name: str) -> bytes:
@@ -41,6 +41,16 @@ def decode(wire: bytes) -> str:
     if encode(name) != wire:
         raise BadName("not the shortest modified UTF-7")
     return name
+
+
+def decode_utf8(wire: bytes) -> str:
+    """Read a mailbox name that is no modified UTF-7: "&" is nothing special in it."""
+    if len(wire) > NAME_OCTETS_MAX:
+        raise BadName("mailbox name too long")
+    try:
+        return wire.decode("utf-8")
+    except UnicodeError as error:
+        raise BadName("not UTF-8") from error
 
 
 def _cut(name: str) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ MESSAGE = (
     b"Date: Mon, 7 Feb 1994 21:52:25 -0800\r\nFrom: Fred <fred@example.org>\r\nSubject: afternoon meeting\r\n"
     b"To: mooch@example.org\r\nMessage-Id: <B27397@example.org>\r\n\r\nHello Joe.\r\nBye.\r\n"
 )
+FLAGS = "\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $Junk $MDNSent $NotJunk $Phishing"
 MULTIPART = (
     b"Subject: two\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n"
     b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC=C3=9Fe\r\n"
@@ -29,10 +30,10 @@ def test_select(talk, clean):
     client.file(MESSAGE, flags=1)
     client.file(MESSAGE, keywords=frozenset({"$Junk"}))
     assert clean(client("a SELECT INBOX")) == [
-        "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Junk)",
+        f"* FLAGS ({FLAGS})",
         "* 2 EXISTS",
         "* 2 RECENT",
-        "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] Flags",
+        f"* OK [PERMANENTFLAGS ({FLAGS} \\*)] Flags",
         "* OK [UNSEEN 2] First unseen",
         "* OK [UIDVALIDITY n] UIDs valid",
         "* OK [UIDNEXT 3] Next UID",
@@ -108,14 +109,14 @@ def test_store(talk):
     client("a SELECT INBOX")
     other("a SELECT INBOX")
     assert client("b STORE 1:2 +FLAGS (\\Seen $Todo)") == [
-        "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Todo)",
+        "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $Junk $MDNSent $NotJunk $Phishing $Todo)",
         "* 1 FETCH (UID 1 FLAGS (\\Seen \\Recent $Todo))",
         "* 2 FETCH (UID 2 FLAGS (\\Seen \\Recent $Todo))",
         "b OK Done",
     ]
     assert client("c NOOP") == ["c OK Done"]  # what we did ourselves is told once
     assert other("b NOOP") == [
-        "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Todo)",
+        "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $Junk $MDNSent $NotJunk $Phishing $Todo)",
         "* 1 FETCH (UID 1 FLAGS (\\Seen $Todo))",
         "* 2 FETCH (UID 2 FLAGS (\\Seen $Todo))",
         "b OK Done",
@@ -440,6 +441,6 @@ def test_a_keyword_is_announced_before_it_is_shown(talk):
     other("a SELECT INBOX")
     other("b STORE 1 +FLAGS.SILENT ($Label1)")
     assert client("b FETCH 1 FLAGS")[:2] == [
-        "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Label1)",
+        "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $Junk $Label1 $MDNSent $NotJunk $Phishing)",
         "* 1 FETCH (FLAGS (\\Recent $Label1))",
     ]

@@ -173,7 +173,8 @@ def test_search_keys() -> None:
                 ask.Key("SEQUENCE", SequenceSet(((1, 3),))),
                 ask.Key("SINCE", 1_580_515_200),
             )
-        )
+        ),
+        charset=True,
     )
     assert one(b"a SEARCH RETURN () ALL") == ask.Search(ask.Key("ALL"), frozenset({b"ALL"}))
 

@@ -66,7 +66,10 @@ def test_no_password_in_the_clear(stranger):
     assert client("a LOGIN alice secret") == ["a NO [PRIVACYREQUIRED] Use TLS first"]
     assert client("b AUTHENTICATE PLAIN AGEAYgBj") == ["b NO [PRIVACYREQUIRED] Use TLS first"]
     assert client(b"c STARTTLS\r\nd LOGIN eve injected\r\n") == ["c OK Begin TLS now"]
-    assert client("e CAPABILITY") == ["* CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE AUTH=PLAIN", "e OK Done"]
+    assert client("e CAPABILITY") == [
+        "* CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE AUTH=PLAIN",
+        "e OK Done",
+    ]
     assert client("f STARTTLS") == ["f BAD TLS is not offered here"]
 
 
