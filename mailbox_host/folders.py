@@ -96,6 +96,12 @@ def counts(source: Reader | Transaction, folder_id: int) -> Counts:
     return Counts(*(row or (0, 0, 0, 0, 0)))
 
 
+def deleted_storage(source: Reader | Transaction, folder_id: int) -> int:
+    """Return how many octets of the quota an EXPUNGE would give back."""
+    sql = "SELECT coalesce(sum(size), 0) FROM entry WHERE folder = ? AND flags & 8 AND source IS NULL"
+    return int((source.one(sql, (folder_id,)) or (0,))[0])
+
+
 def create_folder(tx: Transaction, account: str, name: str, now: float, special_use: str = "") -> Folder:
     """Make a folder, and those above it (RFC 3501 6.3.3). Raise FolderExists, BadFolderName, TooManyFolders."""
     name = checked(name)

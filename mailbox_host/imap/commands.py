@@ -103,6 +103,13 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class QuotaRoot:
+    """GETQUOTA, SETQUOTA (RFC 9208 4.1)."""
+
+    name: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class NewMessage:
     flags: tuple[str, ...]
     arrival: int | None
@@ -226,6 +233,7 @@ Arguments = (
     | Rename
     | List
     | Status
+    | QuotaRoot
     | Append
     | Fetch
     | Store

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from mailbox_host.accounts import NoSuchAccount
 from mailbox_host.folders import BadFolderName, FolderError, FolderExists, NoSuchFolder, TooManyFolders
-from mailbox_host.imap import change, fetch, filing, greeting, lists, mailboxes, opening, search, sign_in, sort
+from mailbox_host.imap import change, fetch, filing, greeting, lists, mailboxes, opening, quota, search, sign_in, sort
 from mailbox_host.imap.commands import Command
 from mailbox_host.imap.effects import Close, Steps
 from mailbox_host.imap.framing import Frame, TooLarge
@@ -18,6 +18,7 @@ from mailbox_host.imap.responses import bad, no, untagged
 from mailbox_host.imap.session import Session, State
 from mailbox_host.imap.settings import BAD_COMMANDS_MAX
 from mailbox_host.imap.telling import refresh
+from mailbox_host.quota import OverQuota
 from store import StoreFull
 
 
@@ -93,6 +94,8 @@ def _code_of(error: FolderError) -> str:
             return "CANNOT"
         case TooManyFolders():
             return "LIMIT"
+        case OverQuota():
+            return "OVERQUOTA"
     return ""
 
 
@@ -123,6 +126,9 @@ COMMANDS: dict[str, tuple[frozenset[State], Handler]] = {
     "UNSUBSCRIBE": (_AFTER, mailboxes.subscribe),
     "STATUS": (_AFTER, mailboxes.status),
     "APPEND": (_AFTER, filing.append_message),
+    "GETQUOTA": (_AFTER, quota.get_quota),
+    "GETQUOTAROOT": (_AFTER, quota.get_quota_root),
+    "SETQUOTA": (_AFTER, quota.set_quota),
     "SELECT": (_AFTER, opening.select),
     "EXAMINE": (_AFTER, opening.select),
     "CHECK": (_SELECTED, greeting.noop),

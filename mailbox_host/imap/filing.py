@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from mailbox_host import entries, folders
+from mailbox_host import entries, folders, quota
 from mailbox_host.folders import Folder
 from mailbox_host.imap.change import NO_SUCH_MESSAGE, READ_ONLY, beyond
 from mailbox_host.imap.commands import Append, Command, Copy, NewMessage
@@ -16,6 +16,7 @@ from mailbox_host.imap.responses import no, ok, split_flags, untagged
 from mailbox_host.imap.sequence import pack, pack_ordered
 from mailbox_host.imap.session import Session
 from mailbox_host.imap.telling import tell_expunged
+from mailbox_host.quota import Quota
 from store import Transaction
 
 TRY_CREATE = no("No such mailbox", "TRYCREATE")
@@ -32,17 +33,21 @@ def append_message(session: Session, command: Command) -> Steps[bytes]:
     folder = yield from read(lambda reader: folders.find_folder(reader, account, mailbox))
     if folder is None:
         return TRY_CREATE
-    uids = yield from write(partial(_append, account, folder.id, asked.messages, session.clock()))
+    now, limits = session.clock(), session.settings.quota
+    uids = yield from write(partial(_append, account, folder.id, asked.messages, now, limits))
     return ok("Done", f"APPENDUID {folder.uidvalidity} {pack(uids).decode()}")
 
 
-def _append(account: str, folder: int, messages: tuple[NewMessage, ...], now: float, tx: Transaction) -> list[int]:
+def _append(
+    account: str, folder: int, messages: tuple[NewMessage, ...], now: float, limits: Quota, tx: Transaction
+) -> list[int]:
     """All of them or none (RFC 3502 3)."""
+    quota.check_room(tx, account, sum(len(message.content) for message in messages), len(messages), limits)
     uids = []
     for message in messages:
         bits, keywords = split_flags(message.flags)
         arrival = now if message.arrival is None else float(message.arrival)
-        uids.append(entries.append(tx, account, folder, message.content, bits, keywords, arrival).uid)
+        uids.append(entries.append(tx, account, folder, message.content, bits, keywords, arrival, now).uid)
     return uids
 
 
@@ -58,8 +63,16 @@ def copy_or_move(session: Session, command: Command) -> Steps[bytes]:
     if target is None:
         return TRY_CREATE
     uids = [uid for start, stop in selected.find(asked.messages, command.uid) for uid in selected.uids[start:stop]]
-    act, now = (entries.move if moving else entries.copy), session.clock()
-    pairs = yield from write(lambda tx: act(tx, selected.folder, uids, target.id, now))
+    now, limits = session.clock(), session.settings.quota
+
+    def work(tx: Transaction) -> list[tuple[int, int]]:
+        if moving:  # what there is does not become more
+            return entries.move(tx, selected.folder, uids, target.id, now)
+        found = entries.by_uids(tx, selected.folder, uids)
+        quota.check_room(tx, account, sum(entry.size for entry in found), len(found), limits)
+        return entries.copy(tx, selected.folder, uids, target.id, now)
+
+    pairs = yield from write(work)
     if not pairs:
         return ok("There was nothing to do")
     code = _copied(target, pairs)

@@ -5,6 +5,7 @@ Law: only what really works is advertised, and only where it may be used.
 
 from __future__ import annotations
 
+from mailbox_host.imap import quota
 from mailbox_host.imap.commands import Command, Enable, Identify
 from mailbox_host.imap.effects import Close, Steps, WaitForNews
 from mailbox_host.imap.reading import use_condstore
@@ -27,6 +28,7 @@ def capabilities(session: Session) -> bytes:
     words = [_ALWAYS]
     if session.account:
         words.append(_SIGNED_IN)
+        words.append(quota.CAPABILITY)
         words.append(b"APPENDLIMIT=%d" % session.settings.message_octets_max)
         return b" ".join(words)
     if session.tls_offered:

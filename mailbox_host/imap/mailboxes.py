@@ -81,7 +81,7 @@ def status(session: Session, command: Command) -> Steps[bytes]:
 
 def tell_status(session: Session, folder: Folder, items: tuple[bytes, ...]) -> Steps[None]:
     """The untagged STATUS line."""
-    long = session.shelf.counts_long(folder)
+    long = session.shelf.counts_long(folder) or b"DELETED-STORAGE" in items
     values = yield from read(partial(_values, session, folder, frozenset(items)), long)
     pairs = b" ".join([b"%b %b" % (item, values[item].encode()) for item in items])
     yield untagged(b"STATUS " + mailbox(folder.name, session.utf8) + b" (" + pairs + b")")
@@ -99,6 +99,8 @@ def mailbox_id(folder: Folder) -> str:
 
 def _numbers(session: Session, folder: Folder, items: frozenset[bytes], reader: Reader) -> dict[bytes, int]:
     values = {b"UIDNEXT": folder.uidnext, b"UIDVALIDITY": folder.uidvalidity, b"HIGHESTMODSEQ": max(1, folder.modseq)}
+    if b"DELETED-STORAGE" in items:  # RFC 9208 4.1.4
+        values[b"DELETED-STORAGE"] = folders.deleted_storage(reader, folder.id)
     if items - values.keys() - {b"MAILBOXID"}:
         counts = session.shelf.counts(reader, folder)
         values |= {b"MESSAGES": counts.messages, b"UNSEEN": counts.unseen, b"SIZE": counts.size}

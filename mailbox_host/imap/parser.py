@@ -25,6 +25,7 @@ _QRESYNC = re.compile(rb"(?i) \(QRESYNC \(")
 _SET_FOLLOWS = re.compile(rb" (?=[0-9])")
 _CONDSTORE = re.compile(rb"(?i) \(CONDSTORE\)")
 _UNCHANGED_SINCE = re.compile(rb"(?i)\(UNCHANGEDSINCE ([0-9]{1,19})\) ")
+_LIMITS = re.compile(rb"[A-Za-z][A-Za-z-]* [0-9]+( [A-Za-z][A-Za-z-]* [0-9]+)*")
 _USE = re.compile(rb"(?i) \(USE \((\\[A-Za-z]+)\)\)")
 
 
@@ -149,6 +150,20 @@ def _rename(cursor: Cursor) -> ask.Arguments:
     return ask.Rename(old, cursor.mailbox())
 
 
+def _quota_root(cursor: Cursor) -> ask.Arguments:
+    cursor.space()
+    return ask.QuotaRoot(cursor.astring())
+
+
+def _set_quota(cursor: Cursor) -> ask.Arguments:
+    root = _quota_root(cursor)
+    cursor.space()
+    cursor.expect(b"(")
+    cursor.skip(_LIMITS)
+    cursor.expect(b")")
+    return root
+
+
 def _append(cursor: Cursor) -> ask.Arguments:
     cursor.space()
     mailbox = cursor.mailbox()
@@ -234,4 +249,7 @@ _PLAIN: dict[str, Callable[[Cursor], ask.Arguments]] = {
     "LSUB": lsub_arguments,
     "STATUS": status_arguments,
     "APPEND": _append,
+    "GETQUOTA": _quota_root,
+    "GETQUOTAROOT": _on_mailbox,
+    "SETQUOTA": _set_quota,
 }

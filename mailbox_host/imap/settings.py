@@ -5,7 +5,9 @@ Law: every buffer, queue and nesting has a limit here, with its reason.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from mailbox_host.quota import Quota
 
 LINE_OCTETS_MAX = 64 * 1024  # RFC 2683 3.2.1.5 asks for 8,000; clients send long UID sets
 LITERAL_BEFORE_LOGIN_MAX = 8 * 1024  # a name and a password; a stranger gets no more of our memory
@@ -29,10 +31,12 @@ LARGE_LITERAL_SECONDS_MAX = 600.0  # 36 MB at 60 KB/s; a slot is not for drippin
 READ_BUFFER_OCTETS = 64 * 1024  # arrived and not yet parsed; then the socket is not read
 WRITE_BUFFER_OCTETS = 256 * 1024  # sent and not yet taken; then FETCH waits
 FETCH_BATCH_OCTETS = 256 * 1024  # of one turn of a FETCH: bounds memory, and how long others wait
+FETCH_SHOWN_OCTETS_MAX = 128 * 1024 * 1024  # of one turn, parts counted anew: a message of the largest size thrice
 FETCH_BATCH_MESSAGES = 1_000  # rows, facts and headers: a few milliseconds
 SEARCH_BATCH_MESSAGES = 500
 STORE_BATCH_MESSAGES = 5_000  # flags changed in one write: the writer is everybody's
 INLINE_MESSAGES_MAX = 50  # a FETCH of so few facts is answered on the loop, quicker than a thread is asked
+INLINE_OCTETS_MAX = 1024 * 1024  # likewise of messages: a larger one takes tens of milliseconds to read and cut
 RECENT_FOLDERS_MAX = 100_000  # folders of which we remember what was \\Recent
 
 
@@ -47,3 +51,4 @@ class Settings:
     connections_max: int = 20_000
     connections_per_address_max: int = 200  # loopback exempt
     cleartext_from_anywhere: bool = False
+    quota: Quota = field(default_factory=Quota)
