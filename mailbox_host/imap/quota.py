@@ -35,7 +35,7 @@ def get_quota_root(session: Session, command: Command) -> Steps[bytes]:
         return no("No such mailbox", "NONEXISTENT")
     found = yield from _usage(session)
     limited = bool(_resources(found))
-    yield untagged(b"QUOTAROOT " + mailbox(folder.name) + (b" " + ROOT if limited else b""))
+    yield untagged(b"QUOTAROOT " + mailbox(folder.name, session.utf8) + (b" " + ROOT if limited else b""))
     if limited:
         yield _quota(found)
     return ok("Done")
