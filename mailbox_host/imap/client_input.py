@@ -72,7 +72,7 @@ class ClientInput:
 
     async def receive(self) -> None:
         """Wait for more input."""
-        if self._framer.missing > LARGE_LITERAL_OCTETS:
+        if self._framer.arriving > LARGE_LITERAL_OCTETS:
             await self._take_slot()
         while not (data := self._channel.take()):
             if self._framer.in_command:

@@ -26,7 +26,12 @@ from mailbox_host.imap.resync import tell_vanished
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.sequence import positions
 from mailbox_host.imap.session import Session
-from mailbox_host.imap.settings import FETCH_BATCH_MESSAGES, FETCH_BATCH_OCTETS, INLINE_MESSAGES_MAX
+from mailbox_host.imap.settings import (
+    FETCH_BATCH_MESSAGES,
+    FETCH_BATCH_OCTETS,
+    INLINE_MESSAGES_MAX,
+    INLINE_OCTETS_MAX,
+)
 from mailbox_host.imap.telling import tell_keywords
 from store import Reader
 
@@ -137,7 +142,8 @@ def _mark_seen(session: Session, selected: Selected, rows: Columns) -> Steps[tup
 
 def _show(plan: Plan, batch: Batch, fresh: frozenset[int]) -> Steps[None]:
     """Show a batch: looked up, cut and written in one visit to a reader's thread, two where something is to be made."""
-    long = bool(plan.kept or plan.parts) and len(batch.numbers) > INLINE_MESSAGES_MAX
+    many = len(batch.numbers) > INLINE_MESSAGES_MAX or (plan.parts and sum(batch.rows.sizes) > INLINE_OCTETS_MAX)
+    long = bool(plan.kept or plan.parts) and bool(many)
     text = yield from read(partial(_render, plan, batch, fresh, False), long)
     if text is None:
         yield from make_kept(plan.kept, batch.rows.bodies)

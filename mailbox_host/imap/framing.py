@@ -88,9 +88,9 @@ class Framer:
         return bool(self._texts or self._buffer)
 
     @property
-    def missing(self) -> int:
-        """The size of the literal that is on its way, or 0."""
-        return self._missing
+    def arriving(self) -> int:
+        """The size of the command's literals so far, while one of them is on its way; otherwise 0."""
+        return self._literal_octets if self._missing else 0
 
     @property
     def overlong(self) -> bool:

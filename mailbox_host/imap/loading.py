@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 
 from mailbox_host import header_cuts
 from mailbox_host.facts import keep_facts, made_facts
+from mailbox_host.folders import FolderError
 from mailbox_host.imap.commands import BodyPart, FetchItem
 from mailbox_host.imap.effects import Steps, read, write
 from mailbox_host.imap.fetch_response import is_whole, shown_part
 from mailbox_host.imap.sections import Content, cut_kind
-from mailbox_host.imap.settings import INLINE_MESSAGES_MAX
+from mailbox_host.imap.settings import FETCH_SHOWN_OCTETS_MAX, INLINE_MESSAGES_MAX
 from store import Bodies, Reader, Transaction
 
 Values = Sequence[Any]
@@ -26,6 +27,10 @@ Known = dict[FetchItem, Values]
 T = TypeVar("T")
 
 FACTS = {"ENVELOPE": "envelope", "BODY": "body_short", "BODYSTRUCTURE": "body_full"}
+
+
+class TooMuchAtOnce(FolderError):
+    """So many parts of so large a message are wanted that they cannot be held."""
 
 
 def kept(item: FetchItem) -> bool:
@@ -94,13 +99,25 @@ def load_contents(items: Sequence[BodyPart], bodies: Sequence[int], reader: Read
     if all(item.section.text.startswith("HEADER") and not item.section.path for item in items):
         headers = Bodies.read_headers(reader, bodies)
         contents = {body: Content(header, None) for body, header in headers.items()}
-        return {item: _shown(item, contents, bodies) for item in items}
+        return _cut(items, contents, bodies)
     stored = Bodies.read_many(reader, bodies)
     known: Known = {item: list(map(stored.get, bodies)) for item in items if is_whole(item)}
     if len(known) == len(items):
         return known
     contents = {body: Content(*pair) for body, pair in stored.items()}
-    return known | {item: _shown(item, contents, bodies) for item in items if item not in known}
+    return known | _cut([item for item in items if item not in known], contents, bodies)
+
+
+def _cut(items: Sequence[BodyPart], contents: Mapping[int, Content], bodies: Sequence[int]) -> Known:
+    """A hundred windows into a large message, or parts that hold each other, would be many times the message."""
+    known: Known = {}
+    octets = 0
+    for item in items:
+        known[item] = shown = _shown(item, contents, bodies)
+        octets += sum(len(value) for value in shown if value is not None)
+        if octets > FETCH_SHOWN_OCTETS_MAX:
+            raise TooMuchAtOnce("These are too many parts of too large a message, fetch fewer at a time")
+    return known
 
 
 def _shown(item: BodyPart, contents: Mapping[int, Content], bodies: Sequence[int]) -> list[bytes | None]:

@@ -32,6 +32,8 @@ _DATE = re.compile(rb'("?)([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})\1')
 _DATE_TIME = re.compile(
     rb'"([ 0-9][0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})"'
 )
+_FIRST_SECOND = timegm((1, 1, 1, 0, 0, 0))
+_LAST_SECOND = timegm((9999, 12, 31, 23, 59, 59))
 MONTHS = (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec")
 
 
@@ -183,7 +185,10 @@ class Cursor:
             raise BadSyntax("no such time")
         offset = (int(match[8]) * 60 + int(match[9])) * 60
         at = _day(int(match[1]), match[2], int(match[3])) + (hour * 60 + minute) * 60 + second
-        return at + offset if match[7] == b"-" else at - offset
+        at = at + offset if match[7] == b"-" else at - offset
+        if not _FIRST_SECOND <= at <= _LAST_SECOND:  # in UTC it could not be written any more
+            raise BadSyntax("no such time")
+        return at
 
 
 def _day(day: int, month: bytes, year: int) -> int:
