@@ -111,4 +111,15 @@ KEEPING = Migration(
     """,
 )
 
-MIGRATIONS = (MIGRATION, HEADER_CUTS, KEEPING)
+# The header fields that people search, decoded (imap/header_words.py); goes with the body.
+HEADER_WORDS = Migration(
+    "mailbox_host",
+    4,
+    """
+    CREATE TABLE header_words (
+        body INTEGER PRIMARY KEY REFERENCES body (id) ON DELETE CASCADE, words BLOB NOT NULL
+    ) STRICT
+    """,
+)
+
+MIGRATIONS = (MIGRATION, HEADER_CUTS, KEEPING, HEADER_WORDS)

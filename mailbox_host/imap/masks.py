@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailbox_host.columns import Columns
 from mailbox_host.entries import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
@@ -29,6 +29,7 @@ class View:
     rows: Columns
     places: Sequence[int]
     now: float
+    decided: dict[Key, bytes] = field(default_factory=dict)  # masks of keys that were looked up (deciding.py)
 
     def __len__(self) -> int:
         return len(self.places)
@@ -54,6 +55,8 @@ def _joined(operation: Callable[[int, int], int], left: bytes, right: bytes) -> 
 
 
 def _mask(key: Key, view: View) -> bytes:
+    if key in view.decided:
+        return view.decided[key]
     name, value = key.name, key.value
     bit = BITS.get(name.removeprefix("UN"), 0)
     if bit:

@@ -7,20 +7,18 @@ read only if its row does not decide, and its text only if its header does not.
 from __future__ import annotations
 
 import email.utils
-import re
 from calendar import timegm
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailbox_host.imap.commands import And, Key, Not, Or, SearchKey
 from mailbox_host.imap.decoding import decode_header
+from mailbox_host.imap.header_words import field_of
 from mailbox_host.imap.masks import DAY, View, mask_of
 from mailbox_host.imap.search_text import body_texts, header_text, header_values
 from mailbox_host.imap.sections import Content
 
-_COMMENT = re.compile(r"(?:(?<![ \t])[ \t]+)?\([^()]*\)[ \t]*")  # a run of blanks is tried from its beginning only
-
-ROW, HEADER, TEXT = range(3)  # what a key has to read: its cost
+ROW, HEADER, TEXT = range(3)  # what a key has to read: its cost. Words of headers are looked up with the rows
 
 _HEADER_KEYS = frozenset("BCC CC FROM SUBJECT TO HEADER SENTBEFORE SENTON SENTSINCE".split())
 
@@ -46,6 +44,8 @@ def cost(key: SearchKey) -> int:
         case And(keys):
             return max(cost(inner) for inner in keys)
         case Key(name):
+            if field_of(key):
+                return ROW
             return HEADER if name in _HEADER_KEYS else TEXT if name in ("BODY", "TEXT") else ROW
 
 
@@ -114,14 +114,4 @@ def _string(name: str, wanted: str) -> Test:
             return lambda message: (
                 wanted in header_text(message.content) or any(wanted in text for text in body_texts(message.content))
             )
-    return _header(name.lower(), wanted) if name == "SUBJECT" else _address(name.lower(), wanted)
-
-
-def _address(field: str, wanted: str) -> Test:
-    """Also an address with comments in it (RFC 5322 3.4) is found by what it is without."""
-
-    def test(message: Candidate) -> bool:
-        values = [decode_header(value).casefold() for value in header_values(message.content.header, field)]
-        return any(wanted in value or ("(" in value and wanted in _COMMENT.sub("", value)) for value in values)
-
-    return test
+    return _header(name.lower(), wanted)

@@ -11,11 +11,7 @@ from collections.abc import Callable
 
 from mailbox_host.imap.commands import And, Key, Or, SearchKey
 
-Quick = Callable[[bytes, bytes], bool]  # of a message's header (or a cut that holds the field) and its text
-
-FIELDS = frozenset({"SUBJECT", "FROM", "TO", "CC", "BCC"})  # which the cut of header_cuts.py's first set holds
-
-_ADDRESSES = FIELDS - {"SUBJECT"}  # in which there may be comments
+Quick = Callable[[bytes, bytes], bool]  # of a message's header and its text
 
 
 def quick(key: SearchKey) -> Quick:
@@ -31,9 +27,7 @@ def quick(key: SearchKey) -> Quick:
             return lambda header, text: either[0](header, text) or either[1](header, text)
         case Key(name, (str(), str(words)) | str(words)) if words.isascii():
             wanted = words.encode("ascii")
-            if name in _ADDRESSES:
-                return lambda header, text: b"(" in header or _in_header(header, wanted)
-            if name in ("SUBJECT", "HEADER"):
+            if name == "HEADER":
                 return lambda header, text: _in_header(header, wanted)
             if name == "BODY":
                 return lambda header, text: _in_text(header, text, wanted)

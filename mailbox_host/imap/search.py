@@ -11,14 +11,14 @@ from functools import partial
 from itertools import compress
 
 from mailbox_host.columns import Columns
-from mailbox_host.header_cuts import MOST_WANTED
 from mailbox_host.imap import commands as ask
-from mailbox_host.imap.commands import And, BodyPart, Command, Key, Not, Or, SearchKey, Section
+from mailbox_host.imap.commands import And, Command, Key, Not, Or, SearchKey
+from mailbox_host.imap.deciding import decide
 from mailbox_host.imap.effects import Steps, read
-from mailbox_host.imap.loading import load_kept
+from mailbox_host.imap.header_words import field_keys
 from mailbox_host.imap.masks import View, mask_of
 from mailbox_host.imap.matching import HEADER, ROW, TEXT, Candidate, Test, compile_key, cost
-from mailbox_host.imap.quick import FIELDS, quick
+from mailbox_host.imap.quick import quick
 from mailbox_host.imap.reading import columns_now, rows_of, use_condstore
 from mailbox_host.imap.responses import bad, ok, string, untagged
 from mailbox_host.imap.sections import Content
@@ -28,8 +28,6 @@ from mailbox_host.imap.session import Session
 from mailbox_host.imap.settings import FETCH_BATCH_OCTETS, SEARCH_BATCH_MESSAGES
 from store import Bodies, Reader
 
-# What is kept of each header anyway holds the fields that people search.
-CUT = BodyPart(Section((), "HEADER.FIELDS", tuple(sorted(MOST_WANTED))), b"", peek=True)
 Contents = Mapping[int, tuple[bytes, bytes]]
 
 ALL = frozenset({b"ALL"})
@@ -86,10 +84,17 @@ def find(session: Session, selected: Selected, key: SearchKey) -> Steps[tuple[Vi
     columns = yield from columns_now(session, selected)
     view = View(selected, *rows_of(selected, columns, range(len(selected.uids))), session.clock())
     keys = key.keys if isinstance(key, And) else (key,)
-    mask = mask_of(And(tuple(inner for inner in keys if cost(inner) == ROW)), view)
-    found = list(compress(range(len(view)), mask))
+    rows = [inner for inner in keys if cost(inner) == ROW]
+    fields = field_keys(key)
+    if fields:  # looked up for those messages that the rows leave
+        yield from decide(view, fields, _places(view, [inner for inner in rows if not field_keys(inner)]))
+    found = _places(view, rows)
     rest = And(tuple(inner for inner in keys if cost(inner) > ROW))
     return view, (yield from _read_on(view, rest, found)) if rest.keys else found
+
+
+def _places(view: View, keys: list[SearchKey]) -> list[int]:
+    return list(compress(range(len(view)), mask_of(And(tuple(keys)), view)))
 
 
 def _read_on(view: View, key: And, places: list[int]) -> Steps[list[int]]:
@@ -100,11 +105,7 @@ def _read_on(view: View, key: And, places: list[int]) -> Steps[list[int]]:
         if start and start % PROGRESS_MESSAGES == 0:  # also finds out whether the client is still there
             yield untagged(ok(f"Searched {start} of {len(places)}", "INPROGRESS"))
         batch = places[start : start + SEARCH_BATCH_MESSAGES]
-        if names_in(key) <= FIELDS:
-            cuts = yield from load_kept(CUT, [view.rows.bodies[at] for at in batch])
-            found += _matching(view, key, test, batch, {body: (cut, b"") for body, cut in cuts.items()})
-        else:
-            found += yield from read(partial(_read_and_match, view, key, test, batch), long=True)
+        found += yield from read(partial(_read_and_match, view, key, test, batch), long=True)
     return found
 
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from mailbox_host.header_cuts import MOST_WANTED
 from mailbox_host.imap import commands as ask
-from mailbox_host.imap.commands import Command
+from mailbox_host.imap.commands import BodyPart, Command, Section
 from mailbox_host.imap.effects import Steps, read
 from mailbox_host.imap.loading import load_kept
 from mailbox_host.imap.masks import View
 from mailbox_host.imap.responses import ok, untagged
-from mailbox_host.imap.search import CUT, find
+from mailbox_host.imap.search import find
 from mailbox_host.imap.session import Session
 from mailbox_host.imap.settings import SEARCH_BATCH_MESSAGES
 from mailbox_host.imap.sorting import OF_ROWS, VALUES
 from store import Reader
+
+# What is kept of each header anyway holds the fields that are compared.
+CUT = BodyPart(Section((), "HEADER.FIELDS", tuple(sorted(MOST_WANTED))), b"", peek=True)
 
 
 def sort(session: Session, command: Command) -> Steps[bytes]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 # Who holds references to bodies. What is FREE goes with a body and counts for nothing.
 HOLDERS = ("queue_message", "recent_post", "post_log", "entry")
-FREE = ("body_facts", "header_cut")
+FREE = ("body_facts", "header_cut", "header_words")
 
 
 def faults(path: Path) -> list[str]:

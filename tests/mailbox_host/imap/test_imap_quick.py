@@ -35,9 +35,9 @@ def test_no_is_certain(text: str, wanted: str, encoding: str, charset: str) -> N
     in_subject = any(folded in decode_header(value).casefold() for value in header_values(header, "subject"))
     in_body = any(folded in found for found in body_texts(content))
     if in_subject:
-        assert quick(Key("SUBJECT", folded))(header, b"")
-        assert quick(Or(Key("FROM", "zz"), Key("SUBJECT", folded)))(header, b"")
-        assert quick(And((Key("SUBJECT", folded), Key("ALL"))))(header, body)
+        assert quick(Key("HEADER", ("subject", folded)))(header, b"")
+        assert quick(Or(Key("HEADER", ("from", "zz")), Key("HEADER", ("subject", folded))))(header, b"")
+        assert quick(And((Key("HEADER", ("subject", folded)), Key("ALL"))))(header, body)
     if in_body:
         assert quick(Key("BODY", folded))(header, body)
         assert quick(Key("TEXT", folded))(header, body)
@@ -45,10 +45,10 @@ def test_no_is_certain(text: str, wanted: str, encoding: str, charset: str) -> N
 
 def test_what_is_spared() -> None:
     header = b"Subject: one two\r\nFrom: fred@example.org\r\n\r\n"
-    assert not quick(Key("SUBJECT", "three"))(header, b"")
-    assert not quick(And((Key("SUBJECT", "one"), Key("FROM", "joe"))))(header, b"")
-    assert quick(Not(Key("SUBJECT", "three")))(header, b"")
-    assert quick(Key("SUBJECT", "three"))(b"Subject: =?utf-8?q?x?=\r\n\r\n", b"")
+    assert not quick(Key("HEADER", ("subject", "three")))(header, b"")
+    assert not quick(And((Key("HEADER", ("subject", "one")), Key("HEADER", ("from", "joe")))))(header, b"")
+    assert quick(Not(Key("HEADER", ("subject", "three"))))(header, b"")
+    assert quick(Key("HEADER", ("subject", "three")))(b"Subject: =?utf-8?q?x?=\r\n\r\n", b"")
     assert not quick(Key("BODY", "harbour"))(header, b"the quay\r\n")
     quoted = b"Content-Transfer-Encoding: Quoted-Printable\r\n\r\n"
     assert quick(Key("BODY", "harbour"))(quoted, b"har=\r\nbo=75r\r\n")
