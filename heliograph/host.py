@@ -38,8 +38,10 @@ from mail.envelope import Outgoing
 from mailbox_host.bell import Bell
 from mailbox_host.imap.server import ImapServer
 from mailbox_host.imap.settings import Settings as ImapSettings
+from mailbox_host.imap.throttle import Throttle
 from mailbox_host.passwords import PasswordChecker
 from mailbox_host.room import MailboxRoom
+from mailbox_host.upkeep import Upkeep
 from reflector.room import ReflectorRoom
 from spool.callout import Callout
 from spool.listeners import serve
@@ -180,7 +182,8 @@ class Host:
         server, client = between_hosts(self.config.tls.of(self.name))
         self.streams = Streams(self._now, server, client, self.config.ports.streams)
         checker = PasswordChecker()
-        self.login = Login(self.ownership.owns, self.store, self._now, self.streams, checker)
+        throttle = Throttle()
+        self.login = Login(self.ownership.owns, self.store, self._now, self.streams, checker, throttle, self._clock)
         self.imap = ImapServer(
             self.store,
             self.bell,
@@ -190,6 +193,7 @@ class Host:
             open_stream=self.login.open_imap,
             tls=self._tls.context,
             clock=self._clock,
+            throttle=throttle,
         )
 
     async def _open_doors(self) -> None:

@@ -1,7 +1,7 @@
 """Whose password it is, and who may judge it.
 
 Law: a password is checked at the owner of the account; any other host asks the owner over a stream, and says "try
-again" where the owner cannot be asked. It is never logged and never kept.
+again" where the owner cannot be asked. It is never logged and never kept; who guesses waits, over SMTP as over IMAP.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from heliograph.streams import Streams
 from mail.address import is_entity
 from mail.outcome import Delivered, Outcome, Refused
 from mailbox_host import accounts
+from mailbox_host.imap import Throttle
 from mailbox_host.imap.proxy import Local, Remote, verify_remotely
 from mailbox_host.passwords import PasswordChecker
 from store import Store
@@ -32,12 +33,16 @@ class Login:
         directory: Callable[[], Directory],
         streams: Streams,
         checker: PasswordChecker,
+        throttle: Throttle,
+        clock: Callable[[], float],
     ) -> None:
         self._owns = owns
         self._store = store
         self._directory = directory
         self._streams = streams
         self._checker = checker
+        self._throttle = throttle
+        self._clock = clock
 
     def owner(self, entity: str) -> str:
         """Return the host that an account lives on; "" where it is this one. A bucket that is on its way here is
@@ -47,7 +52,14 @@ class Login:
         return "" if self._owns(name) else directory.host_of(name)
 
     async def check(self, entity: str, password: bytes, client: str) -> Outcome:
-        """Judge a password. `client`: the address that it came from, for the owner's log and limits."""
+        """Judge a password, for submission. `client`: its address, for these limits and the owner's."""
+        await asyncio.sleep(self._throttle.attempt(client, entity, self._clock()))
+        outcome = await self._judged(entity, password, client)
+        if isinstance(outcome, Delivered):
+            self._throttle.succeeded(client, entity)
+        return outcome
+
+    async def _judged(self, entity: str, password: bytes, client: str) -> Outcome:
         if not is_entity(entity):
             await self._checker.check(None, password)  # as slow as for a known name
             return REFUSED

@@ -7,5 +7,6 @@ Law: parser and session are free of I/O; what they want of the store they ask fo
 from mailbox_host.imap.proxy import Local, OpenStream, Remote, verify_remotely
 from mailbox_host.imap.server import ImapServer
 from mailbox_host.imap.settings import Settings
+from mailbox_host.imap.throttle import Throttle
 
-__all__ = ["ImapServer", "Local", "OpenStream", "Remote", "Settings", "verify_remotely"]
+__all__ = ["ImapServer", "Local", "OpenStream", "Remote", "Settings", "Throttle", "verify_remotely"]

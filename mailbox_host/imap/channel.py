@@ -17,6 +17,10 @@ from mailbox_host.imap.settings import READ_BUFFER_OCTETS, WRITE_BUFFER_OCTETS, 
 from mailbox_host.imap.tls import Tls
 
 CLOSE_SECONDS_MAX = 10.0  # for the last words to be taken
+# What is still sent to us after the last words is thrown away unread: a connection that is closed while something lies
+# unread is reset, and the peer may never see why (RFC 9112 9.6 tells the same of HTTP).
+LINGER_OCTETS_MAX = 4 * 1024 * 1024
+LINGER_SECONDS_MAX = 2.0
 
 
 class Channel(Protocol):
@@ -45,20 +49,32 @@ class Channel(Protocol):
 
     def start_tls(self, context: ssl.SSLContext) -> None: ...
 
-    def close(self) -> None:
-        """Send what is buffered, then close."""
+    def close(self, linger: bool = False) -> None:
+        """Send what is buffered, then close. `linger`: the peer may be sending still; let it read our last words."""
 
 
 class SocketChannel(asyncio.Protocol):
     """A TCP connection, in the clear or under TLS. `accept` is called once it stands."""
 
-    __slots__ = ("_accept", "_paused", "_received", "_tls", "_transport", "_wake", "_writable", "at_end", "peer")
+    __slots__ = (
+        "_accept",
+        "_lingering",
+        "_paused",
+        "_received",
+        "_tls",
+        "_transport",
+        "_wake",
+        "_writable",
+        "at_end",
+        "peer",
+    )
 
     def __init__(self, accept: Callable[[SocketChannel], None], context: ssl.SSLContext | None = None) -> None:
         self._accept = accept
         self._tls = Tls(context) if context else None
         self._received = bytearray()
         self._paused = False
+        self._lingering: int | None = None  # how many octets may still be thrown away
         self._wake: Callable[[], None] | None = None
         self._writable: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
@@ -73,6 +89,9 @@ class SocketChannel(asyncio.Protocol):
         self._accept(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._lingering is not None:
+            self._throw_away(len(data))
+            return
         if self._tls:
             data = self._decrypt(self._tls, data)
         self._received += data
@@ -84,7 +103,7 @@ class SocketChannel(asyncio.Protocol):
     def eof_received(self) -> bool:
         self.at_end = True
         self._tell()
-        return self._tls is None  # who only stopped sending may still want its answers
+        return self._tls is None and self._lingering is None  # who only stopped sending may still want its answers
 
     def _decrypt(self, tls: Tls, data: bytes) -> bytes:
         assert self._transport is not None
@@ -166,12 +185,25 @@ class SocketChannel(asyncio.Protocol):
         self._received.clear()  # RFC 3501 6.2.1: what came in the clear must not count afterwards
         self._tls = Tls(context)
 
-    def close(self) -> None:
+    def close(self, linger: bool = False) -> None:
         if self._transport is None:
             return
         if self._tls and self._tls.ready:
             self._tls.end()
             self._transport.write(self._tls.outgoing())
+        if linger and not self.at_end:
+            self._lingering = LINGER_OCTETS_MAX
+            self._transport.write_eof()
+            if self._paused:
+                self._transport.resume_reading()
+            asyncio.get_running_loop().call_later(LINGER_SECONDS_MAX, self._transport.abort)
+            return
         if self._transport.get_write_buffer_size():
             asyncio.get_running_loop().call_later(CLOSE_SECONDS_MAX, self._transport.abort)
         self._transport.close()
+
+    def _throw_away(self, octets: int) -> None:
+        assert self._lingering is not None
+        self._lingering -= octets
+        if self._lingering < 0 and self._transport:
+            self._transport.abort()

@@ -56,6 +56,7 @@ class Connection:
         self._output: list[bytes] = []
         self._output_octets = 0
         self._news: News | None = None  # while in IDLE
+        self._turned_away = False  # while it was sending, perhaps
 
     async def run(self) -> None:
         """Serve until the end; raise nothing but cancellation."""
@@ -65,6 +66,7 @@ class Connection:
             if self.upstream:
                 await pipe(self.channel, self.upstream, self._input.rest(), self._changed)
         except Gone as gone:
+            self._turned_away = bool(gone.goodbye)
             self._say_last(gone.goodbye)
         except OSError:
             pass
@@ -75,7 +77,7 @@ class Connection:
             await self._input.command_done()
             if self.upstream:
                 self.upstream.writer.close()
-            self.channel.close()
+            self.channel.close(linger=self._turned_away or self.session.ended)
 
     def say_goodbye(self) -> None:
         """The server closes (RFC 3501 7.1.5)."""

@@ -21,7 +21,7 @@ from mailbox_host.imap.session import Session
 from mailbox_host.imap.settings import Settings
 from mailbox_host.imap.shelf import Shelf
 from mailbox_host.imap.stream_channel import StreamChannel
-from mailbox_host.imap.throttle import is_loopback
+from mailbox_host.imap.throttle import Throttle, is_loopback
 from mailbox_host.passwords import PasswordChecker
 from store import Store
 
@@ -43,8 +43,11 @@ class ImapServer:
         open_stream: proxy.OpenStream | None = None,
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
+        throttle: Throttle | None = None,
     ) -> None:
-        self.services = Services(store, bell, passwords, clock, locate=locate, open_stream=open_stream, tls=tls)
+        self.services = Services(
+            store, bell, passwords, clock, locate=locate, open_stream=open_stream, tls=tls, throttle=throttle
+        )
         self._tls = tls
         self._settings = settings
         self._clock = clock

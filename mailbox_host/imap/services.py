@@ -21,7 +21,7 @@ from mailbox_host.imap.proxy import Upstream
 from mailbox_host.imap.settings import LARGE_LITERALS_MAX, LARGE_LITERALS_PER_ACCOUNT_MAX
 from mailbox_host.imap.sign_in import WRONG_PASSWORD
 from mailbox_host.imap.slots import Slots
-from mailbox_host.imap.throttle import Throttle
+from mailbox_host.imap.throttle import NAME_LENGTH_MAX, Throttle
 from mailbox_host.passwords import PasswordChecker
 from store import Store, Transaction
 
@@ -46,6 +46,7 @@ class Services:
         locate: proxy.Locate,
         open_stream: proxy.OpenStream | None,
         tls: ssl.SSLContext | None,
+        throttle: Throttle | None = None,
     ) -> None:
         self.store = store
         self.tls = tls
@@ -55,7 +56,7 @@ class Services:
         self._clock = clock
         self._locate = locate
         self._open_stream = open_stream
-        self._throttle = Throttle()
+        self._throttle = throttle or Throttle()
 
     def news_for(self, account: str, wake: Callable[[], None]) -> News:
         """Listen for what may come for an account."""
@@ -80,7 +81,8 @@ class Services:
         else:
             outcome = await self._sign_in_here(asked)
         if isinstance(outcome, NotSignedIn):
-            log.warning("sign-in of %r from %s: %s", asked.account, peer, outcome.status.decode("ascii", "replace"))
+            name = asked.account[:NAME_LENGTH_MAX]
+            log.warning("sign-in of %r from %s: %s", name, peer, outcome.status.decode("ascii", "replace"))
         else:
             self._throttle.succeeded(peer, asked.account)
         return outcome

@@ -50,6 +50,7 @@ class Session:
         self.client: dict[bytes, bytes] = {}  # what it said of itself with ID
         self.ended = False
         self.bad_commands = 0  # in a row
+        self.sign_ins_failed = 0
 
     @property
     def state(self) -> State:

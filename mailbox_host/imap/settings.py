@@ -19,6 +19,7 @@ SEQUENCE_RANGES_MAX = 20_000  # what fits a line; merged before use
 FLAG_OCTETS_MAX = 200  # a keyword's length
 KEYWORDS_MAX = 64  # of one command
 BAD_COMMANDS_MAX = 20  # in a row: who talks HTTP at us, or fuzzes, is told BYE
+SIGN_INS_FAILED_MAX = 10  # of one connection: a person asks again in a new one
 BEFORE_LOGIN_OCTETS_MAX = 64 * 1024  # all that a stranger may send
 BEFORE_LOGIN_SECONDS_MAX = 60.0
 AUTOLOGOUT_SECONDS = 30 * 60.0  # RFC 3501 5.4: at least 30 minutes

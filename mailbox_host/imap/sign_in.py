@@ -11,8 +11,9 @@ import binascii
 from mailbox_host.imap.commands import Authenticate, Command, Login
 from mailbox_host.imap.effects import AskLine, HandedOver, NotSignedIn, SignedIn, SignIn, StartTls, Steps
 from mailbox_host.imap.greeting import capabilities
-from mailbox_host.imap.responses import bad, no, ok
+from mailbox_host.imap.responses import bad, no, ok, untagged
 from mailbox_host.imap.session import Session
+from mailbox_host.imap.settings import SIGN_INS_FAILED_MAX
 
 WRONG_PASSWORD = no("Wrong name or password", "AUTHENTICATIONFAILED")
 _PRIVACY = no("Use TLS first", "PRIVACYREQUIRED")  # RFC 5530 3
@@ -74,6 +75,10 @@ def _sign_in(session: Session, user: bytes, password: bytes) -> Steps[bytes]:
             session.account = name
             return ok("Signed in", f"CAPABILITY {capabilities(session).decode('ascii')}")
         case NotSignedIn(status):
+            session.sign_ins_failed += 1
+            if session.sign_ins_failed >= SIGN_INS_FAILED_MAX:
+                session.ended = True
+                yield untagged(b"BYE Too many failed sign-ins")
             return bytes(status)
         case HandedOver(status):
             session.ended = True

@@ -70,5 +70,5 @@ class StreamChannel:
     def start_tls(self, context: ssl.SSLContext) -> None:
         raise RuntimeError("a stream is under TLS already")
 
-    def close(self) -> None:
+    def close(self, linger: bool = False) -> None:
         self._writer.close()

@@ -1,7 +1,8 @@
 """Wrong passwords make the next try wait, per address and per account.
 
-Law: bounded memory; who guesses waits longer and longer, the rightful owner of a name under attack only a little.
-Pure: the clock comes in.
+Law: bounded memory, whatever is offered as a name; who guesses waits longer and longer, the rightful owner of a name
+under attack only a little. A host has one of these: who may guess over IMAP may not begin anew over SMTP. Pure: the
+clock comes in.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 
 KEYS_MAX = 20_000  # addresses and accounts remembered; the longest known are forgotten first
+NAME_LENGTH_MAX = 64  # of what is offered: an account's name is shorter, see mail.address
 FORGET_SECONDS = 900.0
 FREE_TRIES = 10  # a client opens several connections at once, and people mistype
 FIRST_WAIT_SECONDS = 0.5
@@ -34,12 +36,12 @@ class Throttle:
         if is_loopback(address):
             return 0.0
         by_address = self._count(_network(address), now)
-        by_account = self._count(f"account {account}", now)
+        by_account = self._count(_name(account), now)
         return max(_wait(by_address, ADDRESS_WAIT_SECONDS_MAX), _wait(by_account, ACCOUNT_WAIT_SECONDS_MAX))
 
     def succeeded(self, address: str, account: str) -> None:
         """Take the try back. The address keeps its other failures: an attacker may own an account."""
-        self._tries.pop(f"account {account}", None)
+        self._tries.pop(_name(account), None)
         count, at = self._tries.pop(_network(address), (0, 0.0))
         if count > 1:
             self._tries[_network(address)] = (count - 1, at)
@@ -56,6 +58,10 @@ class Throttle:
 def _wait(count: int, most: float) -> float:
     over = min(count - FREE_TRIES, 16)
     return 0.0 if over <= 0 else min(most, FIRST_WAIT_SECONDS * 2.0 ** (over - 1))
+
+
+def _name(account: str) -> str:
+    return f"account {account[:NAME_LENGTH_MAX]}"
 
 
 def _network(address: str) -> str:
