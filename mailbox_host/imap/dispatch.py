@@ -76,7 +76,7 @@ def _answer(session: Session, command: Command) -> Steps[bytes]:
         return b""
     except StoreFull:
         status = no("The disk is full, try again later", "UNAVAILABLE")
-    if session.selected and not session.ended:
+    if session.selected and not session.ended and command.name not in ("SELECT", "EXAMINE"):  # they have just told it
         yield from refresh(session, expunges=command.uid or command.name not in ("FETCH", "STORE", "SEARCH", "SORT"))
         if session.ended:  # the mailbox was deleted: BYE was the answer
             return b""

@@ -56,7 +56,7 @@ class Plan:
             items.append("MODSEQ")
         parts = [item for item in items if isinstance(item, BodyPart)]
         seen = not read_only and any(not part.peek for part in parts)
-        changes = ("FLAGS", "MODSEQ") if condstore else ("FLAGS",)  # RFC 7162 3.1: changes come with MODSEQ
+        changes = ("UID", "FLAGS", "MODSEQ") if condstore else ("FLAGS",)  # RFC 7162 3.1: changes come with MODSEQ
         after = [*items, *(item for item in changes if item not in items)]
         ready = tuple(item for item in items if kept(item))
         rest = tuple(part for part in parts if part not in ready)

@@ -12,7 +12,7 @@ from mailbox_host import entries
 from mailbox_host.entries import Entry
 from mailbox_host.imap.catching_up import catch_up
 from mailbox_host.imap.effects import Close, Steps, read
-from mailbox_host.imap.responses import flags, untagged
+from mailbox_host.imap.responses import flags, ok, untagged
 from mailbox_host.imap.selected import Selected, flags_line
 from mailbox_host.imap.sequence import pack
 from mailbox_host.imap.session import Session
@@ -27,8 +27,9 @@ def refresh(session: Session, *, expunges: bool) -> Steps[None]:
     """Tell the client what changed since it was last told; first file what its sources have posted."""
     selected = session.selected
     assert selected is not None
+    counting = b"QRESYNC" in session.enabled
     commits = yield from read(Reader.count_commits)
-    if commits == session.told_at:
+    if commits == session.told_at and not counting:
         return
     yield from catch_up(session)
     modseq = yield from read(lambda reader: folder_modseq(reader, selected.folder))
@@ -38,8 +39,16 @@ def refresh(session: Session, *, expunges: bool) -> Steps[None]:
         yield Close()
     elif modseq > min(selected.flags_told, selected.expunges_told):
         yield from _tell(session, selected, modseq, expunges)
+        if counting:
+            yield highest(selected)
     if modseq is not None and selected.expunges_told == modseq:
         session.told_at = commits
+
+
+def highest(selected: Selected) -> bytes:
+    """From where a client may resume (RFC 7162 3.2.7). It may have seen a higher MODSEQ, of a message that changed
+    after another went whose EXPUNGE has to wait: resuming from there, it would never hear of the EXPUNGE."""
+    return untagged(ok("Highest", f"HIGHESTMODSEQ {min(selected.flags_told, selected.expunges_told)}"))
 
 
 def folder_modseq(reader: Reader, folder: int) -> int | None:
