@@ -34,10 +34,10 @@ LOGINS = 12  # in a round, four at a time; no name twice: ours remembers who has
 APPENDS = 50
 SELECTS = 10
 
-# What Thunderbird 128 and mbsync 1.5 ask of every message of a mailbox that is new to them.
+# What Thunderbird 153 and mbsync 1.5 ask of every message of a mailbox that is new to them.
 THUNDERBIRD = (
     b"UID FETCH 1:* (UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS (From To Cc Bcc Subject Date Message-ID Priority "
-    b"X-Priority References Newsgroups In-Reply-To Content-Type Reply-To)])"
+    b"X-Priority References Newsgroups In-Reply-To Content-Type Reply-To Received)])"
 )
 MBSYNC = b"UID FETCH 1:* (UID FLAGS RFC822.SIZE BODY.PEEK[HEADER.FIELDS (X-TUID MESSAGE-ID)])"
 

@@ -15,16 +15,18 @@ from store import Bodies, Reader, Transaction
 # What each client asks of a mailbox that is new to it, by the number under which it is kept: never use one again.
 _SETS = {
     1: "From To Cc Bcc Subject Date Message-ID Priority X-Priority References Newsgroups In-Reply-To Content-Type "
-    "Reply-To",  # Thunderbird
+    "Reply-To",  # Thunderbird, some older releases
     2: "X-TUID Message-ID",  # mbsync
     3: "date subject from content-type to cc message-id references in-reply-to X-K9mail-Identity "
     "X-Chat-Version",  # K-9, Thunderbird for Android
     4: "DATE FROM SUBJECT TO CC MESSAGE-ID REFERENCES CONTENT-TYPE CONTENT-DESCRIPTION IN-REPLY-TO REPLY-TO LINES "
     "LIST-POST LIST-SUBSCRIBE LIST-UNSUBSCRIBE X-LABEL X-ORIGINAL-TO",  # neomutt
+    5: "From To Cc Bcc Subject Date Message-ID Priority X-Priority References Newsgroups In-Reply-To Content-Type "
+    "Reply-To Received",  # Thunderbird 153, of every folder
 }
 KINDS = {frozenset(names.upper().encode().split()): kind for kind, names in _SETS.items()}
 
-MOST_WANTED = next(names for names, kind in KINDS.items() if kind == 1)
+MOST_WANTED = next(names for names, kind in KINDS.items() if kind == 5)
 
 _FIELD = re.compile(rb"^([^\s:]+)[ \t]*:[^\n]*\n?(?:[ \t][^\n]*\n?)*", re.MULTILINE)
 
