@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 
 from directory.names import FabricNames
-from ingest.post import line_of, mail_date, part, unstructured
+from ingest.feeds import DAY, Feed
+from ingest.header_text import line_of, mail_date, unstructured
+from ingest.post import part
 from mail.envelope import Outgoing, Recipient
 from mail.headers import header_line
 
@@ -38,6 +40,25 @@ by writing subscribe to that address.
 To stop, write to {stop}
 
 Asked for: {url}
+"""
+
+ENDED = """\
+The site says that this feed is gone for good. It is looked after once a week;
+should it come back, you will hear of it here.
+"""
+
+SILENT = """\
+For {days} days this feed could not be read. The last try: {reason}.
+
+It is tried once a week from now on; should it come back, you will hear of it here.
+"""
+
+BACK = """\
+This feed can be read again, and is polled as before.
+"""
+
+WHERE = """
+    {url}
 """
 
 FAILED = """\
@@ -69,6 +90,18 @@ def failed_text(failures: tuple[tuple[str, str], ...], left_out: int = 0) -> str
         f"\n{left_out} more addresses stood in your mail than are read in one. Write them again.\n" if left_out else ""
     )
     return said + more
+
+
+def stopped_words(feed: Feed, reason: str, standing: str, now: float) -> tuple[str, str]:
+    """Say (subject, text) that a feed ended, or fell silent."""
+    days = int((now - feed.failing_since) // DAY) if feed.failing_since else 0
+    text = ENDED if standing == "ended" else SILENT.format(days=days, reason=reason)
+    subject = f"{feed.title}: this feed {'has ended' if standing == 'ended' else 'cannot be read any more'}"
+    return subject, text + WHERE.format(url=feed.url)
+
+
+def back_words(feed: Feed) -> tuple[str, str]:
+    return f"{feed.title}: this feed is back", BACK + WHERE.format(url=feed.url)
 
 
 def answer(names: FabricNames, *, to: str, subject: str, text: str, about: str, now: float) -> Outgoing:

@@ -9,9 +9,12 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from directory.names import FabricNames
-from ingest.answers import answer, failed_text, followed_text
+from ingest.answers import answer, back_words, failed_text, followed_text, stopped_words
+from ingest.feeds import Feed
+from ingest.fetched import Failed
+from ingest.header_text import line_of, mail_date, unstructured
 from ingest.items import Item
-from ingest.post import line_of, mail_date, post, unstructured
+from ingest.post import Voice, notice, post
 from ingest.requests import Request
 from mail.control import CONTROLS_MAX, Control, CreateSource, Subscribe, add_controls
 from mail.envelope import Outgoing, Recipient
@@ -21,19 +24,37 @@ TITLE_QUOTED_MAX = 600  # in a control field, whose line has at most 998 octets
 
 
 def posts(
-    names: FabricNames, items: Iterable[tuple[Item, int]], *, source: str, title: str, bucket: int, now: float
+    names: FabricNames, items: Iterable[tuple[Item, int]], *, feed: Feed, title: str, now: float
 ) -> list[Outgoing]:
-    """Write items to their source's reflector. What cannot be delivered comes back to the bucket's ``follow``."""
-    address, inside = names.reflector(source), names.reflector_inside(source)
-    return [
-        Outgoing(
-            names.follow(bucket),
-            (Recipient(inside),),
-            post(item, name, source=source, address=address, title=title, domain=names.domain, now=now),
-            signed=True,
-        )
-        for item, name in items
-    ]
+    """Write items to their source's reflector."""
+    voice = Voice(feed.source, title, names)
+    return [_to_reflector(names, feed, feed.source, post(item, name, voice, now)) for item, name in items]
+
+
+def edits(
+    names: FabricNames, items: Iterable[tuple[Item, int]], *, feed: Feed, title: str, now: float
+) -> list[Outgoing]:
+    """Write edited items to the source that those follow who asked for them, as replies to what was edited."""
+    voice = Voice(feed.edits, title, names, edits_of=feed.source)
+    return [_to_reflector(names, feed, feed.edits, post(item, name, voice, now)) for item, name in items]
+
+
+def stopped(names: FabricNames, feed: Feed, failed: Failed, standing: str, now: float) -> Outgoing:
+    """Tell a feed's followers, as a post of its own, that nothing comes of it any more."""
+    subject, text = stopped_words(feed, failed.reason, standing, now)
+    content = notice(Voice(feed.source, feed.title, names), subject, text, now)
+    return _to_reflector(names, feed, feed.source, content)
+
+
+def back_again(names: FabricNames, feed: Feed, now: float) -> Outgoing:
+    """Tell them that it is back."""
+    subject, text = back_words(feed)
+    return _to_reflector(names, feed, feed.source, notice(Voice(feed.source, feed.title, names), subject, text, now))
+
+
+def _to_reflector(names: FabricNames, feed: Feed, source: str, content: bytes) -> Outgoing:
+    """What cannot be delivered comes back to the bucket's ``follow``."""
+    return Outgoing(names.follow(feed.bucket), (Recipient(names.reflector_inside(source)),), content, signed=True)
 
 
 def subscriptions(

@@ -1,15 +1,15 @@
-"""The feeds that this host polls: the rows of `feed` and `seen`.
+"""The feeds that this host polls: the rows of `feed`, and what hangs on them.
 
 Law: one row is changed by one poll at a time, and everything that a poll changes is changed in one transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from ingest.fetched import Validators
-from ingest.identity import Seen
+from ingest.seen import Seen, pack, unpack
 from store import Reader, Transaction
 
 DAY = 86_400
@@ -17,16 +17,20 @@ KEPT_DAYS = 400  # after an item was last listed: items came back after 70 days,
 REFRESHED_DAYS = 7  # so precise is `day`: an unchanged document writes nothing
 SEEN_MAX = 5_000  # of one feed: one that gives everything a new guid with every poll must not fill the disk
 
-DUE_WINDOW = (
-    2_000  # of what is due, so much is looked at (a few ms); only a site with more feeds due at once makes others wait
-)
+DUE_WINDOW = 2_000  # of what is due, so much is looked at (a few ms)
+NEVER = 1e12  # `next_due` of what is not polled
+REDIRECTS_BELIEVED = 3  # so many permanent redirects in a row to one place,
+REDIRECTED_SECONDS = 86_400.0  # over so long: a broken proxy for an hour changes nothing
 
 Source = Reader | Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A feed as a poll needs it. `gap`: mean seconds between its items; `errors`: failed polls in a row."""
+    """A feed as a poll needs it. `gap`: mean seconds between its items; `errors`: failed polls in a row.
+
+    `floor`, `skip`, `standing`, `followers`, `edits`: see `tables.py`.
+    """
 
     id: int
     url: str
@@ -40,6 +44,16 @@ class Feed:
     errors: int
     last_post_at: float
     created_at: float
+    floor: float
+    skip: int
+    standing: str
+    failing_since: float
+    followers: int
+    edits: str
+
+    def quiet(self, now: float) -> float:
+        """Return for how long nothing new came."""
+        return now - max(self.last_post_at, self.created_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +67,28 @@ class Polled:
     said: str
     at: float
     next_due: float
+    floor: float = 0.0
+    skip: int = 0
     posted: bool = False
 
 
-_COLUMNS = "id, url, domain, bucket, source, title, etag, modified, digest, gap, errors, last_post_at, created_at"
+_COLUMNS = (
+    "id, url, domain, bucket, source, title, etag, modified, found_at, digest, gap, errors, last_post_at, created_at, "
+    "floor, skip, standing, failing_since, followers, edits"
+)
 
 
 def by_url(source: Source, url: str) -> Feed | None:
+    """Return the feed at an address, or the one that was there once."""
     row = source.one(f"SELECT {_COLUMNS} FROM feed WHERE url = ?", (url,))
+    if row is None:
+        former = "SELECT feed FROM former_url WHERE url = ?"
+        row = source.one(f"SELECT {_COLUMNS} FROM feed WHERE id = ({former})", (url,))
+    return _feed(row) if row else None
+
+
+def by_source(source: Source, name: str) -> Feed | None:
+    row = source.one(f"SELECT {_COLUMNS} FROM feed WHERE source = ?", (name,))
     return _feed(row) if row else None
 
 
@@ -71,23 +99,27 @@ def by_id(source: Source, feed: int) -> Feed | None:
 
 def is_taken(source: Source, name: str) -> bool:
     """Tell whether a source of ours has this name."""
-    return source.one("SELECT 1 FROM feed WHERE source = ?", (name,)) is not None
+    return source.one("SELECT 1 FROM feed WHERE source = ? OR edits = ?", (name, name)) is not None
 
 
-def due(reader: Reader, now: float, limit: int) -> list[Feed]:
-    """Return feeds whose time has come, the longest waiting first, one per registrable domain."""
+def due(reader: Reader, now: float, limit: int, but: Collection[str] = ()) -> list[Feed]:
+    """Return feeds whose time has come, the longest waiting first, one per registrable domain, and none of those that
+    rest or of `but`."""
     rows = reader.all(
-        f"SELECT {_COLUMNS}, min(next_due) FROM (SELECT * FROM feed WHERE next_due <= ? ORDER BY next_due LIMIT ?) "
+        f"SELECT {_COLUMNS}, min(next_due) FROM (SELECT * FROM feed WHERE next_due <= ? "
+        "AND domain NOT IN (SELECT domain FROM resting WHERE until > ?) "
+        f"AND domain NOT IN ({', '.join('?' * len(but))}) ORDER BY next_due LIMIT ?) "
         "GROUP BY domain ORDER BY min(next_due) LIMIT ?",
-        (now, DUE_WINDOW, limit),
+        (now, now, *but, DUE_WINDOW, limit),
     )
     return [_feed(row[:-1]) for row in rows]
 
 
 def next_due(reader: Reader, now: float) -> float | None:
     """Return when the next feed or request comes due after now."""
-    sql = "SELECT min(next_due) FROM {} WHERE next_due > ?"
-    times = [row[0] for table in ("feed", "request") if (row := reader.one(sql.format(table), (now,)))]
+    sql = "SELECT min({0}) FROM {1} WHERE {0} > ?"
+    columns = (("next_due", "feed"), ("next_due", "request"), ("until", "resting"))
+    times = [row[0] for each in columns if (row := reader.one(sql.format(*each), (now,)))]
     return min((time for time in times if time is not None), default=None)
 
 
@@ -102,14 +134,19 @@ def create(tx: Transaction, *, url: str, domain: str, bucket: int, source: str, 
 def store_poll(tx: Transaction, feed: int, polled: Polled) -> None:
     """Write down that a poll went well."""
     tx.execute(
-        "UPDATE feed SET etag = ?, modified = ?, digest = ?, title = ?, gap = ?, errors = 0, last_at = ?, "
-        "last_answer = ?, next_due = ?, last_post_at = CASE WHEN ? THEN ? ELSE last_post_at END WHERE id = ?",
+        "UPDATE feed SET etag = ?, modified = ?, found_at = CASE url WHEN ? THEN '' ELSE ? END, digest = ?, title = ?, "
+        "gap = ?, floor = ?, skip = ?, errors = 0, failing_since = 0, standing = '', last_at = ?, last_answer = ?, "
+        "next_due = ?, last_post_at = CASE WHEN ? THEN ? ELSE last_post_at END WHERE id = ?",
         (
             polled.validators.etag,
             polled.validators.modified,
+            polled.validators.url,
+            polled.validators.url,
             polled.digest,
             polled.title,
             polled.gap,
+            polled.floor,
+            polled.skip,
             polled.at,
             polled.said,
             polled.next_due,
@@ -120,50 +157,83 @@ def store_poll(tx: Transaction, feed: int, polled: Polled) -> None:
     )
 
 
-def store_failure(tx: Transaction, feed: int, *, said: str, at: float, next_due: float) -> None:
+def store_failure(tx: Transaction, feed: int, *, said: str, at: float, next_due: float, standing: str) -> None:
     """Write down that a poll brought nothing."""
     tx.execute(
-        "UPDATE feed SET errors = errors + 1, last_at = ?, last_answer = ?, next_due = ? WHERE id = ?",
-        (at, said[:500], next_due, feed),
+        "UPDATE feed SET errors = errors + 1, last_at = ?, last_answer = ?, next_due = ?, standing = ?, "
+        "failing_since = CASE failing_since WHEN 0 THEN ? ELSE failing_since END WHERE id = ?",
+        (at, said[:500], next_due, standing, at, feed),
     )
+
+
+def rest(tx: Transaction, domain: str, *, until: float, now: float) -> None:
+    """Leave a whole domain alone: one that counts our requests counts all of them."""
+    tx.execute("DELETE FROM resting WHERE until <= ?", (now,))
+    tx.execute("INSERT OR REPLACE INTO resting (domain, until) VALUES (?, ?)", (domain, until))
+
+
+def redirected(tx: Transaction, feed: int, url: str, now: float) -> bool:
+    """Count a permanent redirect; True once it is to be believed."""
+    row = tx.one("SELECT url, hits, since FROM redirected WHERE feed = ?", (feed,))
+    hits, since = (row[1] + 1, row[2]) if row and row[0] == url else (1, now)
+    tx.execute("INSERT OR REPLACE INTO redirected VALUES (?, ?, ?, ?)", (feed, url, hits, since))
+    return bool(hits >= REDIRECTS_BELIEVED and now - since >= REDIRECTED_SECONDS)
+
+
+def not_redirected(tx: Transaction, feed: int) -> None:
+    tx.execute("DELETE FROM redirected WHERE feed = ?", (feed,))
+
+
+def settle_at(tx: Transaction, feed: Feed, url: str, domain: str) -> None:
+    """Poll a feed at another address from now on; who asks for the old one is still understood."""
+    tx.execute("INSERT OR REPLACE INTO former_url (url, feed) VALUES (?, ?)", (feed.url, feed.id))
+    tx.execute("DELETE FROM former_url WHERE url = ?", (url,))
+    tx.execute(
+        "UPDATE feed SET url = ?, domain = ?, found_at = CASE found_at WHEN ? THEN '' ELSE found_at END WHERE id = ?",
+        (url, domain, url, feed.id),
+    )
+    not_redirected(tx, feed.id)
+
+
+def followed_by(tx: Transaction, feed: Feed, followers: int, now: float) -> None:
+    """Hear how many follow: a feed is not polled for nobody, and at once for who comes first."""
+    asleep = "asleep" if followers == 0 else "" if feed.standing == "asleep" else feed.standing
+    due = NEVER if followers == 0 else now if feed.standing == "asleep" else None
+    tx.execute(
+        "UPDATE feed SET followers = ?, standing = ?, next_due = coalesce(?, next_due) WHERE id = ?",
+        (followers, asleep, due, feed.id),
+    )
+
+
+def tell_edits(tx: Transaction, feed: int, source: str) -> None:
+    """Post edited items, too, from now on: to a source of their own."""
+    tx.execute("UPDATE feed SET edits = ? WHERE id = ?", (source, feed))
 
 
 def seen_of(source: Source, feed: int) -> list[Seen]:
     """Return all that was seen of a feed."""
-    return [
-        Seen(*row)
-        for row in source.all(
-            "SELECT item, CASE k1 WHEN 1 THEN item ELSE k1 END, k2, k3, day FROM seen_item WHERE feed = ?", (feed,)
-        )
-    ]
+    row = source.one("SELECT items FROM feed_seen WHERE feed = ?", (feed,))
+    return unpack(row[0]) if row else []
 
 
-def remember(tx: Transaction, feed: int, marks: Iterable[Seen], before: Iterable[Seen]) -> None:
-    """Write what is seen from now on, as far as it differs from before, and let go of what is long gone."""
+def remember(tx: Transaction, feed: int, marks: Sequence[Seen], before: Iterable[Seen]) -> None:
+    """Write what is seen from now on, if it differs from before, and let go of what is long gone."""
     known = {each.item: each for each in before}
-    changed = [mark for mark in marks if _differs(mark, known.get(mark.item))]
-    tx.executemany(
-        "INSERT OR REPLACE INTO seen_item (feed, item, k1, k2, k3, day) VALUES (?, ?, ?, ?, ?, ?)",
-        [(feed, m.item, 1 if m.k1 == m.item else m.k1, m.k2, m.k3, m.day) for m in changed],
-    )
-    if changed:
-        tx.execute("DELETE FROM seen_item WHERE feed = ? AND day < ?", (feed, changed[0].day - KEPT_DAYS))
-    if len(known) + len(changed) > SEEN_MAX:
-        tx.execute(
-            "DELETE FROM seen_item WHERE feed = ? AND item NOT IN "
-            "(SELECT item FROM seen_item WHERE feed = ? ORDER BY day DESC LIMIT ?)",
-            (feed, feed, SEEN_MAX),
-        )
+    if not any(_differs(mark, known.get(mark.item)) for mark in marks):
+        return
+    known |= {mark.item: mark for mark in marks}
+    oldest = marks[0].day - KEPT_DAYS
+    kept = sorted((each for each in known.values() if each.day >= oldest), key=lambda each: -each.day)[:SEEN_MAX]
+    tx.execute("INSERT OR REPLACE INTO feed_seen (feed, items) VALUES (?, ?)", (feed, pack(kept)))
 
 
 def _differs(mark: Seen, before: Seen | None) -> bool:
-    if before is None or mark.day - before.day >= REFRESHED_DAYS:
-        return True
-    return (mark.k1, mark.k2, mark.k3) != (before.k1, before.k2, before.k3)
+    return before is None or mark.day - before.day >= REFRESHED_DAYS or replace(mark, day=before.day) != before
 
 
 def _feed(row: tuple[object, ...]) -> Feed:
-    number, url, domain, bucket, source, title, etag, modified, digest, gap, errors, last_post_at, created_at = row
+    (number, url, domain, bucket, source, title, etag, modified, found_at, digest, gap, errors) = row[:12]
+    (last_post_at, created_at, floor, skip, standing, failing_since, followers, edits) = row[12:]
     assert isinstance(etag, bytes) and isinstance(modified, bytes) and isinstance(digest, bytes)
     return Feed(
         id=int(str(number)),
@@ -172,10 +242,16 @@ def _feed(row: tuple[object, ...]) -> Feed:
         bucket=int(str(bucket)),
         source=str(source),
         title=str(title),
-        validators=Validators(etag, modified),
+        validators=Validators(etag, modified, str(found_at)),
         digest=digest,
         gap=float(str(gap)),
         errors=int(str(errors)),
         last_post_at=float(str(last_post_at)),
         created_at=float(str(created_at)),
+        floor=float(str(floor)),
+        skip=int(str(skip)),
+        standing=str(standing),
+        failing_since=float(str(failing_since)),
+        followers=int(str(followers)),
+        edits=str(edits),
     )

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ingest import guard
-from ingest.fetched import Answer, Failed, Fetched, Unchanged, Validators, max_age, refusal, validators
+from ingest.fetched import Answer, Failed, Fetched, Unchanged, Validators, fresh_seconds, refusal, validators
 from ingest.guard import Lookup, system_lookup
 from ingest.settings import Settings
 from ingest.unpack import ACCEPTED, BadEncoding, TooLarge, unpacked
@@ -53,13 +53,13 @@ class Fetcher:
         self._threads: ThreadPoolExecutor | None = None
         self._opening = asyncio.Lock()
 
-    async def fetch(self, url: str, known: Validators = NOTHING) -> Answer:
-        """Return what is at a URL; never raises for anything that the other side does."""
+    async def fetch(self, url: str, known: Validators = NOTHING, *, followers: int = 0) -> Answer:
+        """Return what is at a URL; never raises for anything that the other side does. `followers`: told the site."""
         try:
             target = canonical(url)
             session = await self._open()
             async with asyncio.timeout(self._settings.fetch_seconds_max):
-                return await self._follow(session, target, known)
+                return await self._follow(session, target, replace(known, url=known.url or target.text), followers)
         except Exception as error:
             reason = _reason(error)
             if reason is None:
@@ -102,12 +102,14 @@ class Fetcher:
             headers={"User-Agent": self._agent, "Accept": _WANTED, "Accept-Encoding": ACCEPTED},
         )
 
-    async def _follow(self, session: aiohttp.ClientSession, url: Url, known: Validators) -> Answer:
-        lasting, lasts = url.text, True
+    async def _follow(self, session: aiohttp.ClientSession, url: Url, known: Validators, followers: int) -> Answer:
+        asked = lasting = url.text
+        lasts = True
         for _ in range(REDIRECTS_MAX + 1):
-            answer = await self._ask(session, url, known)
-            if isinstance(answer, Fetched):
-                return replace(answer, lasting=lasting)
+            answer = await self._ask(session, url, known, followers)
+            if isinstance(answer, Fetched | Unchanged):
+                elsewhere = "" if url.text == asked else url.text
+                return replace(answer, lasting=lasting, validators=replace(answer.validators, url=elsewhere))
             if not isinstance(answer, tuple):
                 return answer
             code, location = answer
@@ -116,23 +118,31 @@ class Fetcher:
             lasting = url.text if lasts else lasting
         return Failed(f"it redirects more than {REDIRECTS_MAX} times", temporary=False)
 
-    async def _ask(self, session: aiohttp.ClientSession, url: Url, known: Validators) -> Answer | tuple[int, str]:
+    async def _ask(
+        self, session: aiohttp.ClientSession, url: Url, known: Validators, followers: int
+    ) -> Answer | tuple[int, str]:
         """Make one request; a redirect is returned as (code, Location)."""
         import yarl
 
         target = yarl.URL(url.text, encoded=True)
-        async with session.get(target, headers=_conditions(known), allow_redirects=False) as response:
+        conditions = _conditions(known) if known.url == url.text else {}
+        async with session.get(target, headers=conditions | self._named(followers), allow_redirects=False) as response:
             headers = response.headers
-            fresh = max_age(headers.get("Cache-Control", ""))
+            fresh = fresh_seconds(headers, self._clock())
             if response.status == 200:
                 content = await self._document(response)
                 kind = headers.get("Content-Type", "")[:200]
                 return Fetched(url.text, url.text, content, kind, validators(response.raw_headers), fresh)
             if response.status in _REDIRECTS and "Location" in headers:
                 return response.status, headers["Location"]
-            if response.status == 304 and known != NOTHING:
+            if response.status == 304 and conditions:
                 return Unchanged(validators(response.raw_headers), fresh)
             return refusal(response.status, headers.get("Retry-After", ""), self._clock())
+
+    def _named(self, followers: int) -> dict[str, str]:
+        """One poll stands for many readers: sites count them by this number."""
+        readers = f"{followers} subscriber{'s' * (followers != 1)}"
+        return {"User-Agent": f"{self._agent.removesuffix(')')}; {readers})"} if followers > 0 else {}
 
     async def _document(self, response: aiohttp.ClientResponse) -> bytes:
         packed = await self._body(response)

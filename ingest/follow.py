@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from ingest import deliver, feeds, requests
 from ingest.feeds import Feed
 from ingest.fetched import Failed, Fetched
+from ingest.found import Found, read, reason_of
 from ingest.items import Listing, Page, Reading
 from ingest.naming import source_name
-from ingest.poll import Found, Tools, read, reason_of
 from ingest.pool import Stalled
 from ingest.requests import Request
 from ingest.schedule import retry
+from ingest.settle import polled_now
+from ingest.tools import Tools
 from ingest.urls import canonical
 from mail.control import FollowFeed
 from mail.envelope import Outgoing
@@ -105,7 +107,7 @@ async def _pass_on(tools: Tools, request: Request, url: str, bucket: int, direct
     def settle(tx: Transaction) -> None:
         everyone = requests.for_url(tx, request.url)
         for each in everyone:
-            wanted = FollowFeed(url, each.subscriber, each.folder, each.confirmed)
+            wanted = FollowFeed(url, each.subscriber, each.folder, each.confirmed, each.edits)
             tools.spool(tx, tools.room.pass_on(wanted, bucket, direct=direct, asked_by=each.asked_by))
         requests.drop(tx, everyone)
 
@@ -138,21 +140,25 @@ async def _begin(tools: Tools, request: Request, place: _Place, bucket: int) -> 
         feed = feed or _create(tx, place.url, bucket, found, now)
         _subscribe(tools, tx, request.url, feed, new=new, now=now)
         if new:
-            _spool(tools, tx, found.posts(tools, source=feed.source, bucket=bucket, now=now))
+            _spool(tools, tx, found.posts(tools, feed, now))
             feeds.remember(tx, feed.id, found.verdict.mark, ())
-            feeds.store_poll(tx, feed.id, found.polled(tools, now, None))
+            feeds.store_poll(tx, feed.id, polled_now(tools, found, feed, now))
 
     await tools.store.write(settle)
 
 
 def _create(tx: Transaction, url: str, bucket: int, found: Found, now: float) -> Feed:
     where = canonical(url)
-    names = (source_name(found.title, where, attempt) for attempt in range(NAMES_TRIED_MAX))
-    source = next(name for name in names if not feeds.is_taken(tx, name))
+    source = _free_name(tx, found.title, url)
     number = feeds.create(tx, url=url, domain=where.domain, bucket=bucket, source=source, title=found.title, now=now)
     feed = feeds.by_id(tx, number)
     assert feed
     return feed
+
+
+def _free_name(tx: Transaction, title: str, url: str) -> str:
+    names = (source_name(title, canonical(url), attempt) for attempt in range(NAMES_TRIED_MAX))
+    return next(name for name in names if not feeds.is_taken(tx, name))
 
 
 def _subscribe(tools: Tools, tx: Transaction, asked: str, feed: Feed, *, new: bool, now: float) -> None:
@@ -160,8 +166,24 @@ def _subscribe(tools: Tools, tx: Transaction, asked: str, feed: Feed, *, new: bo
     everyone, names = requests.for_url(tx, asked), tools.names
     created = deliver.new_source(feed.source, feed.title, tools.room.settings.backlog) if new else None
     _spool(tools, tx, deliver.subscriptions(names, feed.source, everyone, new=created, now=now))
+    if wanting := [each for each in everyone if each.edits]:
+        _spool(tools, tx, _subscribe_to_edits(tools, tx, feed, wanting, now))
+    if feed.standing == "asleep":
+        feeds.followed_by(tx, feed, -1, now)
     _spool(tools, tx, deliver.welcomes(names, everyone, source=feed.source, title=feed.title, now=now))
     requests.drop(tx, everyone)
+
+
+def _subscribe_to_edits(
+    tools: Tools, tx: Transaction, feed: Feed, wanting: list[Request], now: float
+) -> list[Outgoing]:
+    """Edited items are a source of their own, which begins when somebody asks for it."""
+    title, new, source = f"{feed.title}, edited", None, feed.edits
+    if not source:
+        source = _free_name(tx, f"edits {feed.title}", feed.url)
+        feeds.tell_edits(tx, feed.id, source)
+        new = deliver.new_source(source, title, backlog=0)
+    return deliver.subscriptions(tools.names, source, wanting, new=new, now=now)
 
 
 def _spool(tools: Tools, tx: Transaction, outgoing: list[Outgoing]) -> None:

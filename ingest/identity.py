@@ -12,35 +12,38 @@ from collections.abc import Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ingest.items import Listed
+from ingest.items import Familiar, Listed
+from ingest.seen import Seen
 
 FLOOD_ITEMS_MIN = 8  # of 32 floods in one planet's history none had fewer
 FLOOD_SENT = 3
 NAME_MAX = 2**47 - 1  # a key's
+EDITS_MAX = 3  # told of one poll: an author mends the newest
 SENT_MAX = 50  # posts of one poll; what is beyond comes with the next, so that one transaction stays short
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An item that was posted or passed over before. `item` names it for ever; `day`: when it was last listed."""
-
-    item: int
-    k1: int | None
-    k2: int | None
-    k3: int
-    day: int
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """`send`: places in the document, oldest first, with each one's name; `mark`: all that is seen from now on.
 
-    `left`: so many new items wait for the next poll.
+    `left`: so many new items wait for the next poll. `edited`: places of known items whose words changed.
     """
 
     send: tuple[tuple[int, int], ...]
     mark: tuple[Seen, ...]
     left: int = 0
+    edited: tuple[tuple[int, int], ...] = ()
+
+
+def recall(items: Iterable[Listed | Familiar], seen: Iterable[Seen]) -> list[Listed]:
+    """Return a document's items with their keys; those of familiar ones were kept."""
+    known = {each.raw: each for each in seen if each.raw is not None}
+
+    def remembered(each: Familiar) -> Listed:
+        old = known[each.raw]
+        return Listed(old.k1, old.k2, old.k3, False, each.date, each.raw, old.item)
+
+    return [each if isinstance(each, Listed) else remembered(each) for each in items]
 
 
 def judge(
@@ -52,6 +55,7 @@ def judge(
     flood = sum(known.find(key) is None for key in keys.values()) >= max(FLOOD_ITEMS_MIN, len(keys) / 2)
     fresh: dict[int, int] = {}  # name -> place
     marks: dict[int, Seen] = {}
+    edited: dict[int, int] = {}
     for place in places:  # the surest first: what two items of the document match, belongs to the surer
         key = keys[place]
         item = known.find(key, flood=flood and backlog is None)
@@ -60,13 +64,15 @@ def judge(
             fresh[item] = place
         elif item in marks:
             item = _beside(key.name, marks)
+        elif known.says_otherwise(item, key):
+            edited[item] = place
         marks[item] = known.add(item, key, day)
     order = _oldest_first(listed, fresh)
     sent = _sent(listed, order, flood=flood, last_post_at=last_post_at, backlog=backlog)
     now, later = sent[:SENT_MAX], sent[SENT_MAX:]
     for _, item in later:
         del marks[item]
-    return Verdict(tuple(now), tuple(marks.values()), len(later))
+    return Verdict(tuple(now), tuple(marks.values()), len(later), _told_edits(listed, edited))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,8 @@ class _Key:
     k2: int | None
     k3: int
     telling: bool
+    raw: int | None  # only where nothing was distrusted: an item that is known by it is judged by the same keys
+    item: int | None
 
     @property
     def name(self) -> int:
@@ -100,13 +108,18 @@ class _Known:
         old = self._items.get(item)
         k1 = old.k1 if old and key.k1 is None else key.k1
         k2 = old.k2 if old and key.k2 is None else key.k2
-        seen = Seen(item, k1, k2, key.k3, day)
+        raw = key.raw if (k1, k2) == (key.k1, key.k2) else None
+        seen = Seen(item, k1, k2, key.k3, day, raw)
         self._index(seen)
         return seen
 
+    def says_otherwise(self, item: int, key: _Key) -> bool:
+        """Tell whether a known item has other words than when it was last seen."""
+        return self._items[item].k3 != key.k3
+
     def strength(self, key: _Key) -> int:
         """Tell how surely an item is one that was seen before: 0 is the surest."""
-        if key.k1 is not None and key.k1 in self._by_k1:
+        if key.item is not None or (key.k1 is not None and key.k1 in self._by_k1):
             return 0
         if key.k2 is not None and key.k2 in self._by_k2:
             return 1
@@ -123,6 +136,8 @@ class _Known:
     def find(self, key: _Key, *, flood: bool = False) -> int | None:
         """Return the name of the item that this one is. `flood`: half of the document seems new, so that a short text
         that was there before counts too: the site gave everything another guid and another link."""
+        if key.item is not None:
+            return key.item
         found = None if key.k1 is None else self._by_k1.get(key.k1)
         if found is None and key.k2 is not None:
             found = self._by_k2.get(key.k2)
@@ -144,7 +159,8 @@ def _trusted(listed: Sequence[Listed]) -> dict[int, _Key]:
         k1 = None if each.k1 in guids else each.k1
         k2 = None if each.k2 in links else each.k2
         identity = (k1, None, None) if k1 is not None else (None, k2, None if k2 is not None else each.k3)
-        keys.setdefault(identity, (place, _Key(k1, k2, each.k3, each.telling)))
+        raw = each.raw if (k1, k2) == (each.k1, each.k2) else None
+        keys.setdefault(identity, (place, _Key(k1, k2, each.k3, each.telling, raw, each.item)))
     return dict(keys.values())
 
 
@@ -169,6 +185,13 @@ def _oldest_first(listed: Sequence[Listed], fresh: dict[int, int]) -> list[tuple
     if all(date is not None for date in dates.values()):
         order.sort(key=lambda pair: dates[pair[0]] or 0.0)
     return order
+
+
+def _told_edits(listed: Sequence[Listed], edited: dict[int, int]) -> tuple[tuple[int, int], ...]:
+    """Where a good part of a document changed at once, a template did, or a counter in it, and no author."""
+    if len(edited) > max(EDITS_MAX, len(listed) / 4):
+        return ()
+    return tuple((place, item) for item, place in edited.items())[:EDITS_MAX]
 
 
 def _sent(

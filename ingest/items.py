@@ -16,23 +16,37 @@ ITEMS_MAX = 500  # of one document; feeds list 10 to 100
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One item's keys: of its guid, of its link, of its title and text (`telling`: over 100 characters of them)."""
+    """One item's keys: of its guid, of its link, of its title and text (`telling`: over 100 characters of them).
+
+    `raw`: of the octets that it is written in, if the document could be split. `item`: its name, if those are known.
+    """
 
     k1: int | None
     k2: int | None
     k3: int
     telling: bool
     date: float | None
+    raw: int | None = None
+    item: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Familiar:
+    """An item that was not read again, since its very octets are known."""
+
+    raw: int
+    date: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A feed. `floor_seconds`: how long it asks to be left alone (ttl, updatePeriod)."""
+    """A feed. `floor_seconds`: how long it asks to be left alone (ttl, updatePeriod); `skip`: when, as bits."""
 
     title: str
     link: str
     floor_seconds: float
-    items: tuple[Listed, ...]
+    items: tuple[Listed | Familiar, ...]
+    skip: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +83,7 @@ class Item:
     text: str
     html: str
     attachments: tuple[Attachment, ...]
+    language: str = ""
 
 
 Reading = Listing | Page | Neither
@@ -78,8 +93,8 @@ def reading_of(told: dict[str, Any]) -> Reading:
     """Read the parsing process's first answer."""
     match told["kind"]:
         case "feed":
-            items = tuple(Listed(*row) for row in told["items"][:ITEMS_MAX])
-            return Listing(told["title"], told["link"], float(told["floor"]), items)
+            items = tuple(Familiar(*row) if len(row) == 2 else Listed(*row) for row in told["items"][:ITEMS_MAX])
+            return Listing(told["title"], told["link"], float(told["floor"]), items, int(told["skip"]))
         case "page":
             return Page(tuple(told["feeds"]))
     return Neither(told["reason"])
@@ -88,4 +103,13 @@ def reading_of(told: dict[str, Any]) -> Reading:
 def item_of(told: dict[str, Any]) -> Item:
     """Read one of the items that were asked for."""
     attachments = tuple(Attachment(url, kind, int(octets)) for url, kind, octets in told["attachments"])
-    return Item(told["title"], told["author"], told["link"], told["date"], told["text"], told["html"], attachments)
+    return Item(
+        told["title"],
+        told["author"],
+        told["link"],
+        told["date"],
+        told["text"],
+        told["html"],
+        attachments,
+        told["language"],
+    )

@@ -6,7 +6,9 @@ Law: reads and one small write, each a plain function of a Reader or a Transacti
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from ingest.seen import unpack
 from ingest.urls import BadUrl, canonical
 from store import Reader, Transaction
 
@@ -27,31 +29,37 @@ class FeedLine:
     last_answer: str
     last_post_at: float
     gap: float
+    standing: str
+    followers: int
     items: int
 
 
 _SELECT = (
     "SELECT source, title, url, bucket, next_due, errors, last_at, last_answer, last_post_at, gap, "
-    "(SELECT count(*) FROM seen_item WHERE seen_item.feed = feed.id) FROM feed "
+    "standing, followers, coalesce((SELECT items FROM feed_seen WHERE feed_seen.feed = feed.id), x'') FROM feed "
 )
 
 
 def feed_list(reader: Reader, after: str = "", limit: int = PAGE_FEEDS) -> list[FeedLine]:
     """Return feeds in order of their sources' names, those after one name."""
     rows = reader.all(_SELECT + "WHERE source > ? ORDER BY source LIMIT ?", (after, limit))
-    return [FeedLine(*row) for row in rows]
+    return [_line(row) for row in rows]
 
 
 def feed_show(reader: Reader, which: str) -> FeedLine | None:
     """Return the feed of a source's name or of an address."""
     row = reader.one(_SELECT + "WHERE source = ? OR url = ?", (which, _url(which)))
-    return FeedLine(*row) if row else None
+    return _line(row) if row else None
 
 
 def feed_poll(tx: Transaction, which: str, now: float) -> bool:
     """Make a feed due now; False where there is none. Wake the poller after the commit."""
     changed = tx.execute("UPDATE feed SET next_due = ? WHERE source = ? OR url = ?", (now, which, _url(which)))
     return changed.rowcount > 0
+
+
+def _line(row: tuple[Any, ...]) -> FeedLine:
+    return FeedLine(*(*row[:-1], len(unpack(row[-1]))))
 
 
 def _url(which: str) -> str:

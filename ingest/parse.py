@@ -9,23 +9,71 @@ from __future__ import annotations
 import calendar
 import io
 import re
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import feedparser
 
 from ingest.items import ITEMS_MAX
-from ingest.raw_item import ATTACHMENTS_MAX, BODY_CHARACTERS_MAX, Feed, NoFeed, RawItem, number_of, stripped, text_of
+from ingest.prescan import Split, split
+from ingest.raw_item import (
+    ATTACHMENTS_MAX,
+    BODY_CHARACTERS_MAX,
+    Feed,
+    NoFeed,
+    Passed,
+    RawItem,
+    number_of,
+    stripped,
+    text_of,
+)
+from ingest.schedule import skip_mask
 
+SKIP_OCTETS = 16_384
+LANGUAGE_CHARACTERS_MAX = 35  # RFC 5646 4.4.1
 _PERIODS = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
 _ITEM_END = re.compile(rb"</(?:\w{1,20}:)?(?:item|entry)\s*>", re.IGNORECASE)
+_SKIP = re.compile(rb"<skip(hours|days)\s*>(.{0,2000}?)</skip", re.IGNORECASE | re.DOTALL)
+_HOUR = re.compile(rb"<hour>\s*([0-9]{1,2})\s*<", re.IGNORECASE)
+_DAY = re.compile(rb"<day>\s*(mon|tue|wed|thu|fri|sat|sun)", re.IGNORECASE)
+_WEEKDAYS = (b"mon", b"tue", b"wed", b"thu", b"fri", b"sat", b"sun")
 _ADDRESS_AND_NAME = re.compile(r"[^\s()]{1,250}@[^\s()]{1,250} \((.*)\)")
 _HAS_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|&[#a-zA-Z0-9]{1,10};")
 
 
-def parse_xml(content: bytes, url: str, content_type: str) -> Feed:
-    """Read RSS, RDF or Atom."""
+def parse_xml(content: bytes, url: str, content_type: str, known: Collection[int] = ()) -> Feed:
+    """Read RSS, RDF or Atom, all but the items whose octets are `known`."""
+    parts = split(content)
+    if parts is not None:
+        feed = _parsed(parts.without(known), url, content_type)
+        items = _put_together(parts, known, feed.items)
+        if items is not None:
+            return replace(feed, items=items)
+    return _parsed(_shortened(content), url, content_type)
+
+
+def _put_together(
+    parts: Split, known: Collection[int], parsed: list[RawItem | Passed]
+) -> list[RawItem | Passed] | None:
+    """Return all items in their order; None if the parser saw other items than we did."""
+    if len(parsed) != sum(key not in known for key in parts.keys):
+        return None
+    rest = iter(parsed)
+
+    def at(place: int, key: int) -> RawItem | Passed:
+        if key in known:
+            return Passed(key, parts.date(place))
+        found = next(rest)
+        assert isinstance(found, RawItem)
+        return replace(found, raw=key)
+
+    return [at(place, key) for place, key in enumerate(parts.keys)]
+
+
+def _parsed(content: bytes, url: str, content_type: str) -> Feed:
     headers = {"content-type": content_type, "content-location": url}
-    stream = io.BytesIO(_shortened(content))  # bytes alone would be tried as the name of a file
+    stream = io.BytesIO(content)  # bytes alone would be tried as the name of a file
     found = feedparser.parse(stream, response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
     if not found.get("version") and not found.entries:
         raise NoFeed("it is XML, but neither RSS nor Atom")
@@ -34,7 +82,9 @@ def parse_xml(content: bytes, url: str, content_type: str) -> Feed:
     author = _author(feed) if found.version.startswith("atom") else ""  # RFC 4287 4.2.1: its entries inherit it
     entries = found.entries[:ITEMS_MAX]
     title = _plain(feed.get("title_detail"), feed.get("title"))
-    return title, link, _floor(feed), [_item(entry, link, url, author) for entry in entries]
+    language = text_of(feed.get("language"), LANGUAGE_CHARACTERS_MAX)
+    items: list[RawItem | Passed] = [_item(entry, link, url, author, language) for entry in entries]
+    return Feed(title, link, _floor(feed), items, _skipped(content))
 
 
 def _shortened(content: bytes) -> bytes:
@@ -45,8 +95,8 @@ def _shortened(content: bytes) -> bytes:
     return content
 
 
-def _item(entry: Any, feed_link: str, url: str, author: str) -> RawItem:
-    body, plain, base = _body(entry)
+def _item(entry: Any, feed_link: str, url: str, author: str, language: str) -> RawItem:
+    body, plain, base, own_language = _body(entry)
     link = text_of(entry.get("link"))
     return RawItem(
         guid=text_of(entry.get("id")),
@@ -58,18 +108,19 @@ def _item(entry: Any, feed_link: str, url: str, author: str) -> RawItem:
         plain=plain,
         base=base if base and base != url else link or feed_link,
         attachments=tuple(_attachments(entry)),
+        language=own_language or language,
     )
 
 
-def _body(entry: Any) -> tuple[str, bool, str]:
+def _body(entry: Any) -> tuple[str, bool, str, str]:
     """The longest of content and summary: many feeds give a teaser and the whole."""
     found = [part for part in (*entry.get("content", []), entry.get("summary_detail")) if part and part.get("value")]
     if not found:
-        return "", True, ""
+        return "", True, "", ""
     best = max(found, key=lambda part: len(part["value"]))
     value = str(best["value"])[:BODY_CHARACTERS_MAX]
     plain = best.get("type") == "text/plain" and not _HAS_TAG.search(value)
-    return value, plain, text_of(best.get("base"))
+    return value, plain, text_of(best.get("base")), text_of(best.get("language"), LANGUAGE_CHARACTERS_MAX)
 
 
 def _plain(detail: Any, value: Any) -> str:
@@ -108,3 +159,11 @@ def _floor(feed: Any) -> float:
     ttl = number_of(feed.get("ttl")) * 60
     period = _PERIODS.get(text_of(feed.get("sy_updateperiod")).strip().lower(), 0)
     return float(max(ttl, period // max(1, number_of(feed.get("sy_updatefrequency")))))
+
+
+def _skipped(content: bytes) -> int:
+    """The library does not know skipHours and skipDays; they stand near the top."""
+    found = {kind.lower(): block for kind, block in _SKIP.findall(content[:SKIP_OCTETS])}
+    hours = [int(hour) for hour in _HOUR.findall(found.get(b"hours", b""))]
+    days = [_WEEKDAYS.index(day.lower()) for day in _DAY.findall(found.get(b"days", b""))]
+    return skip_mask(hours, days)

@@ -23,12 +23,12 @@ def parse_json(content: bytes, url: str) -> Feed:
     if not isinstance(items, list):
         raise NoFeed("it is JSON, but no JSON Feed")
     link = text_of(found.get("home_page_url")) or url
-    author = _json_author(found)
-    rows = [_json_item(item, link, author) for item in items[:ITEMS_MAX] if isinstance(item, dict)]
-    return stripped(text_of(found.get("title"))), link, 0.0, rows
+    author, language = _json_author(found), text_of(found.get("language"), 35)
+    rows = [_json_item(item, link, author, language) for item in items[:ITEMS_MAX] if isinstance(item, dict)]
+    return Feed(stripped(text_of(found.get("title"))), link, 0.0, [*rows])
 
 
-def _json_item(item: dict[str, Any], feed_link: str, author: str) -> RawItem:
+def _json_item(item: dict[str, Any], feed_link: str, author: str, language: str) -> RawItem:
     body = text_of(item.get("content_html"), BODY_CHARACTERS_MAX)
     plain = text_of(item.get("content_text"), BODY_CHARACTERS_MAX) or text_of(item.get("summary"), BODY_CHARACTERS_MAX)
     link = text_of(item.get("url")) or text_of(item.get("external_url"))
@@ -43,11 +43,12 @@ def _json_item(item: dict[str, Any], feed_link: str, author: str) -> RawItem:
         link=link,
         title=stripped(text_of(item.get("title"))),
         author=_json_author(item) or author,
-        date=_json_date(item.get("date_published") or item.get("date_modified")),
+        date=date_of(item.get("date_published") or item.get("date_modified")),
         body=body or plain,
         plain=not body,
         base=link or feed_link,
         attachments=tuple(attachments[:ATTACHMENTS_MAX]),
+        language=text_of(item.get("language"), 35) or language,
     )
 
 
@@ -57,7 +58,8 @@ def _json_author(found: dict[str, Any]) -> str:
     return stripped(text_of(first.get("name"))) if isinstance(first, dict) else ""
 
 
-def _json_date(value: Any) -> float | None:
+def date_of(value: Any) -> float | None:
+    """Read a date of ISO 8601; None for any other."""
     try:
         found = datetime.fromisoformat(text_of(value)[:64])  # RFC 3339, as the specification asks
         return found.replace(tzinfo=found.tzinfo or UTC).timestamp()

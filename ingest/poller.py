@@ -18,10 +18,12 @@ from ingest.feeds import Feed
 from ingest.fetch import Fetcher
 from ingest.fetched import Failed
 from ingest.follow import follow, give_up_or_wait
-from ingest.poll import Spool, Tools, poll, write_failure
+from ingest.poll import poll
 from ingest.pool import WorkerPool
 from ingest.requests import Request
 from ingest.room import IngestRoom
+from ingest.settle import write_failure
+from ingest.tools import Spool, Tools
 from store import Store, StoreFull
 
 log = logging.getLogger("ingest.poller")

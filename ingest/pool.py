@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -54,13 +54,16 @@ class WorkerPool:
         self._dying: set[_Worker] = set()  # killed, and not yet known to have ended
 
     @asynccontextmanager
-    async def reading(self, content: bytes, url: str, content_type: str) -> AsyncIterator[Document]:
-        """Read a document; its process is held until the end of the block. Raise Stalled."""
+    async def reading(
+        self, content: bytes, url: str, content_type: str, known: Iterable[int] = ()
+    ) -> AsyncIterator[Document]:
+        """Read a document, all but the items whose octets are `known`; its process is held until the end of the block.
+        Raise Stalled."""
         async with self._free:
             worker = await self._take()
             sound = False
             try:
-                question = {"url": url, "content_type": content_type, "seconds": self._seconds}
+                question = {"url": url, "content_type": content_type, "known": [*known], "seconds": self._seconds}
                 yield Document(worker, reading_of(await worker.ask(question, content)))
                 sound = True
             finally:

@@ -42,14 +42,35 @@ class RawItem:
     plain: bool
     base: str
     attachments: tuple[tuple[str, str, int], ...] = ()
+    language: str = ""
+    raw: int | None = None  # the key of its octets, where the document could be split
 
-    def listed(self) -> tuple[int | None, int | None, int, bool, float | None]:
+    def listed(self) -> tuple[int | None, int | None, int, bool, float | None, int | None]:
         """The item as it is listed to the host: see items.Listed."""
         said = f"{self.title}\n{stripped(self.body)}"
-        return guid_key(self.guid), link_key(self.link), _key(said), len(said) > TELLING_CHARACTERS, self.date
+        return guid_key(self.guid), link_key(self.link), _key(said), len(said) > TELLING_CHARACTERS, self.date, self.raw
 
 
-Feed = tuple[str, str, float, list[RawItem]]  # title, link, floor in seconds, items
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """An item that was not parsed, since its octets are known."""
+
+    raw: int
+    date: float | None
+
+    def listed(self) -> tuple[int, float | None]:
+        return self.raw, self.date
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A document. `floor`: the seconds that it asks to be left alone for; `skip`: the hours and days, as bits."""
+
+    title: str
+    link: str
+    floor: float
+    items: list[RawItem | Passed]
+    skip: int = 0
 
 
 def guid_key(guid: str) -> int | None:
@@ -78,9 +99,12 @@ def stripped(markup: str) -> str:
     return _SPACE.sub(" ", html.unescape(_TAG.sub(" ", markup))).strip()
 
 
+def key_of(octets: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(octets, digest_size=KEY_OCTETS).digest(), "big", signed=True)
+
+
 def _key(text: str) -> int:
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_OCTETS).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    return key_of(text.encode("utf-8", "surrogatepass"))
 
 
 def text_of(value: Any, most: int = TEXT_CHARACTERS_MAX) -> str:

@@ -10,15 +10,14 @@ import html
 import re
 from urllib.parse import urljoin
 
-import inscriptis
 import nh3
-from inscriptis.model.config import ParserConfig
 
+from ingest.plain_text import text_of_html, tidy
 from ingest.raw_item import RawItem, stripped
+from ingest.repair import repaired
 
 DEPTH_MAX = 200  # both the sanitiser and the text maker grow worse than linearly with it; articles stay under 40
 TAGS_MAX = 20_000
-TEXT_CHARACTERS_MAX = 200_000
 
 _TAGS = frozenset(
     "a abbr article aside b blockquote br caption cite code col colgroup dd del details dfn div dl dt em figcaption "
@@ -38,9 +37,6 @@ _REFERENCES = frozenset({"href", "src"})
 _WITH_CONTENT = {"script", "style", "noscript", "iframe", "object", "svg", "math", "template", "title", "textarea"}
 _OPEN_ENDED = frozenset("br hr img input meta link p li td th tr dt dd option source wbr col area embed".split())
 _ANY_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*>")
-_EMPTY_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")
-_LINK = re.compile(r"\[([^\[\]\n]{0,500})\]\(([^\s()]{1,2000})\)")
-_CONFIG = ParserConfig(display_links=True)
 
 
 def rendered(item: RawItem) -> tuple[str, str]:
@@ -59,36 +55,15 @@ def sanitised(markup: str, base: str) -> str:
         return _whole(base, value) if name in _REFERENCES else value
 
     return nh3.clean(
-        markup,
+        repaired(markup),
         tags=set(_TAGS),
         attributes=_ATTRIBUTES,
         attribute_filter=whole,
         clean_content_tags=_WITH_CONTENT,
         url_schemes=_SCHEMES,
         link_rel="noopener noreferrer",
+        set_tag_attribute_values={"img": {"style": "max-width:100%;height:auto"}},  # where the style sheet is dropped
     )
-
-
-def text_of_html(clean: str) -> str:
-    """Return sanitised HTML as text, links as ``[word](address)``."""
-    if not clean.strip():
-        return ""
-    try:
-        return tidy(_LINK.sub(_link, inscriptis.get_text(clean, _CONFIG)))
-    except Exception:  # whatever a text maker trips over, the words are still there
-        return tidy(stripped(clean))
-
-
-def _link(match: re.Match[str]) -> str:
-    """A link of an image, or one that shows its own address, is just the address."""
-    words = match[1].strip()
-    return match[2] if words in ("", match[2]) else f"[{words}]({match[2]})"
-
-
-def tidy(text: str) -> str:
-    """Trim lines and runs of empty ones."""
-    lines = "\n".join(line.rstrip() for line in text.replace("\r", "").split("\n"))
-    return _EMPTY_LINES.sub("\n\n", lines).strip()[:TEXT_CHARACTERS_MAX]
 
 
 def _whole(base: str, value: str) -> str:

@@ -37,9 +37,10 @@ class Request:
     direct: bool
     asked_by: str
     tries: int
+    edits: bool = False
 
 
-_COLUMNS = "id, url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, tries"
+_COLUMNS = "id, url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, tries, edits"
 
 
 def has_room(source: Reader | Transaction, subscriber: str) -> bool:
@@ -54,10 +55,11 @@ def take(tx: Transaction, wanted: FollowFeed, *, bucket: int, direct: bool, aske
     """Remember a request. The same once more only changes its folder, and never takes a confirmation back."""
     tx.execute(
         "INSERT INTO request "
-        "(url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, created_at, next_due) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "(url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, created_at, next_due, edits) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (url, subscriber) DO UPDATE SET folder = excluded.folder, "
-        "confirmed = max(confirmed, excluded.confirmed), asked_by = excluded.asked_by",
+        "confirmed = max(confirmed, excluded.confirmed), edits = max(edits, excluded.edits), "
+        "asked_by = excluded.asked_by",
         (
             wanted.url,
             canonical(wanted.url).domain,
@@ -69,6 +71,7 @@ def take(tx: Transaction, wanted: FollowFeed, *, bucket: int, direct: bool, aske
             asked_by[:500],
             now,
             now,
+            wanted.edits,
         ),
     )
 
@@ -126,7 +129,7 @@ def _count(tx: Transaction, column: str, address: str, day: int, most: int) -> b
 
 
 def _request(row: tuple[object, ...]) -> Request:
-    number, url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, tries = row
+    number, url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, tries, edits = row
     return Request(
         int(str(number)),
         str(url),
@@ -138,4 +141,5 @@ def _request(row: tuple[object, ...]) -> Request:
         bool(direct),
         str(asked_by),
         int(str(tries)),
+        bool(edits),
     )

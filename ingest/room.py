@@ -96,7 +96,7 @@ class IngestRoom:
         outgoing = [
             out
             for each in wishes.good
-            for out in self._wish(tx, arrival, FollowFeed(each.url, person, each.folder, confirmed))
+            for out in self._wish(tx, arrival, FollowFeed(each.url, person, each.folder, confirmed, each.edits))
         ]
         return Receipt(outgoing=(*outgoing, *self._answers(tx, arrival, person, wishes)))
 

@@ -1,7 +1,7 @@
 """The tables of this room.
 
-Law: a `feed` row exists from the transaction that creates its source on; a `seen_item` row from the one that spools its
-post. A feed with 40 items costs under 2 KB: keys are of 48 bits, and a `k1` of 1 (which takes no octet) is `item`.
+Law: a `feed` row exists from the transaction that creates its source on, what was seen of it from the one that spools
+its posts. A feed with 40 items costs under 2 KB: what was seen is one packed row (`seen.py`).
 
 `request`: what people asked for and nobody fetched yet; `direct` forbids looking for another address of the feed, so
 that two hosts cannot send a request to and fro. `heard`: how often an address outside was listened to on one day.
@@ -41,3 +41,34 @@ MIGRATION = Migration(
     ) STRICT, WITHOUT ROWID
     """,
 )
+
+# What was seen becomes one packed row per feed (as JSON, until it is written again). `floor`: the seconds that the
+# document asks for; `skip`: the hours and days that it names; `found_at`: where the validators are from, if not from
+# `url`. `standing`: '' is polled; 'silent' and 'ended' are looked after once a week; 'asleep' has no followers.
+# `followers`: -1 where nobody told yet. `edits`: the source of edited items, once somebody asked for it.
+PACKED = Migration(
+    "ingest",
+    2,
+    """
+    CREATE TABLE feed_seen (feed INTEGER PRIMARY KEY, items BLOB NOT NULL) STRICT;
+    INSERT INTO feed_seen SELECT feed, CAST(json_group_array(
+        json_array(item, CASE k1 WHEN 1 THEN item ELSE k1 END, k2, k3, day)) AS BLOB) FROM seen_item GROUP BY feed;
+    DROP TABLE seen_item;
+    ALTER TABLE feed ADD COLUMN floor REAL NOT NULL DEFAULT 0;
+    ALTER TABLE feed ADD COLUMN skip INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE feed ADD COLUMN found_at TEXT NOT NULL DEFAULT '';
+    ALTER TABLE feed ADD COLUMN standing TEXT NOT NULL DEFAULT '';
+    ALTER TABLE feed ADD COLUMN failing_since REAL NOT NULL DEFAULT 0;
+    ALTER TABLE feed ADD COLUMN followers INTEGER NOT NULL DEFAULT -1;
+    ALTER TABLE feed ADD COLUMN edits TEXT NOT NULL DEFAULT '';
+    ALTER TABLE request ADD COLUMN edits INTEGER NOT NULL DEFAULT 0;
+    -- A permanent redirect that is not believed yet, and the addresses that feeds once had.
+    CREATE TABLE redirected (
+        feed INTEGER PRIMARY KEY, url TEXT NOT NULL, hits INTEGER NOT NULL, since REAL NOT NULL
+    ) STRICT;
+    CREATE TABLE former_url (url TEXT PRIMARY KEY, feed INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    -- Who asked to be left alone is, with all its feeds.
+    CREATE TABLE resting (domain TEXT PRIMARY KEY, until REAL NOT NULL) STRICT, WITHOUT ROWID
+    """,
+)
+MIGRATIONS = (MIGRATION, PACKED)

@@ -5,11 +5,18 @@ Law: never holds more than `octets_max` unpacked, whatever the packed form promi
 
 from __future__ import annotations
 
+import sys
 import zlib
 
 import brotli
 
-ACCEPTED = "gzip, deflate, br"
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+ACCEPTED = "gzip, deflate, br, zstd"
+WINDOW_LOG_MAX = 23  # RFC 9659 3: 8 MB is all that a sender may ask of our memory
 STEP_OCTETS = 65_536
 
 
@@ -32,6 +39,8 @@ def unpacked(content: bytes, encoding: str, octets_max: int) -> bytes:
             return _deflated(content, octets_max)
         case "br":
             return _brotli(content, octets_max)
+        case "zstd":
+            return _zstd(content, octets_max)
     raise BadEncoding(f"unknown Content-Encoding {encoding[:40]!r}")  # also "gzip, gzip": nobody honest sends it
 
 
@@ -73,3 +82,17 @@ def _brotli(content: bytes, octets_max: int) -> bytes:
     except brotli.error as error:
         raise BadEncoding(str(error)) from None
     return b"".join(out)
+
+
+def _zstd(content: bytes, octets_max: int) -> bytes:
+    options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: WINDOW_LOG_MAX}
+    inflate = zstd.ZstdDecompressor(options=options)
+    try:
+        out = inflate.decompress(content, octets_max + 1)
+    except zstd.ZstdError as error:
+        raise BadEncoding(str(error)) from None
+    if len(out) > octets_max:
+        raise TooLarge
+    if not inflate.eof:
+        raise BadEncoding("it ends too early")
+    return out

@@ -20,6 +20,7 @@ FOLDER_OCTETS_MAX = 48  # with a URL and a subscriber it must fit a control fiel
 
 _URL = re.compile(r"(?:feed:)?(?:[a-z][a-z0-9+.-]{1,15}://|(?<=feed:))[^\s<>\"]+", re.IGNORECASE)
 _FOLDER = re.compile(r"""(?:^|\s)folder\s?=\s?(?:"([^"]+)"|'([^']+)'|(\S+))""", re.IGNORECASE)
+_EDITS = re.compile(r"(?:^|\s)edits\s?=\s?yes\b", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _AFTER = ".,;:!?)]}'»"  # a sentence's, not the address's
 
@@ -30,6 +31,7 @@ class Wish:
 
     url: str
     folder: str
+    edits: bool = False  # edited items too, as replies
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ def wishes_of(arrival: Arrival) -> Wishes:
 def read_wishes(lines: list[str]) -> Wishes:
     """Read lines: each address once, in their order."""
     everywhere = next((folder for line in lines if not _URL.search(line) and (folder := _folder(line))), "INBOX")
+    edits_everywhere = any(_EDITS.search(line) for line in lines if not _URL.search(line))
     good: dict[str, Wish] = {}
     bad: dict[str, str] = {}
     left_out = 0
@@ -63,7 +66,9 @@ def read_wishes(lines: list[str]) -> Wishes:
             if url not in good and len(good) == URLS_MAX:
                 left_out += 1
             else:
-                good.setdefault(url, Wish(url, _folder(line) or everywhere))
+                good.setdefault(
+                    url, Wish(url, _folder(line) or everywhere, edits_everywhere or bool(_EDITS.search(line)))
+                )
     return Wishes(tuple(good.values()), tuple(bad.items())[:URLS_MAX], left_out)
 
 

@@ -12,13 +12,14 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Collection
 from typing import IO, Any
 
 from ingest.discover import feeds_of
 from ingest.items import ANSWER, QUESTION
 from ingest.parse import parse_xml
 from ingest.parse_json import parse_json
-from ingest.raw_item import Feed, NoFeed, RawItem
+from ingest.raw_item import Feed, NoFeed, Passed, RawItem
 from ingest.render import rendered
 from ingest.sniff import kind_of
 
@@ -28,7 +29,7 @@ NICENESS = 5  # mail goes first
 
 def main(pipe_in: IO[bytes], pipe_out: IO[bytes]) -> None:
     """Answer questions until there are no more."""
-    items: list[RawItem] = []
+    items: list[RawItem | Passed] = []
     while head := pipe_in.read(QUESTION.size):
         told, document = QUESTION.unpack(head)
         question = json.loads(pipe_in.read(told))
@@ -37,18 +38,21 @@ def main(pipe_in: IO[bytes], pipe_out: IO[bytes]) -> None:
             reply: Any = [_item(items[index]) for index in question["render"]]
         else:
             limit_seconds(question["seconds"])
-            reply, items = read(content, question["url"], question["content_type"])
+            known = frozenset(question["known"])
+            reply, items = read(content, question["url"], question["content_type"], known)
         packed = json.dumps(reply).encode()
         pipe_out.write(ANSWER.pack(len(packed)) + packed)
         pipe_out.flush()
 
 
-def read(content: bytes, url: str, content_type: str) -> tuple[dict[str, Any], list[RawItem]]:
+def read(
+    content: bytes, url: str, content_type: str, known: Collection[int] = ()
+) -> tuple[dict[str, Any], list[RawItem | Passed]]:
     """Tell what a document is, and what is listed in it."""
     kind = kind_of(content)
     try:
         if kind == "xml":
-            return _listing(parse_xml(content, url, content_type))
+            return _listing(parse_xml(content, url, content_type, known))
         if kind == "json":
             return _listing(parse_json(content, url))
     except NoFeed as no:
@@ -58,13 +62,14 @@ def read(content: bytes, url: str, content_type: str) -> tuple[dict[str, Any], l
     return {"kind": "neither", "reason": "it is neither a feed nor a page"}, []
 
 
-def _listing(feed: Feed) -> tuple[dict[str, Any], list[RawItem]]:
-    title, link, floor, items = feed
-    rows = [item.listed() for item in items]
-    return {"kind": "feed", "title": title, "link": link, "floor": floor, "items": rows}, items
+def _listing(feed: Feed) -> tuple[dict[str, Any], list[RawItem | Passed]]:
+    rows = [item.listed() for item in feed.items]
+    told = {"kind": "feed", "title": feed.title, "link": feed.link, "floor": feed.floor, "skip": feed.skip}
+    return told | {"items": rows}, feed.items
 
 
-def _item(item: RawItem) -> dict[str, Any]:
+def _item(item: RawItem | Passed) -> dict[str, Any]:
+    assert isinstance(item, RawItem)  # nobody asks for what is known
     text, clean = rendered(item)
     return {
         "title": item.title,
@@ -74,6 +79,7 @@ def _item(item: RawItem) -> dict[str, Any]:
         "text": text,
         "html": clean,
         "attachments": item.attachments,
+        "language": item.language,
     }
 
 

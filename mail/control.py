@@ -74,6 +74,7 @@ class FollowFeed:
     subscriber: str
     folder: str = "INBOX"
     confirmed: bool = True
+    edits: bool = False
 
 
 Control = Welcome | Goodbye | CreateSource | RemoveSource | Subscribe | FollowFeed

@@ -18,7 +18,7 @@ from directory.snapshot import Directory, HostRecord
 from ingest.poller import Poller
 from ingest.room import IngestRoom
 from ingest.settings import Settings
-from ingest.tables import MIGRATION
+from ingest.tables import MIGRATIONS
 from mail.control import Control, read_controls
 from mail.envelope import Arrival, Outgoing, Receipt
 from mail.headers import Headers, split_message
@@ -138,7 +138,7 @@ class Host:
         owner = tuple(owners[bucket % len(owners)] for bucket in range(NAMES.buckets))
         self.directory = Directory(NAMES, 1, hosts, owner, owner)
         self.now = 1_700_000_000.0
-        self.store = Store(path / f"{name}.db", [bodies.MIGRATION, SPOOLED, MIGRATION])
+        self.store = Store(path / f"{name}.db", [bodies.MIGRATION, SPOOLED, *MIGRATIONS])
         self.room = IngestRoom(name, lambda: self.directory, replace(SETTINGS, **more))  # type: ignore[arg-type]
         self.fault: Callable[[Outgoing], None] = lambda outgoing: None
         self.poller = Poller(self.store, self._spool, self.room, lambda: self.now)

@@ -14,7 +14,7 @@ import brotli
 import pytest
 
 from ingest.fetch import Fetcher
-from ingest.fetched import WEEK, Failed, Fetched, Unchanged, Validators, max_age, validators, wait_seconds
+from ingest.fetched import WEEK, Failed, Fetched, Unchanged, Validators, fresh_seconds, validators, wait_seconds
 from ingest.settings import Settings
 from ingest.unpack import BadEncoding, TooLarge, unpacked
 
@@ -46,7 +46,7 @@ async def test_a_document_with_what_is_known_of_it(fetcher, site):
 async def test_validators_go_back_as_they_came(fetcher, site):
     known = Validators('"ä \\"'.encode(), b"not even a date")
     site.pages["/"] = lambda asked: (304, {"Cache-Control": "private, max-age=7200"}, b"")
-    assert await fetcher.fetch(site.url("/"), known) == Unchanged(Validators(), 7200.0)
+    assert await fetcher.fetch(site.url("/"), known) == Unchanged(Validators(), 7200.0, site.url("/"))
     assert site.asked[0].headers["if-none-match"].encode("latin-1") == known.etag
     assert site.asked[0].headers["if-modified-since"] == "not even a date"
     assert isinstance(await fetcher.fetch(site.url("/")), Failed)  # 304 without a question
@@ -149,8 +149,28 @@ def test_retry_after_and_max_age_are_capped():
     assert wait_seconds("Thu, 01 Jan 1970 00:10:00 GMT", 1_000) == 0
     for nonsense in ("", "-5", "soon", "\u0663", "Fri, 31 Feb 9999 99:99:99 GMT", "1e9"):
         assert wait_seconds(nonsense, 0) == 0
-    assert max_age("public, max-age=300, x") == 300 and max_age('max-age="5"') == 5
-    assert max_age("s-max-age=3") == 0 and max_age("max-age=999999999") == WEEK and max_age("") == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 0),
+        ({"Cache-Control": "public, max-age=300, x"}, 300),
+        ({"Cache-Control": 'max-age="5"'}, 5),
+        ({"Cache-Control": "s-max-age=3"}, 0),
+        ({"Cache-Control": "max-age=999999999"}, WEEK),
+        ({"Cache-Control": "max-age=300", "Age": "100"}, 200),
+        ({"Cache-Control": "max-age=300", "Age": "900"}, 0),
+        ({"Cache-Control": "no-cache, max-age=300"}, 0),
+        ({"Cache-Control": "max-age=5", "Expires": "Thu, 01 Jan 1970 00:20:00 GMT"}, 5),
+        ({"Expires": "Thu, 01 Jan 1970 00:20:00 GMT"}, 600),
+        ({"Expires": "Thu, 01 Jan 1970 00:20:00 GMT", "Date": "Thu, 01 Jan 1970 00:18:00 GMT"}, 120),
+        ({"Expires": "0"}, 0),
+        ({"Expires": "Thu, 01 Jan 2099 00:20:00 GMT"}, WEEK),
+    ],
+)
+def test_for_how_long_an_answer_is_fresh(headers, seconds):
+    assert fresh_seconds(headers, now=600.0) == seconds
 
 
 async def test_a_server_that_drips_or_is_silent_ends(site):

@@ -289,9 +289,9 @@ async def test_a_fault_of_ours_is_that_feeds_error_only(host, site, rss, item, c
     site.pages["/good"] = rss(item(1), title="Good")
     await followed(host, site, "/bad")
     await followed(host, site, "/good")
-    from ingest import poll
+    from ingest import found
 
-    judge = poll.judge
+    judge = found.judge
 
     def failing(listed, *a, **k):
         if any(each.k2 == bad for each in listed):
@@ -301,7 +301,7 @@ async def test_a_fault_of_ours_is_that_feeds_error_only(host, site, rss, item, c
     from ingest.raw_item import link_key
 
     bad = link_key("http://blog.example/66")
-    monkeypatch.setattr(poll, "judge", failing)
+    monkeypatch.setattr(found, "judge", failing)
     site.pages["/bad"] = rss(item(66), title="Bad")
     site.pages["/good"] = rss(item(2), item(1), title="Good")
     await host.poll_again()

@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from directory.names import FabricNames
 from ingest import worker
+from ingest.header_text import line_of, phrase, unstructured
 from ingest.items import Attachment, Item, Listing, item_of, reading_of
-from ingest.post import line_of, message_id, phrase, post, unstructured
+from ingest.post import Voice, post
 from mail.headers import Headers, first_addr_spec, split_message
 
 NOW = 1_700_000_000.0
@@ -24,15 +26,7 @@ ITEM = Item("A title", "Ada", "https://a.example/1", NOW - 60, "Words.", "<p>Wor
 
 
 def mailed(item: Item, name: int = 7, title: str = "A Feed") -> bytes:
-    return post(
-        item,
-        name,
-        source="a-feed-abc234",
-        address="a-feed-abc234@reflectors.fabric.test",
-        title=title,
-        domain="fabric.test",
-        now=NOW,
-    )
+    return post(item, name, Voice("a-feed-abc234", title, FabricNames("fabric.test", 64)), NOW)
 
 
 def read(content: bytes, url: str = "https://blog.example/feed"):
@@ -62,7 +56,8 @@ def checked(content: bytes):
         assert len(message.get_all(field)) == 1, field
     assert first_addr_spec(message["From"]) == "a-feed-abc234@reflectors.fabric.test"
     assert parsedate_to_datetime(message["Date"]).timestamp() <= NOW
-    words = markup.get_content()
+    head, _, words = markup.get_content().partition("</head>")
+    assert head.count("<style>") == 1 and words
     assert not re.search(
         r"<(script|style|iframe|form|input|object|svg|base|meta http)|\son\w+=|javascript:", words, re.I
     ), words
@@ -85,7 +80,7 @@ def test_the_same_item_is_the_same_message_id_whatever_its_link():
     one, two = mailed(ITEM), mailed(replace(ITEM, link="https://b.example/", date=None, title="Other"))
     ids = [Headers.parse(split_message(each)[0]).get("message-id") for each in (one, two)]
     assert ids[0] == ids[1] == "<000000000007.a-feed-abc234@reflectors.fabric.test>"
-    assert message_id(-1, "a", "d") != message_id(1, "a", "d")
+    assert mailed(ITEM, -1) != mailed(ITEM, 1)
     assert mailed(ITEM) == mailed(ITEM)
 
 
@@ -143,7 +138,7 @@ def test_a_podcast():
     message, text, markup = checked(mailed(second, title=listing.title))
     assert str(message["From"]).startswith('"Ada Keller via Lamps & Mirrors"') or "via" in str(message["From"])
     assert 'href="https://lamps.example/notes/2"' in markup and 'src="https://lamps.example/pics/shutter.jpg"' in markup
-    assert "[relative link](https://lamps.example/notes/2)" in text and "* one" in text
+    assert "relative link [1]" in text and "\n[1] https://lamps.example/notes/2\n" in text and "* one" in text
     assert "alert" not in markup and "alert" not in text and "Short notes" not in text
     assert "Audio (24.0 MB): https://cdn.example/2.mp3" in text
     assert message["Date"] == "Tue, 10 Oct 2023 04:00:00 +0000"

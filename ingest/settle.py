@@ -1,0 +1,126 @@
+"""What a poll leaves behind, written down: one transaction for each way that it can end.
+
+Law: posts, what was seen, validators and the next due time are one transaction. Followers are told once when a feed
+ended or fell silent, and once when it is back, in the transaction that remembers it.
+"""
+
+from __future__ import annotations
+
+from ingest import deliver, feeds
+from ingest.feeds import Feed, Polled
+from ingest.fetched import Failed, Fetched, Unchanged
+from ingest.found import Found
+from ingest.schedule import SILENT_SECONDS, backed_off, expected_gap, interval, not_skipped, seldom
+from ingest.tools import Tools
+from ingest.urls import BadUrl, canonical
+from store import Transaction
+
+ELSEWHERE_SECONDS = 300.0  # another host polls it; look again whether that is still so
+LEFT_SECONDS = 60.0  # so soon comes the rest of what one poll may not post at once
+
+
+async def write_failure(tools: Tools, feed: Feed, failed: Failed) -> None:
+    """Remember that a poll brought nothing, and wait longer."""
+    now = tools.clock()
+    standing = standing_after(feed, failed, now)
+    wait = backed_off(feed.errors + 1, failed.retry_after, tools.room.settings, tools.chance())
+    due = now + (max(failed.retry_after, seldom(tools.chance())) if standing else wait)
+
+    def settle(tx: Transaction) -> None:
+        if standing != feed.standing:
+            tools.spool(tx, deliver.stopped(tools.names, feed, failed, standing, now))
+        feeds.store_failure(tx, feed.id, said=failed.reason, at=now, next_due=due, standing=standing)
+        if failed.busy:
+            until = now + max(failed.retry_after, tools.room.settings.poll_seconds_min)
+            feeds.rest(tx, feed.domain, until=until, now=now)
+
+    await tools.store.write(settle)
+
+
+def standing_after(feed: Feed, failed: Failed, now: float) -> str:
+    """Tell what a feed is after one more failure: "" while there is hope."""
+    if failed.gone or feed.standing == "ended":
+        return "ended"
+    lasting = feed.failing_since and now - feed.failing_since >= SILENT_SECONDS
+    return "silent" if lasting or feed.standing == "silent" else ""
+
+
+async def write_elsewhere(tools: Tools, feed: Feed) -> None:
+    """Another host polls it now."""
+    until = tools.clock() + ELSEWHERE_SECONDS
+    await tools.store.write(lambda tx: tx.execute("UPDATE feed SET next_due = ? WHERE id = ?", (until, feed.id)))
+
+
+async def write_unchanged(tools: Tools, feed: Feed, answer: Fetched | Unchanged, said: str) -> None:
+    """There is nothing new: not even the document was read."""
+    now = tools.clock()
+    due = next_due(tools, feed, now, gap=feed.gap, floor=max(feed.floor, answer.max_age), skip=feed.skip)
+    polled = Polled(feed.validators, feed.digest, feed.title, feed.gap, said, now, due, feed.floor, feed.skip)
+
+    def settle(tx: Transaction) -> None:
+        _write_polled(tools, tx, feed, polled, answer.lasting)
+
+    await tools.store.write(settle)
+
+
+async def write_found(tools: Tools, feed: Feed, found: Found) -> None:
+    """Post what is new."""
+    now = tools.clock()
+    posts, polled = found.posts(tools, feed, now), polled_now(tools, found, feed, now)
+
+    def settle(tx: Transaction) -> None:
+        for each in posts:
+            tools.spool(tx, each)
+        feeds.remember(tx, feed.id, found.verdict.mark, found.before)
+        _write_polled(tools, tx, feed, polled, found.fetched.lasting)
+
+    await tools.store.write(settle)
+
+
+def polled_now(tools: Tools, found: Found, feed: Feed, now: float) -> Polled:
+    """Return what the feed's row says from now on. As long as items are left, it says the old."""
+    verdict, fetched = found.verdict, found.fetched
+    due = next_due(tools, feed, now, gap=found.gap, floor=max(found.floor, fetched.max_age), skip=found.skip)
+    validators, digest = fetched.validators, found.digest
+    if verdict.left:
+        due = min(due, now + LEFT_SECONDS)
+        validators, digest = feed.validators, feed.digest
+    said = f"200, {len(verdict.send)} new" if verdict.send else "200, nothing new"
+    posted = bool(verdict.send) and not verdict.left  # what is left must not look older than what was posted
+    return Polled(validators, digest, found.title, found.gap, said, now, due, found.floor, found.skip, posted)
+
+
+def next_due(tools: Tools, feed: Feed, now: float, *, gap: float, floor: float, skip: int) -> float:
+    """Return when a feed is polled again after an answer."""
+    wait = interval(
+        gap=expected_gap(gap, feed.quiet(now)),
+        floor=floor,
+        age=now - feed.created_at,
+        settings=tools.room.settings,
+        chance=tools.chance(),
+        followers=feed.followers,
+    )
+    return not_skipped(now + wait, skip)
+
+
+def _write_polled(tools: Tools, tx: Transaction, feed: Feed, polled: Polled, lasting: str) -> None:
+    if feed.standing in ("silent", "ended"):
+        tools.spool(tx, deliver.back_again(tools.names, feed, polled.at))
+    feeds.store_poll(tx, feed.id, polled)
+    _heed_redirect(tools, tx, feed, lasting, polled.at)
+
+
+def _heed_redirect(tools: Tools, tx: Transaction, feed: Feed, lasting: str, now: float) -> None:
+    """Believe a permanent redirect in time, if this host polls there too and has no other feed at that place."""
+    if lasting in ("", feed.url):
+        feeds.not_redirected(tx, feed.id)
+        return
+    try:
+        there = canonical(lasting)
+    except BadUrl:
+        return
+    if feeds.redirected(tx, feed.id, there.text, now):
+        known = feeds.by_url(tx, there.text)
+        ours = tools.room.polls(tools.room.bucket_of(there.text))
+        if ours and (known is None or known.id == feed.id):
+            feeds.settle_at(tx, feed, there.text, there.domain)
