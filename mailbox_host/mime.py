@@ -5,10 +5,12 @@ Law: what a section names and is not there is None, never an error.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mailbox_host.part import LEVELS_MAX, PARTS_MAX, Part
 from mailbox_host.scanner import scan
 
-__all__ = ["LEVELS_MAX", "PARTS_MAX", "Part", "scan", "section"]
+__all__ = ["LEVELS_MAX", "PARTS_MAX", "Part", "numbered", "scan", "section"]
 
 
 def section(content: bytes, part: Part, spec: str) -> bytes | None:
@@ -18,7 +20,7 @@ def section(content: bytes, part: Part, spec: str) -> bytes | None:
     text = ".".join(words[len(numbers) :])
     if not numbers:
         return _of_message(content, part, text)
-    found = _numbered(part, numbers)
+    found = numbered(part, numbers)
     if found is None:
         return None
     if text == "":
@@ -39,7 +41,7 @@ def _of_message(content: bytes, part: Part, text: str) -> bytes | None:
     return None
 
 
-def _numbered(message: Part, numbers: list[int]) -> Part | None:
+def numbered(message: Part, numbers: Sequence[int]) -> Part | None:
     """Walk down: a multipart's parts count from 1; what is no multipart is its own part 1."""
     part = message
     inside: Part | None = message  # the message, or multipart, whose parts the next number counts

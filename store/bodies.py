@@ -93,6 +93,15 @@ class Bodies:
         return dict(source.all(sql, (json.dumps(list(bodies)),)))
 
     @staticmethod
+    def read_beginnings(source: Reader | Transaction, bodies: Iterable[int], octets: int) -> dict[int, bytes]:
+        """Return these messages, as far as they are there, each up to so many octets of its text."""
+        sql = """
+            SELECT id, header, coalesce(substr(text, 1, ?), x'') FROM body_content
+            WHERE id IN (SELECT value FROM json_each(?))
+        """
+        return {body: header + text for body, header, text in source.all(sql, (octets, json.dumps(list(bodies))))}
+
+    @staticmethod
     def exists(source: Reader | Transaction, body: int) -> bool:
         return source.one("SELECT 1 FROM body WHERE id = ?", (body,)) is not None
 

@@ -8,6 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailbox_host.flags import Operation
+from mailbox_host.imap.keys import And as And
+from mailbox_host.imap.keys import Key as Key
+from mailbox_host.imap.keys import Not as Not
+from mailbox_host.imap.keys import Or as Or
+from mailbox_host.imap.keys import SearchKey as SearchKey
+from mailbox_host.imap.keys import Value as Value
 from mailbox_host.imap.sequence import SequenceSet
 
 
@@ -111,9 +117,13 @@ class QuotaRoot:
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
+    """`binary`: it came as ``~{n}``, and may hold NUL (RFC 3516 4.4); `utf8`: in ``UTF8 (~{n})`` (RFC 6855 4)."""
+
     flags: tuple[str, ...]
     arrival: int | None
     content: bytes
+    binary: bool = False
+    utf8: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +145,17 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class BodyPart:
-    """BODY[section]<start.count>, and its older spellings RFC822, RFC822.HEADER, RFC822.TEXT, by their label."""
+    """BODY[section]<start.count>, and its older spellings RFC822, RFC822.HEADER, RFC822.TEXT, by their label.
+
+    `decoded`: BINARY[...] (RFC 3516 4.2); `size` as well: BINARY.SIZE[...].
+    """
 
     section: Section
     label: bytes
     peek: bool
     partial: tuple[int, int] | None = None
+    decoded: bool = False
+    size: bool = False
 
 
 FetchItem = str | BodyPart
@@ -174,36 +189,6 @@ class Copy:
 @dataclass(frozen=True, slots=True)
 class UidExpunge:
     messages: SequenceSet
-
-
-Value = str | int | SequenceSet | tuple[str, str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One search key: its name and its argument."""
-
-    name: str
-    value: Value = None
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    key: SearchKey
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    left: SearchKey
-    right: SearchKey
-
-
-@dataclass(frozen=True, slots=True)
-class And:
-    keys: tuple[SearchKey, ...]
-
-
-SearchKey = Key | Not | Or | And
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from mailbox_host.imap.effects import Close, Steps
 from mailbox_host.imap.framing import Frame, TooLarge
 from mailbox_host.imap.parser import BadCommand, parse
 from mailbox_host.imap.responses import bad, no, untagged
+from mailbox_host.imap.sections import UnknownEncoding
 from mailbox_host.imap.session import Session, State
 from mailbox_host.imap.settings import BAD_COMMANDS_MAX
 from mailbox_host.imap.telling import refresh
@@ -32,6 +33,8 @@ def handle(session: Session, frame: Frame) -> Steps[None]:
     try:
         command = parse(frame, session.utf8)
     except BadCommand as error:
+        if error.loses_saved and session.selected:
+            session.selected.forget_saved()
         status = (no if error.status == b"NO" else bad)(str(error), error.code.decode("ascii"))
         yield from _wrong(session, error.tag, status)
         return
@@ -94,6 +97,8 @@ def _code_of(error: FolderError) -> str:
             return "CANNOT"
         case TooManyFolders():
             return "LIMIT"
+        case UnknownEncoding():
+            return "UNKNOWN-CTE"
         case OverQuota():
             return "OVERQUOTA"
     return ""

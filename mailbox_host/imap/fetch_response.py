@@ -13,7 +13,7 @@ from typing import Any
 
 from mailbox_host.columns import Columns
 from mailbox_host.imap.commands import BodyPart, FetchItem, Section
-from mailbox_host.imap.responses import date_time, flags, string
+from mailbox_host.imap.responses import date_time, flags, literal, string
 from mailbox_host.imap.sections import Content, cut_kind, part_of
 
 Column = Sequence[Any]
@@ -79,7 +79,7 @@ def _piece(item: FetchItem) -> Piece:
 
 def is_whole(item: FetchItem) -> bool:
     """Tell whether an item is the message as it is: it is written as it is stored, header and text."""
-    return isinstance(item, BodyPart) and item.section == Section() and item.partial is None
+    return isinstance(item, BodyPart) and item.section == Section() and item.partial is None and not item.decoded
 
 
 def _whole(batch: Batch, item: FetchItem) -> Sequence[Column]:
@@ -113,6 +113,7 @@ _PIECES: dict[FetchItem, Piece] = {
     "RFC822.SIZE": (b"RFC822.SIZE %d", lambda batch: [batch.rows.sizes]),
     "EMAILID": (b"EMAILID (M%d)", lambda batch: [batch.rows.bodies]),  # RFC 8474 5.1: the same content, the same id
     "THREADID": (b"THREADID NIL", lambda batch: []),
+    "PREVIEW (LAZY)": (b"PREVIEW %b", lambda batch: [batch.known["PREVIEW (LAZY)"]]),
     "MODSEQ": (b"MODSEQ (%d)", lambda batch: [batch.rows.modseqs]),
 }
 
@@ -120,4 +121,8 @@ _PIECES: dict[FetchItem, Piece] = {
 def shown_part(content: Content, item: BodyPart) -> bytes:
     """Write what a section names."""
     value = part_of(content, item)
+    if item.size:
+        return b"%d" % len(value or b"")
+    if item.decoded and value and b"\0" in value:  # RFC 3516 4.2: only literal8 can hold it
+        return b"~" + literal(value)
     return b"NIL" if value is None else string(value)

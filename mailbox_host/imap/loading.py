@@ -17,6 +17,7 @@ from mailbox_host.folders import FolderError
 from mailbox_host.imap.commands import BodyPart, FetchItem
 from mailbox_host.imap.effects import Steps, read, write
 from mailbox_host.imap.fetch_response import is_whole, shown_part
+from mailbox_host.imap.previews import LAZY, PREVIEW, keep_previews, kept_previews, made_previews, previews_so_far
 from mailbox_host.imap.sections import Content, cut_kind
 from mailbox_host.imap.settings import FETCH_SHOWN_OCTETS_MAX, INLINE_MESSAGES_MAX
 from store import Bodies, Reader, Transaction
@@ -35,7 +36,7 @@ class TooMuchAtOnce(FolderError):
 
 def kept(item: FetchItem) -> bool:
     """Tell whether an item shows something that is kept with the body, and may have to be made first."""
-    return item in FACTS or (isinstance(item, BodyPart) and cut_kind(item) > 0)
+    return item in FACTS or item in (PREVIEW, LAZY) or (isinstance(item, BodyPart) and cut_kind(item) > 0)
 
 
 def find_kept(items: Iterable[FetchItem], bodies: Sequence[int], reader: Reader) -> Known:
@@ -71,6 +72,10 @@ Keep = Callable[[Transaction, Mapping[int, Any]], None]
 
 def _keepers(item: FetchItem) -> tuple[Look, Make, Keep]:
     """How an item is looked up, made, and kept."""
+    if item == PREVIEW:
+        return kept_previews, made_previews, keep_previews
+    if item == LAZY:
+        return previews_so_far, made_previews, keep_previews
     if not isinstance(item, BodyPart):
         return partial(_facts, FACTS[item]), made_facts, keep_facts
     kind, names = cut_kind(item), frozenset(item.section.fields)

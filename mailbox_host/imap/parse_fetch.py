@@ -1,4 +1,4 @@
-"""The arguments of FETCH (RFC 3501 6.4.5).
+"""The arguments of FETCH (RFC 3501 6.4.5; BINARY RFC 3516, PREVIEW RFC 8970).
 
 Law: macros and old spellings are resolved here; what comes out is a flat tuple of items, each once.
 """
@@ -18,6 +18,7 @@ _ITEM = re.compile(rb"[A-Za-z0-9.]+")
 _PATH = re.compile(rb"[1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*")
 _SECTION_TEXT = re.compile(rb"(?i)HEADER\.FIELDS\.NOT|HEADER\.FIELDS|HEADER|TEXT|MIME")
 _PARTIAL = re.compile(rb"<([0-9]{1,10})\.([1-9][0-9]{0,9})>")
+_LAZY = re.compile(rb"(?i) \(LAZY\)")
 _CHANGED_SINCE = re.compile(rb"(?i) \(CHANGEDSINCE ([0-9]{1,19})( VANISHED)?\)")
 _FIELD = re.compile(rb"[!-9;-~]+\Z")
 _PLAIN_FIELD = re.compile(rb"[!#$&'+,\-./0-9;<=>?@A-Z\[^_`a-z|}~]+\Z")
@@ -29,6 +30,7 @@ _MACROS: dict[bytes, tuple[str, ...]] = {
     b"FULL": (*_FAST, "ENVELOPE", "BODY"),
 }
 _PLAIN = frozenset({*_FAST, "ENVELOPE", "BODYSTRUCTURE", "UID", "BODY", "MODSEQ", "EMAILID", "THREADID"})
+_BINARY = frozenset({b"BINARY", b"BINARY.PEEK", b"BINARY.SIZE"})
 _OLD = {
     b"RFC822": BodyPart(Section(), b"RFC822", peek=False),
     b"RFC822.HEADER": BodyPart(Section((), "HEADER"), b"RFC822.HEADER", peek=True),
@@ -54,6 +56,10 @@ def fetch_arguments(cursor: Cursor) -> Arguments:
 def _item(cursor: Cursor, name: bytes) -> FetchItem:
     if name in (b"BODY", b"BODY.PEEK") and cursor.skip_text(b"["):
         return _body_part(cursor, peek=name == b"BODY.PEEK")
+    if name in _BINARY and cursor.skip_text(b"["):
+        return _binary_part(cursor, name)
+    if name == b"PREVIEW":  # RFC 8970 3
+        return "PREVIEW (LAZY)" if cursor.skip(_LAZY) else "PREVIEW"
     if name in _OLD:
         return _OLD[name]
     text = name.decode("ascii")
@@ -65,18 +71,36 @@ def _item(cursor: Cursor, name: bytes) -> FetchItem:
 def _body_part(cursor: Cursor, peek: bool) -> BodyPart:
     section = _section(cursor)
     cursor.expect(b"]")
+    partial, start = _partial(cursor)
+    return BodyPart(section, b"BODY[" + _label(section) + b"]" + start, peek, partial)
+
+
+def _binary_part(cursor: Cursor, name: bytes) -> BodyPart:
+    section = Section(_path(cursor))
+    cursor.expect(b"]")
+    size = name == b"BINARY.SIZE"
+    partial, start = (None, b"") if size else _partial(cursor)
+    label = name.removesuffix(b".PEEK") + b"[" + _label(section) + b"]" + start
+    return BodyPart(section, label, name != b"BINARY", partial, decoded=True, size=size)
+
+
+def _partial(cursor: Cursor) -> tuple[tuple[int, int] | None, bytes]:
+    """``<start.count>``, and what the answer says of it."""
     match = cursor.skip(_PARTIAL)
-    partial = (int(match[1]), int(match[2])) if match else None
-    label = b"BODY[" + _label(section) + b"]" + (b"<%d>" % partial[0] if partial else b"")
-    return BodyPart(section, label, peek, partial)
+    return ((int(match[1]), int(match[2])), b"<%d>" % int(match[1])) if match else (None, b"")
 
 
-def _section(cursor: Cursor) -> Section:
+def _path(cursor: Cursor) -> tuple[int, ...]:
     match = cursor.skip(_PATH)
     path = tuple(int(number) for number in match[0].split(b".", PATH_MAX)[:PATH_MAX]) if match else ()
     if len(path) >= PATH_MAX or any(not is_number32(number) for number in path):
         raise BadSyntax("bad part number")
-    if match and not cursor.skip_text(b"."):
+    return path
+
+
+def _section(cursor: Cursor) -> Section:
+    path = _path(cursor)
+    if path and not cursor.skip_text(b"."):
         return Section(path)
     word = cursor.skip(_SECTION_TEXT)
     if word is None:

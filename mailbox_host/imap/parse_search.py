@@ -30,7 +30,11 @@ _RETURNS = frozenset({b"MIN", b"MAX", b"ALL", b"COUNT", b"SAVE"})
 
 
 class BadCharset(ValueError):
-    """A search in a charset that we do not read."""
+    """A search in a charset that we do not read. `saving`: it would have saved its result."""
+
+    def __init__(self, saving: bool) -> None:
+        super().__init__("Charset not supported")
+        self.saving = saving
 
 
 def search_arguments(cursor: Cursor) -> Arguments:
@@ -42,7 +46,7 @@ def search_arguments(cursor: Cursor) -> Arguments:
     charset = "utf-8"
     named = cursor.skip(_CHARSET) is not None
     if named:
-        charset = _charset(cursor.astring())
+        charset = _charset(cursor.astring(), saving=b"SAVE" in (returns or ()))
         cursor.space()
     return Search(_keys(cursor, charset), returns, named)
 
@@ -84,10 +88,10 @@ def _return(cursor: Cursor) -> bytes:
     return word
 
 
-def _charset(name: bytes) -> str:
+def _charset(name: bytes, saving: bool = False) -> str:
     charset = CHARSETS.get(name.upper())
     if charset is None:
-        raise BadCharset("Charset not supported")
+        raise BadCharset(saving)
     return charset
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from mailbox_host.flags import Operation
 from mailbox_host.imap import commands as ask
 from mailbox_host.imap.framing import Frame
+from mailbox_host.imap.parse_append import append_arguments
 from mailbox_host.imap.parse_fetch import fetch_arguments
 from mailbox_host.imap.parse_lists import list_arguments, lsub_arguments, status_arguments
 from mailbox_host.imap.parse_search import BadCharset, search_arguments, sort_arguments
@@ -30,10 +31,14 @@ _USE = re.compile(rb"(?i) \(USE \((\\[A-Za-z]+)\)\)")
 
 
 class BadCommand(ValueError):
-    """What arrived is no command. `tag` is b"*" where none could be read; `code` a response code or b""."""
+    """What arrived is no command. `tag` is b"*" where none could be read; `code` a response code or b"". `loses_saved`:
+    it would have saved what it finds, and its NO leaves nothing saved (RFC 5182 2.1)."""
 
-    def __init__(self, tag: bytes, reason: str, status: bytes = b"BAD", code: bytes = b"") -> None:
+    def __init__(
+        self, tag: bytes, reason: str, status: bytes = b"BAD", code: bytes = b"", *, loses_saved: bool = False
+    ) -> None:
         super().__init__(reason)
+        self.loses_saved = loses_saved
         self.tag = tag
         self.status = status
         self.code = code
@@ -48,7 +53,7 @@ def parse(frame: Frame, utf8: bool = False) -> ask.Command:
         cursor.space()
         return _command(cursor, tag)
     except BadCharset as error:  # RFC 3501 6.4.4: a tagged NO, with what would do
-        raise BadCommand(tag, str(error), b"NO", b"BADCHARSET (US-ASCII UTF-8)") from error
+        raise BadCommand(tag, str(error), b"NO", b"BADCHARSET (US-ASCII UTF-8)", loses_saved=error.saving) from error
     except BadMailbox as error:
         raise BadCommand(tag, str(error), b"NO", b"CANNOT") from error
     except BadSyntax as error:
@@ -164,29 +169,6 @@ def _set_quota(cursor: Cursor) -> ask.Arguments:
     return root
 
 
-def _append(cursor: Cursor) -> ask.Arguments:
-    cursor.space()
-    mailbox = cursor.mailbox()
-    messages = []
-    while cursor.skip_text(b" "):
-        messages.append(_new_message(cursor))
-    if not messages:
-        raise BadSyntax("expected a message")
-    return ask.Append(mailbox, tuple(messages))
-
-
-def _new_message(cursor: Cursor) -> ask.NewMessage:
-    flags: tuple[str, ...] = ()
-    arrival: int | None = None
-    if cursor.peek() == b"(":
-        flags = cursor.flag_list()
-        cursor.space()
-    if cursor.peek() == b'"':
-        arrival = cursor.date_time()
-        cursor.space()
-    return ask.NewMessage(flags, arrival, cursor.literal())
-
-
 def _store(cursor: Cursor) -> ask.Arguments:
     cursor.space()
     messages = cursor.sequence_set()
@@ -248,7 +230,7 @@ _PLAIN: dict[str, Callable[[Cursor], ask.Arguments]] = {
     "LIST": list_arguments,
     "LSUB": lsub_arguments,
     "STATUS": status_arguments,
-    "APPEND": _append,
+    "APPEND": append_arguments,
     "GETQUOTA": _quota_root,
     "GETQUOTAROOT": _on_mailbox,
     "SETQUOTA": _set_quota,

@@ -42,7 +42,12 @@ def search(session: Session, command: Command) -> Steps[bytes]:
     by_modseq = "MODSEQ" in names_in(asked.key)
     if by_modseq:
         yield from use_condstore(session)
-    view, found = yield from find(session, selected, asked.key)
+    try:
+        view, found = yield from find(session, selected, asked.key)
+    except Exception:
+        if b"SAVE" in (asked.returns or ()):
+            selected.forget_saved()
+        raise
     numbers = list(map(view.rows.uids.__getitem__, found)) if command.uid else [view.places[at] + 1 for at in found]
     told = _told(found, asked.returns) if by_modseq else []
     modseq = max((view.rows.modseqs[at] for at in told), default=0)

@@ -1,4 +1,4 @@
-"""What BODY[section]<partial> names, cut from a stored message (RFC 3501 6.4.5).
+"""What BODY[section]<partial> and BINARY[section]<partial> name, cut from a stored message (RFC 3501 6.4.5, RFC 3516).
 
 Law: what does not exist is None, never an error.
 """
@@ -6,10 +6,18 @@ Law: what does not exist is None, never an error.
 from __future__ import annotations
 
 from mailbox_host import header_cuts
+from mailbox_host.folders import FolderError
 from mailbox_host.header_cuts import cut
 from mailbox_host.imap.commands import BodyPart, Section
-from mailbox_host.mime import Part, scan
+from mailbox_host.imap.decoding import decode_transfer
+from mailbox_host.mime import Part, numbered, scan
 from mailbox_host.mime import section as cut_section
+
+ENCODINGS = frozenset({"", "7bit", "8bit", "binary", "base64", "quoted-printable"})  # RFC 2045 6.1
+
+
+class UnknownEncoding(FolderError):
+    """A part is to be decoded whose Content-Transfer-Encoding nobody knows (RFC 3516 4.3: then the FETCH fails)."""
 
 
 class Content:
@@ -57,7 +65,7 @@ def cut_kind(item: BodyPart) -> int:
 
 def part_of(content: Content, item: BodyPart) -> bytes | None:
     """Return the octets that an item names."""
-    value = _section(content, item.section)
+    value = _decoded(content, item.section.path) if item.decoded else _section(content, item.section)
     if value is None or item.partial is None:
         return value
     start, count = item.partial
@@ -76,6 +84,21 @@ def _section(content: Content, section: Section) -> bytes | None:
         case "HEADER":
             return content.header
     return content.text
+
+
+def _decoded(content: Content, path: tuple[int, ...]) -> bytes | None:
+    """A part without its transfer encoding. What holds other parts has none (RFC 2045 6.4)."""
+    if not path:
+        return content.whole
+    part = numbered(content.structure, path)
+    if part is None:
+        return None
+    octets = part.body(content.whole)
+    if part.children or part.message:
+        return octets
+    if part.encoding not in ENCODINGS:
+        raise UnknownEncoding("A part's transfer encoding is not known here")
+    return decode_transfer(octets, part.encoding)
 
 
 def _part(content: Content, path: tuple[int, ...], text: str) -> bytes | None:

@@ -57,6 +57,10 @@ class Selected:
             return merge((place, place + 1) for place in map(self.position, self.saved) if place >= 0)
         return messages.by_uid(self.uids) if uid else messages.by_number(len(self.uids))
 
+    def forget_saved(self) -> None:
+        """A SEARCH that would have saved its result has failed (RFC 5182 2.1)."""
+        self.saved = array("I")
+
     def is_recent(self, uid: int) -> bool:
         return any(after < uid <= upto for after, upto in self.recent)
 
