@@ -13,13 +13,14 @@ Value = bytes | int | list["Value"] | None  # type: ignore[misc]
 
 def read(octets: bytes) -> Value:
     """Read exactly one value; raise ValueError for anything else."""
-    value, at = _value(octets, 0)
+    value, at = value_at(octets, 0)
     if at != len(octets):
         raise ValueError(f"more after the value: {octets[at : at + 40]!r}")
     return value
 
 
-def _value(octets: bytes, at: int) -> tuple[Value, int]:
+def value_at(octets: bytes, at: int) -> tuple[Value, int]:
+    """Read the value at a place; return it and where it ends."""
     if octets.startswith(b"NIL", at):
         return None, at + 3
     if match := _NUMBER.match(octets, at):
@@ -39,7 +40,7 @@ def _value(octets: bytes, at: int) -> tuple[Value, int]:
 def _list(octets: bytes, at: int) -> tuple[Value, int]:
     items: list[Value] = []
     while True:
-        item, at = _value(octets, at)
+        item, at = value_at(octets, at)
         items.append(item)
         if octets[at : at + 1] == b")":
             return items, at + 1
