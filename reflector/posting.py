@@ -41,17 +41,19 @@ def refuse_strangers(letter: Letter) -> Receipt | None:
 def send_post(letter: Letter) -> Receipt | None:
     """Number it, stamp it, keep it for those who come later, and send it to all."""
     house, tx, arrival, source = letter.house, letter.tx, letter.arrival, letter.source
-    post = take_number(tx, source.name)
+    post = take_number(tx, source.list)
     hops, envid = hops_of(arrival), letter.envid
     content = stamp_post(house.names, source, post, arrival.content, envid=envid, now=arrival.now, hops=hops)
     keep_recent(tx, source, post, content)
-    outgoing = expand(house, tx, source.name, post, content)
+    outgoing = expand(house, tx, source.list, post, content)
     letter.tell("expanded", post=post, **counts(outgoing))
     return taken(letter, (outgoing,), f"2.0.0 Ok: post {post}")
 
 
 def not_the_owner(names: FabricNames, source: str, owner: str) -> Refused:
-    reason = f"5.7.1 only {owner} may post here (signed in); to write to {owner} use {names.person(owner)}"
+    """It names the reflector: after "reply to all" that stands beside others, and is the one to be taken out."""
+    where = names.reflector(source)
+    reason = f"5.7.1 only {owner} may post to {where} (signed in); to write to {owner} use {names.person(owner)}"
     return Refused(f"{reason}; to follow send to {names.reflector(source, 'subscribe')}")
 
 

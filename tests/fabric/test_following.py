@@ -60,5 +60,5 @@ async def test_a_post_by_somebody_else_comes_back_with_the_reason(town: Town) ->
     await town.still()
     (notice,) = [found for found in await heidi.letters() if found.get_content_type() == "multipart/report"]
     report = notice.as_string()
-    assert "550 5.7.1 only bob may post here" in report and "bob@fabric.test" in report
+    assert "550 5.7.1 only bob may post to" in report and "bob@fabric.test" in report
     assert "I speak for bob" not in await alice.subjects()
