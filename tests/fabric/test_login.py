@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import imaplib
+import logging
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from heliograph import operations
-from mailbox_host.passwords import hash_password
+from heliograph.login import Login
+from mail.outcome import Delivered, Refused
+from mailbox_host import accounts
+from mailbox_host.bell import Bell
+from mailbox_host.imap import ImapServer, Settings, Throttle
+from mailbox_host.imap.effects import SignedIn, SignIn
+from mailbox_host.imap.throttle import FREE_TRIES
+from mailbox_host.passwords import PasswordChecker, hash_password
+from mailbox_host.tables import MIGRATIONS
+from store import Store
+from store.bodies import MIGRATION as STORE_MIGRATION
 from tests.fabric.town import Person, Town
 
 
@@ -49,3 +62,34 @@ async def test_a_changed_password_counts_at_once_everywhere(town: Town) -> None:
         assert (await town.person("heidi", number).send("bob@fabric.test", "old")).startswith("535")
         new = Person(town.config, "heidi", town.address(number), password="battery staple")
         assert (await new.send("bob@fabric.test", "new")).startswith("250")
+
+
+async def test_guesses_over_imap_and_submission_count_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("heliograph.login.asyncio.sleep", sleep)
+    store = Store(tmp_path / "host.db", [STORE_MIGRATION, *MIGRATIONS])
+    store.write_now(lambda tx: accounts.add(tx, "alice", hash_password(b"right"), 0.0))
+    checker, throttle = PasswordChecker(threads=1), Throttle()
+    directory = SimpleNamespace(names=SimpleNamespace(bucket=lambda entity: 1))
+    login = Login(lambda name: True, store, lambda: directory, None, checker, throttle, lambda: 0.0)  # type: ignore[arg-type]
+    imap = ImapServer(store, Bell(), checker, Settings("fabric.test", "host-1"), clock=lambda: 0.0, throttle=throttle)
+    with caplog.at_level(logging.DEBUG):
+        for _ in range(FREE_TRIES):
+            assert isinstance(await login.check("alice", b"hunter2", "192.0.2.1"), Refused)
+        assert waits == [0.0] * FREE_TRIES
+        await imap.services.sign_in(SignIn("alice", b"hunter2", b"a"), "192.0.2.1", relayed=False)
+        assert isinstance(await login.check("../../etc/passwd" * 999, b"hunter2", "192.0.2.1"), Refused)
+    assert waits[FREE_TRIES:] == [0.5, 1.0]
+    assert "hunter2" not in caplog.text
+    assert max(map(len, caplog.messages)) < 300
+    assert isinstance(await login.check("alice", b"right", "127.0.0.1"), Delivered)
+    assert isinstance(await imap.services.sign_in(SignIn("alice", b"right", b"a"), "::1", relayed=False), SignedIn)
+    assert waits[FREE_TRIES + 2 :] == [0.0, 0.0]  # loopback is exempt
+    checker.close()
+    store.close()
