@@ -20,9 +20,11 @@ _SETS = {
     3: "date subject from content-type to cc message-id references in-reply-to X-K9mail-Identity "
     "X-Chat-Version",  # K-9, Thunderbird for Android
     4: "DATE FROM SUBJECT TO CC MESSAGE-ID REFERENCES CONTENT-TYPE CONTENT-DESCRIPTION IN-REPLY-TO REPLY-TO LINES "
-    "LIST-POST LIST-SUBSCRIBE LIST-UNSUBSCRIBE X-LABEL X-ORIGINAL-TO",  # neomutt
+    "LIST-POST LIST-SUBSCRIBE LIST-UNSUBSCRIBE X-LABEL X-ORIGINAL-TO",  # neomutt, later releases
     5: "From To Cc Bcc Subject Date Message-ID Priority X-Priority References Newsgroups In-Reply-To Content-Type "
     "Reply-To Received",  # Thunderbird 153, of every folder
+    6: "DATE FROM SENDER SUBJECT TO CC MESSAGE-ID REFERENCES CONTENT-TYPE CONTENT-DESCRIPTION IN-REPLY-TO REPLY-TO "
+    "LINES LIST-POST LIST-SUBSCRIBE LIST-UNSUBSCRIBE X-LABEL X-ORIGINAL-TO",  # neomutt 20220429
 }
 KINDS = {frozenset(names.upper().encode().split()): kind for kind, names in _SETS.items()}
 
