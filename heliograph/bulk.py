@@ -1,4 +1,4 @@
-"""Importing accounts in bulk: sorted by the host that owns them, in batches.
+"""Accounts in bulk: imported, sorted by the host that owns them, in batches; counted anew, in pages.
 
 Law: whether every row can be imported is known before the first is; a batch is one transaction, and repeating an
 interrupted import adds what is missing.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from heliograph import exits
-from heliograph.desk import desk
+from heliograph.desk import Desk, desk
 from heliograph.exits import CommandError
 from heliograph.operations import Answer
 from heliograph.published import published_directory
@@ -49,3 +49,14 @@ def _by_owner(config: Config, rows: Rows) -> dict[str, list[tuple[str, str]]]:
 def _batches(rows: Rows) -> Iterator[list[tuple[str, str]]]:
     for start in range(0, len(rows), BATCH_ROWS):
         yield list(rows[start : start + BATCH_ROWS])
+
+
+def miscounted(host: Desk) -> list[str]:
+    """Count what the accounts of a host keep anew; return those whose count is wrong."""
+    wrong: list[str] = []
+    after: str | None = None
+    while after != "":  # the last page
+        page = host.ask("account miscounted", after=after or "")
+        wrong += page["miscounted"]
+        after = page["next"]
+    return wrong

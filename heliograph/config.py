@@ -23,10 +23,16 @@ from heliograph.settings import (
     SmtpSettings,
     TlsPaths,
 )
+from heliograph.sizes import NONE, read_size
 from heliograph.toml_table import ConfigError, Table, read_table
 from mail.address import is_entity
+from mailbox_host.quota import Quota
+from mailbox_host.settings import LOG_DAYS, LOG_DAYS_MIN
+from mailbox_host.settings import Settings as MailboxSettings
 
 BUCKETS_MAX = 65_536  # two MX records each: more would make the zone's transfer slow and its file unreadable
+DAYS_MAX = 36_500
+MESSAGES_MAX = 1 << 31  # of an account: as many UIDs as half a folder has
 HOSTS_MAX = 256  # one fabric, one operator; beyond it the full mesh of streams grows too wide
 
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\Z")
@@ -52,6 +58,7 @@ def load(root: Path) -> Config:
         tls=_tls(table.table("tls"), root),
         smtp=_smtp(table.table("smtp")),
         feeds=_feeds(table),
+        mailboxes=_mailboxes(table.table("mailboxes")),
     )
     if config.primary not in {host.name for host in config.hosts}:
         raise table.error("primary", f"names no host: {config.primary!r}", "name one of the [[host]] entries")
@@ -163,3 +170,21 @@ def _feeds(top: Table) -> FeedSettings:
     if settings.poll_seconds_min > settings.poll_seconds_max:
         raise table.error("poll_seconds_min", "is above poll_seconds_max", "lower it")
     return settings
+
+
+def _mailboxes(table: Table) -> MailboxSettings:
+    uses = (("trash_days", "\\Trash"), ("junk_days", "\\Junk"))
+    settings = MailboxSettings(
+        quota=Quota(_size(table, "quota"), _number(table, "quota_messages", 0, MESSAGES_MAX, 0)),
+        log_days=_number(table, "retention_days", LOG_DAYS_MIN, DAYS_MAX, LOG_DAYS),
+        days=MappingProxyType({use: _number(table, key, 0, DAYS_MAX, 0) for key, use in uses}),
+    )
+    table.done()
+    return settings
+
+
+def _size(table: Table, key: str) -> int:
+    try:
+        return read_size(table.take(key, str, NONE))
+    except ValueError as wrong:
+        raise table.error(key, "is wrong", str(wrong)) from None

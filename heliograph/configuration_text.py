@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from heliograph.settings import FeedSettings, HostConfig, Ports, SmtpSettings
+from mailbox_host.settings import LOG_DAYS
 
 TEXT = """\
 # Heliograph: one fabric. Changes take effect when its hosts restart; certificates already on SIGHUP.
@@ -51,6 +52,13 @@ feed_allow_networks = []
 # poll_seconds_min = {feeds.poll_seconds_min}
 # poll_seconds_max = {feeds.poll_seconds_max}
 # octets_max = {feeds.octets_max}
+
+[mailboxes]
+# quota = "none"              # what an account may keep, like "2G"; posts do not count, and are never refused
+# quota_messages = 0          # how many messages; 0: any number
+# retention_days = {log_days}        # older posts go, unless a reader has flagged them
+# trash_days = 0              # how long a message stays in Trash; 0: for ever
+# junk_days = 0               # and in Junk
 """
 
 HOST = """
@@ -71,6 +79,7 @@ def configuration_text(domain: str, buckets: int, hosts: Sequence[HostConfig], p
         ports="\n".join(_port_line(name, getattr(ports, name)) for name in Ports.__dataclass_fields__),
         smtp=SmtpSettings(),
         feeds=FeedSettings(),
+        log_days=LOG_DAYS,
     )
 
 

@@ -25,6 +25,7 @@ from spool.route import Here, Via
 from store import Bodies, Reader, Store, Transaction, events
 
 OK = Delivered("2.1.5 Ok")
+FULL = Deferred("4.2.2 the mailbox is full, try again later", 452)  # RFC 5321 4.2.3; RFC 3463 3.3
 
 # People who were there a moment ago need no look into the database: a fan-out names the same ones with every post. Who
 # is removed meanwhile gets a notice instead of a refusal, as from another host that asked before (spool.callout).
@@ -40,10 +41,12 @@ class Ask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Doormen:
-    """Whom the door asks: `knows` of this host's rooms, `refuses` of the reflectors what is no post (content, who
-    signed in), `callout` of another host, `login` for a password (entity, password, the client's address)."""
+    """Whom the door asks: `knows` of this host's rooms, `is_full` of its mailboxes, `refuses` of the reflectors what
+    is no post (content, who signed in), `callout` of another host, `login` for a password (entity, password, the
+    client's address)."""
 
     knows: Callable[[Reader, Name], bool]
+    is_full: Callable[[Reader, Timeline], bool]
     refuses: Callable[[Reader, Reflector, bytes, str], Refused | None]
     callout: Ask
     login: Callable[[str, bytes, str], Awaitable[Outcome]]
@@ -138,11 +141,13 @@ class HostDoor:
     def _known_here(self, session: Session, envelope: Envelope, address: Address, name: Name) -> Outcome:
         """A host that delivers (one that only asks has the null sender) may be quicker than the mail that creates a
         source: the reflector judges that."""
-        if self._known.get(address, 0.0) > (now := self._clock()):
+        delivers, now = bool(session.host and envelope.sender), self._clock()
+        if delivers and self._known.get(address, 0.0) > now:
             return OK
-        delivers = session.host and envelope.sender and isinstance(name, Reflector)
-        if delivers or self._ask.knows(self._store.reader, name):
+        if (delivers and isinstance(name, Reflector)) or self._ask.knows(self._store.reader, name):
             if isinstance(name, Timeline):
+                if not delivers:  # else it may be a post, which a full mailbox takes
+                    return FULL if self._ask.is_full(self._store.reader, name) else OK
                 self._remember(address, now + KNOWN_SECONDS)
             return OK
         return Refused(
@@ -150,9 +155,11 @@ class HostDoor:
         )
 
     async def _known_there(self, via: Via) -> Outcome:
-        """Where the owner refuses, so do we. Where it is away or moving, never 5xx: the queue waits for it."""
+        """Where the owner refuses, so do we, and where the mailbox is full. Where it is away or moving, never 5xx: the
+        queue waits for it."""
         outcome = await self._ask.callout.ask(via)
-        return outcome if isinstance(outcome, Refused) else OK
+        full = isinstance(outcome, Deferred) and outcome.text.startswith(FULL.text[:6])
+        return outcome if full or isinstance(outcome, Refused) else OK
 
     def _remember(self, address: Address, until: float) -> None:
         if len(self._known) >= KNOWN_MAX:

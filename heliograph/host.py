@@ -42,6 +42,7 @@ from mailbox_host.imap.throttle import Throttle
 from mailbox_host.passwords import PasswordChecker
 from mailbox_host.room import MailboxRoom
 from mailbox_host.upkeep import Upkeep
+from mailbox_host.upkeep import Upkeep
 from reflector.room import ReflectorRoom
 from spool.callout import Callout
 from spool.listeners import serve
@@ -135,7 +136,7 @@ class Host:
     def _make_rooms(self) -> None:
         config = self.config
         self.bell = Bell()
-        self.mailbox = MailboxRoom(self.name, self._now, self.bell)
+        self.mailbox = MailboxRoom(self.name, self._now, self.bell, config.mailboxes)
         self.reflector = ReflectorRoom(self.name, self._now, read_key(config, self.name, TOKEN_KEY))
         feeds = IngestSettings(
             allow_networks=config.feeds.allow_networks,
@@ -177,6 +178,9 @@ class Host:
         self._running.push_async_callback(self.runner.stop)
         await self.poller.start()
         self._running.push_async_callback(self.poller.stop)
+        upkeep = Upkeep(self.store, self.bell, self.config.mailboxes, self._clock)
+        await upkeep.start()
+        self._running.push_async_callback(upkeep.stop)
         self.callout = Callout(settings, self.flow, self._clock)
         self._running.push_async_callback(self.callout.close)
         server, client = between_hosts(self.config.tls.of(self.name))
@@ -188,7 +192,12 @@ class Host:
             self.store,
             self.bell,
             checker,
-            ImapSettings(self.config.domain, self.hostname, message_octets_max=self.config.smtp.message_octets_max),
+            ImapSettings(
+                self.config.domain,
+                self.hostname,
+                message_octets_max=self.config.smtp.message_octets_max,
+                quota=self.config.mailboxes.quota,
+            ),
             locate=self.login.locate,
             open_stream=self.login.open_imap,
             tls=self._tls.context,
@@ -224,7 +233,7 @@ class Host:
             self.store,
             self.flow,
             self.queue,
-            Doormen(self._knows, self.reflector.refuses, self.callout, self.login.check),
+            Doormen(self._knows, self.mailbox.is_full, self.reflector.refuses, self.callout, self.login.check),
             self._clock,
         )
         lobby = Lobby(settings)

@@ -8,46 +8,23 @@ CommandError that says what to do.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from email.utils import formatdate
-from typing import Any
 
-from directory.names import Name, Timeline
-from directory.snapshot import Directory
-from heliograph import exits
+from directory.names import Timeline
+from heliograph import exits, keeping
 from heliograph.exits import CommandError
 from heliograph.location import NAMES_RULE, locate
+from heliograph.site import ROWS_MAX, Answer, Site, Source, check_account
 from ingest import listing
 from mail.address import is_entity
 from mail.control import CreateSource, RemoveSource, add_controls
 from mail.envelope import Outgoing, Recipient
 from mailbox_host import accounts
 from spool import listing as queue_listing
-from spool.queue import Queue
-from spool.settle import Settler
 from store import Reader, Transaction, events
 
-ROWS_MAX = 1000  # rows in one answer or one batch: some hundred kilobytes, some milliseconds of the writer
-
-Dispatch = Callable[[Transaction, Outgoing, float], None]
-Answer = dict[str, Any]
-Source = Reader | Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """The host that an operation works on. `dispatch` sends a room's mail; `settler` takes queued mail back; `live`
-    tells what only a running host knows (nothing while it is down); `poll` makes it look which feeds are due; `owns`
-    tells what was really handed over to the host."""
-
-    host: str
-    directory: Callable[[], Directory]
-    queue: Queue
-    dispatch: Dispatch
-    settler: Settler
-    live: Callable[[], Answer] = dict
-    poll: Callable[[], object] = lambda: None
-    owns: Callable[[Name], bool] = lambda name: True
+__all__ = ["READS", "WRITES", "Answer", "Site"]
 
 
 def add_account(tx: Transaction, site: Site, now: float, name: str, hash: str, title: str = "") -> Answer:
@@ -78,7 +55,7 @@ def import_accounts(tx: Transaction, site: Site, now: float, rows: list[list[str
 
 def set_password(tx: Transaction, site: Site, now: float, name: str, hash: str) -> Answer:
     """Change an account's password."""
-    _check_account(tx, site, name)
+    check_account(tx, site, name)
     accounts.set_password(tx, name, hash)
     events.append(tx, now, "password-set", account=name)
     return {"account": name, "host": site.host}
@@ -86,7 +63,7 @@ def set_password(tx: Transaction, site: Site, now: float, name: str, hash: str) 
 
 def remove_account(tx: Transaction, site: Site, now: float, name: str) -> Answer:
     """Remove an account with all its mail, and its reflector."""
-    _check_account(tx, site, name)
+    check_account(tx, site, name)
     accounts.remove(tx, name)
     site.dispatch(tx, _control(site, name, RemoveSource(name), now), now)
     events.append(tx, now, "account-removed", account=name)
@@ -159,12 +136,17 @@ WRITES: Mapping[str, Callable[..., Answer]] = {
     "account import": import_accounts,
     "account passwd": set_password,
     "account remove": remove_account,
+    "account quota": keeping.set_quota,
+    "account retention": keeping.set_retention,
+    "account recount": keeping.recount,
     "queue retry": retry_queue,
     "queue drop": drop_queue,
     "feed poll": poll_feed,
 }
 READS: Mapping[str, Callable[..., Answer]] = {
     "account list": list_accounts,
+    "account usage": keeping.show_quota,
+    "account miscounted": keeping.find_miscounted,
     "queue list": list_queue,
     "queue counts": count_queue,
     "feed list": list_feeds,
@@ -186,11 +168,6 @@ def _check_here(site: Site, name: str) -> None:
     if not site.owns(Timeline(name, "", bucket)):
         text = f"b{bucket}.timeline was not handed over to {owner} yet: set the zone back and do it at its last owner"
         raise CommandError(exits.TEMPFAIL, f"{name}: {text}")
-
-
-def _check_account(tx: Transaction, site: Site, name: str) -> None:
-    if not accounts.exists(tx, name):
-        raise CommandError(exits.NOUSER, f"{name}: has no account at {site.host}: see `account list`")
 
 
 def _control(site: Site, name: str, control: CreateSource | RemoveSource, now: float) -> Outgoing:

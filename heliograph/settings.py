@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from directory.names import FabricNames
 from heliograph.toml_table import ConfigError
+from mailbox_host.settings import Settings as MailboxSettings
 
 FILE_NAME = "heliograph.toml"
 MESSAGE_OCTETS_MAX = 36_700_160  # 35 MiB: a 25 MB file in base64, what the large providers take
@@ -101,6 +102,7 @@ class Config:
     tls: TlsPaths
     smtp: SmtpSettings
     feeds: FeedSettings
+    mailboxes: MailboxSettings
 
     @property
     def names(self) -> FabricNames:

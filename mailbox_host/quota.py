@@ -66,6 +66,12 @@ def count(tx: Transaction, account: int, octets: int, messages: int) -> None:
     )
 
 
+def own_limits(source: Reader | Transaction, account: str) -> tuple[int | None, int | None]:
+    """Return an account's own limits, of octets and of messages; None where the configuration's hold."""
+    row = source.one("SELECT quota_octets, quota_messages FROM account WHERE name = ?", (account,))
+    return (row[0], row[1]) if row else (None, None)
+
+
 def set_limits(tx: Transaction, account: str, octets: int | None, messages: int | None) -> None:
     """Give an account limits of its own: 0 is none, None takes the configuration's."""
     tx.execute("UPDATE account SET quota_octets = ?, quota_messages = ? WHERE name = ?", (octets, messages, account))

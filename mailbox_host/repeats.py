@@ -17,10 +17,18 @@ TRIMMED_AT_ONCE_MAX = 8  # more than one arrival adds, so that the table shrinks
 def is_first(tx: Transaction, account: int, arrival: Arrival) -> bool:
     """Remember this mail for this account; False where it was here before."""
     _trim(tx, arrival.now - SEEN_SECONDS)
-    envid = arrival.envid or hashlib.sha256(arrival.content).hexdigest()
-    mail = hashlib.blake2b(f"{arrival.sender}\n{envid}".encode(errors="surrogateescape"), digest_size=20).digest()
-    added = tx.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (account, mail, arrival.now))
+    added = tx.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (account, _digest(arrival), arrival.now))
     return bool(added.rowcount)
+
+
+def was_here(tx: Transaction, account: int, arrival: Arrival) -> bool:
+    """Tell the same and remember nothing: for mail that is not taken now."""
+    return tx.one("SELECT 1 FROM seen WHERE account = ? AND mail = ?", (account, _digest(arrival))) is not None
+
+
+def _digest(arrival: Arrival) -> bytes:
+    envid = arrival.envid or hashlib.sha256(arrival.content).hexdigest()
+    return hashlib.blake2b(f"{arrival.sender}\n{envid}".encode(errors="surrogateescape"), digest_size=20).digest()
 
 
 def _trim(tx: Transaction, before: float) -> None:

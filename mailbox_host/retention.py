@@ -61,6 +61,15 @@ class Due:
         return bool(self.entries or self.had or self.expunges)
 
 
+def own_retention(source: Reader | Transaction, account: str, name: str) -> tuple[int | None, int | None] | None:
+    """Return a folder's own retention, in days and messages; None where there is no such folder."""
+    row = source.one(
+        "SELECT keep_days, keep_messages FROM folder WHERE account = ? AND name = ?",
+        (account_id(source, account), name),
+    )
+    return (row[0], row[1]) if row else None
+
+
 def set_retention(tx: Transaction, account: str, name: str, days: int | None, messages: int | None) -> bool:
     """Give a folder retention of its own: 0 keeps all, None takes the configuration's. False: there is none."""
     owner = account_id(tx, account)

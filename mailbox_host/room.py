@@ -18,22 +18,28 @@ from mailbox_host.accounts import account_id, exists
 from mailbox_host.bell import Bell
 from mailbox_host.follows import TooManyFollows
 from mailbox_host.post_log import Post
+from mailbox_host.quota import is_full, usage
 from mailbox_host.refiling import file_one
-from mailbox_host.repeats import is_first
+from mailbox_host.repeats import is_first, was_here
+from mailbox_host.settings import Settings
 from mailbox_host.timeline import anyone_follows, deliver_post, goodbye, log_post, welcome
 from store import Reader, Transaction, events
 
 NUMBER_DIGITS_MAX = 18  # fits SQLite's integers
 
 NO_SUCH_USER = Refused("5.1.1 No such user here")
+FULL = Deferred("4.2.2 The mailbox is full", 452)  # the queue asks again, and tells the sender after five days
 REPEATED = Delivered("2.0.0 Ok, was here before")
 
 
 class MailboxRoom:
     """Takes mail for the timelines and leaves of this host."""
 
-    def __init__(self, host: str, directory: Callable[[], Directory], bell: Bell) -> None:
+    def __init__(
+        self, host: str, directory: Callable[[], Directory], bell: Bell, settings: Settings | None = None
+    ) -> None:
         self._host = host
+        self._settings = settings or Settings()
         self._directory = directory
         self._bell = bell
 
@@ -45,6 +51,10 @@ class MailboxRoom:
             case Leaf(_, host):
                 return host == self._host
         return False
+
+    def is_full(self, reader: Reader, name: Timeline) -> bool:
+        """Tell at RCPT whether no letter fits any more. Posts are taken all the same."""
+        return is_full(reader, name.entity, self._settings.quota)
 
     def receive(self, tx: Transaction, arrival: Arrival, name: Name) -> Receipt:
         """Take one arrival for one recipient."""
@@ -113,6 +123,8 @@ class MailboxRoom:
 
     def _personal(self, tx: Transaction, arrival: Arrival, account: str) -> Outcome:
         owner = account_id(tx, account)
+        if not usage(tx, account, self._settings.quota).has_room(len(arrival.content)):
+            return REPEATED if was_here(tx, owner, arrival) else FULL  # nothing is noted of what was not taken
         if not is_first(tx, owner, arrival):
             return REPEATED
         inbox = tx.one("SELECT id FROM folder WHERE account = ? AND name = 'INBOX'", (owner,))

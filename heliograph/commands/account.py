@@ -6,16 +6,14 @@ Law: an account is made at the host that owns its bucket; the command finds that
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from heliograph import exits
 from heliograph.commands.frame import config_of, json_option, note, say
+from heliograph.commands.keeping import quota, recount, retention
+from heliograph.commands.whose import entity_of, owner_of
 from heliograph.exits import CommandError
-
-if TYPE_CHECKING:
-    from heliograph.settings import Config
 
 PASSWORD_FILE = click.option(
     "--password-file", metavar="FILE", help="Read the password from FILE (- for standard input); its last newline goes."
@@ -24,7 +22,7 @@ PASSWORD_FILE = click.option(
 
 @click.group()
 def account() -> None:
-    """Add, import, list and remove accounts; set passwords."""
+    """Add, import, list and remove accounts; set passwords, and what is kept."""
 
 
 @account.command()
@@ -40,8 +38,8 @@ def add(context: click.Context, name: str, password_file: str | None, title: str
     from mailbox_host.passwords import hash_password
 
     config = config_of(context)
-    entity = _entity(config, name)
-    owner = _owner(config, entity)
+    entity = entity_of(config, name)
+    owner = owner_of(config, entity)
     hashed = hash_password(new_password(entity, password_file))
     with desk(config, owner) as host:
         answer = host.ask("account add", name=entity, hash=hashed, title=title)
@@ -108,9 +106,9 @@ def passwd(context: click.Context, name: str, password_file: str | None) -> None
     from mailbox_host.passwords import hash_password
 
     config = config_of(context)
-    entity = _entity(config, name)
+    entity = entity_of(config, name)
     hashed = hash_password(new_password(entity, password_file))
-    with desk(config, _owner(config, entity)) as host:
+    with desk(config, owner_of(config, entity)) as host:
         answer = host.ask("account passwd", name=entity, hash=hashed)
     say(answer, f"{entity} has a new password")
 
@@ -125,34 +123,15 @@ def remove(context: click.Context, name: str, yes: bool) -> None:
     from heliograph.desk import desk
 
     config = config_of(context)
-    entity = _entity(config, name)
+    entity = entity_of(config, name)
     if not yes:
         note(f"All mail of {entity}@{config.domain} and the list of followers will be gone.")
         if not click.confirm("Remove the account?", err=True):
             raise CommandError(exits.USAGE, "nothing was removed")
-    with desk(config, _owner(config, entity)) as host:
+    with desk(config, owner_of(config, entity)) as host:
         answer = host.ask("account remove", name=entity)
     say(answer, f"{entity} is removed")
 
 
-def _entity(config: Config, name: str) -> str:
-    """A login name is ``alice`` or ``alice@D``."""
-    from heliograph.location import NAMES_RULE
-    from mail.address import is_entity
-
-    entity = name.removesuffix(f"@{config.domain}")
-    if not is_entity(entity):
-        raise CommandError(exits.DATA, f"{name!r}: is no name for an account: {NAMES_RULE}")
-    return entity
-
-
-def _owner(config: Config, entity: str) -> str:
-    """Return the host that owns an entity's timeline; it must be on this machine."""
-    from heliograph.published import published_directory
-
-    directory = published_directory(config)
-    owner = directory.owner("timeline", directory.names.bucket(entity))
-    if not config.host_folder(owner).is_dir():
-        text = f"{entity} belongs to {owner}, which is not on this machine: run this where {owner} runs"
-        raise CommandError(exits.UNAVAILABLE, text)
-    return owner
+for command in (quota, retention, recount):
+    account.add_command(command)

@@ -41,6 +41,7 @@ def examine(config: Config, now: float) -> list[Finding]:
     from heliograph.checkup.certificates import certificates
     from heliograph.checkup.finding import good
     from heliograph.checkup.machine import clock, disk, permissions
+    from heliograph.checkup.mailboxes import mailboxes
     from heliograph.checkup.network import network
     from heliograph.checkup.zone import postmaster, zone
 
@@ -52,6 +53,7 @@ def examine(config: Config, now: float) -> list[Finding]:
         *postmaster(config),
         *disk(config),
         *clock(config, now),
+        *mailboxes(config),
         *network(config),
     ]
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from heliograph.config import ConfigError, load
+from heliograph.sizes import read_size, show_size
+from mailbox_host.quota import Quota
 
 GOOD = """
 domain = "fabric.test"
@@ -47,6 +49,7 @@ def test_a_good_file_is_read_whole(tmp_path: Path) -> None:
     assert config.tls.of("host-2").stream_key == tmp_path / "tls" / "host-2.stream.key"
     assert config.smtp.relays == {"example.com": "127.0.0.1:1025"}
     assert config.feeds.allow_networks == (ipaddress.ip_network("10.1.0.0/16"),)
+    assert config.mailboxes.quota == Quota() and config.mailboxes.log_days == 400
     assert config.host_folder("host-1") == tmp_path / "hosts" / "host-1"
 
 
@@ -81,3 +84,14 @@ def test_a_mistake_is_named_with_what_to_do(tmp_path: Path, old: str, new: str, 
 def test_no_file_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="heliograph init"):
         load(tmp_path)
+
+
+def test_sizes_are_read_as_they_are_shown(tmp_path: Path) -> None:
+    for text, octets in (("none", 0), ("2G", 2 << 30), ("500M", 500 << 20), ("1k", 1024), ("1537", 1537)):
+        assert read_size(text) == octets and read_size(show_size(octets)) == octets
+    mailboxes = '[mailboxes]\nquota = "2G"\nretention_days = 100\ntrash_days = 30\n'
+    read = load(written(tmp_path, GOOD + mailboxes)).mailboxes
+    assert (read.quota, read.log_days, dict(read.days)) == (Quota(2 << 30), 100, {"\\Trash": 30, "\\Junk": 0})
+    for wrong in ('quota = "2 apples"', 'quota = "0"', 'quota = "-1"', "retention_days = 20", "trash_days = -1"):
+        with pytest.raises(ConfigError, match=r"line \d+: mailboxes\."):
+            load(written(tmp_path, f"{GOOD}[mailboxes]\n{wrong}\n"))

@@ -1,0 +1,33 @@
+"""Mailboxes: what accounts are said to keep is what they keep.
+
+Law: it counts everything anew, in pages, and mends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from heliograph.bulk import miscounted
+from heliograph.checkup.finding import Finding, fault, good, warning
+from heliograph.desk import desk, hosts_here
+from heliograph.exits import CommandError
+from heliograph.settings import Config
+
+SHOWN_MAX = 5
+
+
+def mailboxes(config: Config) -> Iterator[Finding]:
+    """Look at every host of this machine."""
+    for name in hosts_here(config):
+        try:
+            with desk(config, name) as host:
+                wrong = miscounted(host)
+        except CommandError as error:
+            yield warning("mailboxes", f"{name}: {error}", "look again when it answers")
+            continue
+        if wrong:
+            shown = ", ".join(wrong[:SHOWN_MAX])
+            text = f"{name}: {len(wrong)} accounts count what they keep wrongly: {shown}"
+            yield fault("mailboxes", text, "heliograph account recount")
+        else:
+            yield good("mailboxes", f"{name}: every account keeps what it is said to keep")

@@ -1,0 +1,47 @@
+"""The host that an operation of the command works on.
+
+Law: it is the same to an operation whether the host runs or is down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from directory.names import Name
+from directory.snapshot import Directory
+from heliograph import exits
+from heliograph.exits import CommandError
+from mail.envelope import Outgoing
+from mailbox_host import accounts
+from spool.queue import Queue
+from spool.settle import Settler
+from store import Reader, Transaction
+
+ROWS_MAX = 1000  # rows in one answer or one batch: some hundred kilobytes, some milliseconds of the writer
+
+Dispatch = Callable[[Transaction, Outgoing, float], None]
+Answer = dict[str, Any]
+Source = Reader | Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The host that an operation works on. `dispatch` sends a room's mail; `settler` takes queued mail back; `live`
+    tells what only a running host knows (nothing while it is down); `poll` makes it look which feeds are due; `owns`
+    tells what was really handed over to the host."""
+
+    host: str
+    directory: Callable[[], Directory]
+    queue: Queue
+    dispatch: Dispatch
+    settler: Settler
+    live: Callable[[], Answer] = dict
+    poll: Callable[[], object] = lambda: None
+    owns: Callable[[Name], bool] = lambda name: True
+
+
+def check_account(tx: Source, site: Site, name: str) -> None:
+    if not accounts.exists(tx, name):
+        raise CommandError(exits.NOUSER, f"{name}: has no account at {site.host}: see `account list`")
