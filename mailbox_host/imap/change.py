@@ -19,7 +19,7 @@ from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.sequence import SequenceSet, Span, pack
 from mailbox_host.imap.session import Session
 from mailbox_host.imap.settings import STORE_BATCH_MESSAGES
-from mailbox_host.imap.telling import tell_expunged, tell_flags, tell_keywords
+from mailbox_host.imap.telling import folder_modseq, tell_expunged, tell_flags, tell_keywords
 from store import Transaction
 
 READ_ONLY = no("The mailbox is open for reading only", "READ-ONLY")
@@ -65,23 +65,28 @@ def store(session: Session, command: Command) -> Steps[bytes]:
 
 def _store_batch(session: Session, selected: Selected, asked: ask.Store, uids: list[int]) -> Steps[list[int]]:
     bits, keywords = split_flags(asked.flags)
-    folder, now, since = selected.folder, session.clock(), asked.unchanged_since
+    folder, now, since, told = selected.folder, session.clock(), asked.unchanged_since, selected.flags_told
 
-    def work(tx: Transaction) -> tuple[list[Entry], list[int]]:
-        changed_by_others: list[int] = []
-        if since is not None:
-            changed_by_others = [entry.uid for entry in entries.by_uids(tx, folder, uids) if entry.modseq > since]
+    def work(tx: Transaction) -> tuple[list[Entry], list[int], set[int]]:
+        changed_by_others = sorted(_changed(tx, folder, uids, since)) if since is not None else []
+        # What others did, and the client has not seen yet, .SILENT must not hide (RFC 3501 6.4.6).
+        untold = asked.silent and (folder_modseq(tx, folder) or 0) > told
+        unseen = _changed(tx, folder, uids, told) if untold else set()
         wanted = sorted(set(uids).difference(changed_by_others)) if changed_by_others else uids
-        return entries.store_flags(tx, folder, wanted, asked.operation, bits, keywords, now), changed_by_others
+        return entries.store_flags(tx, folder, wanted, asked.operation, bits, keywords, now), changed_by_others, unseen
 
-    changed, refused = yield from write(work)
-    selected.own.update((entry.uid, entry.modseq) for entry in changed)
+    changed, refused, unseen = yield from write(work)
+    selected.own.update((entry.uid, entry.modseq) for entry in changed if entry.uid not in unseen)
     yield from tell_keywords(selected, (entry.keywords for entry in changed))
     if not asked.silent:
         yield from tell_flags(session, changed)
     elif b"CONDSTORE" in session.enabled:  # RFC 7162 3.1.3: .SILENT hides the flags, not the MODSEQ
         yield b"".join(_modseq_line(selected, entry) for entry in changed)
     return refused
+
+
+def _changed(tx: Transaction, folder: int, uids: list[int], modseq: int) -> set[int]:
+    return {entry.uid for entry in entries.by_uids(tx, folder, uids) if entry.modseq > modseq}
 
 
 def _modseq_line(selected: Selected, entry: Entry) -> bytes:

@@ -16,7 +16,7 @@ from mailbox_host.imap.responses import flags, ok, untagged
 from mailbox_host.imap.selected import Selected, flags_line
 from mailbox_host.imap.sequence import pack
 from mailbox_host.imap.session import Session
-from store import Reader
+from store import Reader, Transaction
 
 T = TypeVar("T")
 
@@ -51,8 +51,8 @@ def highest(selected: Selected) -> bytes:
     return untagged(ok("Highest", f"HIGHESTMODSEQ {min(selected.flags_told, selected.expunges_told)}"))
 
 
-def folder_modseq(reader: Reader, folder: int) -> int | None:
-    row = reader.one("SELECT modseq FROM folder WHERE id = ?", (folder,))
+def folder_modseq(source: Reader | Transaction, folder: int) -> int | None:
+    row = source.one("SELECT modseq FROM folder WHERE id = ?", (folder,))
     return int(row[0]) if row else None
 
 

@@ -435,6 +435,15 @@ def test_sort(talk):
     assert client("h SORT (DATE) UTF-8 SUBJECT gamma") == ["* SORT", "h OK Done"]
 
 
+def test_silence_is_kept_of_our_own_changes_alone(talk):
+    client, other = filled(talk, 2), talk()
+    client("a SELECT INBOX")
+    other("a SELECT INBOX")
+    other("b STORE 1 +FLAGS (\\Flagged)")
+    answer = client("b STORE 1:2 +FLAGS.SILENT (\\Seen)")
+    assert answer == ["* 1 FETCH (UID 1 FLAGS (\\Flagged \\Seen \\Recent))", "b OK Done"]
+
+
 def test_a_keyword_is_announced_before_it_is_shown(talk):
     client, other = filled(talk, 1), talk()
     client("a SELECT INBOX")

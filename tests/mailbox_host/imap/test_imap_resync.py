@@ -135,6 +135,7 @@ INTERRUPTED = [
 
 @given(STEPS)
 @example(INTERRUPTED)
+@example([("other", ("\\Seen", 1)), ("ours", ("silent", 1))])  # what others did is not silent
 @settings(deadline=None, max_examples=30)
 def test_whoever_resumes_sees_what_is_there(tmp_path_factory, steps: list[tuple[str, tuple[str, int]]]) -> None:
     store = Store(tmp_path_factory.mktemp("host") / "host.db", [STORE_MIGRATION, *MIGRATIONS])
