@@ -69,11 +69,21 @@ def published_buckets(zone: Zone) -> int | None:
 
 def address_of(zone: Zone, name: bytes) -> str:
     """The first A, else the first AAAA; "" without either."""
-    for rdata in zone.rdatas(name, wire.A):
-        return socket.inet_ntop(socket.AF_INET, rdata)
-    for rdata in zone.rdatas(name, wire.AAAA):
-        return socket.inet_ntop(socket.AF_INET6, rdata)
-    return ""
+    return next(iter(_addresses(zone, name)), "")
+
+
+def addresses_of(zone: Zone, name: bytes) -> tuple[str, ...]:
+    """Every address of a name, which may be an alias inside the zone."""
+    alias = zone.rdatas(name, wire.CNAME)
+    return _addresses(zone, alias[0].lower() if alias else name)
+
+
+def _addresses(zone: Zone, name: bytes) -> tuple[str, ...]:
+    four, six = zone.rdatas(name, wire.A), zone.rdatas(name, wire.AAAA)
+    return (
+        *(socket.inet_ntop(socket.AF_INET, rdata) for rdata in four),
+        *(socket.inet_ntop(socket.AF_INET6, rdata) for rdata in six),
+    )
 
 
 def key_name(zone: Zone, host: str) -> bytes:

@@ -41,7 +41,7 @@ def _pair(certificate: Path, key: Path, now: float, name: str) -> Iterator[Findi
         return
     if shown.public_key() != secret.public_key():
         yield fault("certificates", f"{certificate}: is not of the key {key}", "put the right two files together")
-    elif name and not _covers(shown, name):
+    elif name and not covers(shown, name):
         text = f"{certificate}: does not name {name}, which mail clients connect to"
         yield warning("certificates", text, "get one that names the host")
     else:
@@ -59,7 +59,7 @@ def _expiry(path: Path, shown: x509.Certificate, now: float) -> Finding:
     return good("certificates", f"{path.name}: good for {days:.0f} days")
 
 
-def _covers(shown: x509.Certificate, name: str) -> bool:
+def covers(shown: x509.Certificate, name: str) -> bool:
     """RFC 6125 6.4.3: a name, or a wildcard for its first label."""
     try:
         names = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

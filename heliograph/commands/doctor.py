@@ -39,6 +39,7 @@ def doctor(context: click.Context) -> int:
 def examine(config: Config, now: float) -> list[Finding]:
     """Run every check."""
     from heliograph.checkup.certificates import certificates
+    from heliograph.checkup.clients import clients
     from heliograph.checkup.finding import good
     from heliograph.checkup.machine import clock, disk, permissions
     from heliograph.checkup.mailboxes import mailboxes
@@ -50,6 +51,7 @@ def examine(config: Config, now: float) -> list[Finding]:
         *permissions(config),
         *certificates(config, now),
         *zone(config),
+        *clients(config),
         *postmaster(config),
         *disk(config),
         *clock(config, now),

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from heliograph.certificates import make_ca, make_server
 from heliograph.checkup.certificates import certificates
+from heliograph.checkup.clients import clients
 from heliograph.checkup.finding import Finding
 from heliograph.checkup.machine import clock, disk, permissions
 from heliograph.checkup.network import network
@@ -49,7 +50,7 @@ def only(findings: object) -> Finding:
 
 def test_a_fresh_fabric_has_no_fault(config: Config) -> None:
     now = time.time()
-    for findings in (permissions(config), certificates(config, now), zone(config)):
+    for findings in (permissions(config), certificates(config, now), zone(config), clients(config)):
         assert bad(findings) == []
 
 
@@ -110,6 +111,43 @@ def test_a_zone_that_is_wrong(config: Config, change: Change, said: str) -> None
 def test_a_zone_that_is_gone(config: Config) -> None:
     config.zone_file.unlink()
     assert "is missing" in only(zone(config)).text
+
+
+def without(*starts: str) -> Change:
+    return lambda text: "".join(line for line in text.splitlines(True) if not line.startswith(starts))
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "remedy"),
+    [
+        (without("_imap"), "where to read mail", "_imaps._tcp SRV 0 1 2993 mail"),
+        (without("_submission"), "where to send mail", "_submissions._tcp SRV 0 1 2465 mail"),
+        (without("autoconfig"), "autoconfig.fabric.test has no address", "autoconfig CNAME mail"),
+    ],
+)
+def test_a_zone_that_tells_clients_nothing(config: Config, change: Change, said: str, remedy: str) -> None:
+    config.zone_file.write_text(change(config.zone_file.read_text()))
+    found = only(clients(config))
+    assert (found.grade, said in found.text, remedy in found.remedy) == ("warning", True, True)
+
+
+def test_a_service_at_one_of_two_ports_is_enough(config: Config) -> None:
+    config.zone_file.write_text(without("_imap.", "_submission.")(config.zone_file.read_text()))
+    assert bad(clients(config)) == []
+
+
+def test_a_certificate_without_the_name_that_clients_use(config: Config) -> None:
+    now, paths = time.time(), config.tls.of("host-2")
+    own = make_server(make_ca("x.test", now), host="host-2", domain="fabric.test", address="127.233.1.2", now=now)
+    assert bad(clients(config)) == []
+    paths.certificate.write_bytes(own.certificate_pem())
+    assert bad(clients(config)) == []
+    text = config.zone_file.read_text()
+    config.zone_file.write_text(text.replace("_imaps._tcp SRV 0 1 2993 mail", "_imaps._tcp SRV 0 1 2993 host-1"))
+    assert bad(clients(config)) == []  # another host's name need not stand in this one's
+    config.zone_file.write_text(text.replace("_imaps._tcp SRV 0 1 2993 mail", "_imaps._tcp SRV 0 1 2993 imap"))
+    config.zone_file.write_text(config.zone_file.read_text() + "imap A 127.233.1.2\n")
+    assert f"{paths.certificate}: does not name imap.fabric.test" in only(clients(config)).text
 
 
 def test_nobody_is_postmaster(config: Config) -> None:
