@@ -13,11 +13,11 @@ from mail.control import Goodbye, Subscribe, Welcome, add_controls
 from mail.envelope import Arrival
 from mail.headers import add_headers
 from mail.outcome import Deferred, Delivered, Outcome, Refused
-from mailbox_host import timeline
+from mailbox_host import quota, timeline
 from mailbox_host.bell import Bell
 from mailbox_host.follows import FOLLOWS_MAX, GENERATIONS_MAX
 from mailbox_host.repeats import SEEN_SECONDS
-from mailbox_host.room import MailboxRoom
+from mailbox_host.room import FULL, MailboxRoom
 from store import Bodies
 from tests.mailbox_host.house import NOW, House, letter
 
@@ -365,3 +365,18 @@ def test_the_log_never_gives_a_sequence_number_again(place: Place) -> None:
     Bodies.release(place.tx, row[0])
     place.log("bob", 2)
     assert place.look("alice") == 1 and place.subjects("alice") == ["bob 1", "bob 2"]
+
+
+def test_a_full_mailbox_takes_posts_and_puts_letters_off_without_a_trace(place: Place) -> None:
+    place.receive(person("alice"), letter("first"), envid="1")
+    quota.set_limits(place.tx, "alice", len(letter("first")) + 9, None)
+    for _ in range(2):
+        assert place.receive(person("alice"), letter("second"), envid="2") == FULL
+    assert isinstance(place.receive(person("alice"), letter("first"), envid="1"), Delivered)  # a repeat is no news
+    place.receive(person("alice"), welcome("dora", 1, 1), "host-1")
+    assert isinstance(place.receive(person("alice"), post("dora", 1), "host-1"), Delivered)
+    assert place.look("alice") == 1
+    quota.set_limits(place.tx, "alice", 0, None)
+    for _ in range(2):
+        assert isinstance(place.receive(person("alice"), letter("second"), envid="2"), Delivered)
+    assert place.subjects("alice") == ["first", "dora 1", "second"]
