@@ -206,6 +206,14 @@ class Sort:
     key: SearchKey
 
 
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """THREAD (RFC 5256)."""
+
+    algorithm: str
+    key: SearchKey
+
+
 Arguments = (
     Simple
     | Login
@@ -226,6 +234,7 @@ Arguments = (
     | UidExpunge
     | Search
     | Sort
+    | Thread
 )
 
 

@@ -9,7 +9,20 @@ from collections.abc import Callable
 
 from mailbox_host.accounts import NoSuchAccount
 from mailbox_host.folders import BadFolderName, FolderError, FolderExists, NoSuchFolder, TooManyFolders
-from mailbox_host.imap import change, fetch, filing, greeting, lists, mailboxes, opening, quota, search, sign_in, sort
+from mailbox_host.imap import (
+    change,
+    fetch,
+    filing,
+    greeting,
+    lists,
+    mailboxes,
+    opening,
+    quota,
+    search,
+    sign_in,
+    sort,
+    thread,
+)
 from mailbox_host.imap.commands import Command
 from mailbox_host.imap.effects import Close, Steps
 from mailbox_host.imap.framing import Frame, TooLarge
@@ -80,7 +93,7 @@ def _answer(session: Session, command: Command) -> Steps[bytes]:
     except StoreFull:
         status = no("The disk is full, try again later", "UNAVAILABLE")
     if session.selected and not session.ended and command.name not in ("SELECT", "EXAMINE"):  # they have just told it
-        yield from refresh(session, expunges=command.uid or command.name not in ("FETCH", "STORE", "SEARCH", "SORT"))
+        yield from refresh(session, expunges=command.uid or command.name not in NO_EXPUNGES)
         if session.ended:  # the mailbox was deleted: BYE was the answer
             return b""
     return status
@@ -103,6 +116,9 @@ def _code_of(error: FolderError) -> str:
             return "OVERQUOTA"
     return ""
 
+
+# RFC 3501 7.4.1, RFC 5256 4: while numbers are spoken of, they stay.
+NO_EXPUNGES = frozenset({"FETCH", "STORE", "SEARCH", "SORT", "THREAD"})
 
 Handler = Callable[[Session, Command], Steps[bytes]]
 
@@ -142,6 +158,7 @@ COMMANDS: dict[str, tuple[frozenset[State], Handler]] = {
     "EXPUNGE": (_SELECTED, change.expunge_messages),
     "SEARCH": (_SELECTED, search.search),
     "SORT": (_SELECTED, sort.sort),
+    "THREAD": (_SELECTED, thread.thread),
     "FETCH": (_SELECTED, fetch.fetch),
     "STORE": (_SELECTED, change.store),
     "COPY": (_SELECTED, filing.copy_or_move),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from mailbox_host.imap.commands import And, Arguments, Key, Not, Or, Search, SearchKey, Sort, Value
+from mailbox_host.imap.commands import And, Arguments, Key, Not, Or, Search, SearchKey, Sort, Thread, Value
 from mailbox_host.imap.settings import NESTING_MAX, SEARCH_KEYS_MAX
 from mailbox_host.imap.syntax import BadSyntax, Cursor
 
@@ -68,6 +68,17 @@ def sort_arguments(cursor: Cursor) -> Arguments:
     charset = _charset(cursor.astring())
     cursor.space()
     return Sort(order, _keys(cursor, charset))
+
+
+def thread_arguments(cursor: Cursor) -> Arguments:
+    cursor.space()
+    algorithm = cursor.word()
+    if algorithm not in (b"ORDEREDSUBJECT", b"REFERENCES"):
+        raise BadSyntax("unknown threading algorithm")
+    cursor.space()
+    charset = _charset(cursor.astring())
+    cursor.space()
+    return Thread(algorithm.decode("ascii"), _keys(cursor, charset))
 
 
 def _sort_key(cursor: Cursor) -> tuple[str, bool]:

@@ -14,7 +14,7 @@ from mailbox_host.imap.framing import Frame
 from mailbox_host.imap.parse_append import append_arguments
 from mailbox_host.imap.parse_fetch import fetch_arguments
 from mailbox_host.imap.parse_lists import list_arguments, lsub_arguments, status_arguments
-from mailbox_host.imap.parse_search import BadCharset, search_arguments, sort_arguments
+from mailbox_host.imap.parse_search import BadCharset, search_arguments, sort_arguments, thread_arguments
 from mailbox_host.imap.settings import KEYWORDS_MAX
 from mailbox_host.imap.syntax import BadMailbox, BadSyntax, Cursor
 
@@ -208,6 +208,7 @@ _ON_MESSAGES: dict[str, Callable[[Cursor], ask.Arguments]] = {
     "MOVE": _copy,
     "SEARCH": search_arguments,
     "SORT": sort_arguments,
+    "THREAD": thread_arguments,
 }
 _UID = {**_ON_MESSAGES, "EXPUNGE": _uid_expunge}
 _PLAIN: dict[str, Callable[[Cursor], ask.Arguments]] = {

@@ -30,17 +30,25 @@ Value = Callable[[Entry, bytes], Any]
 
 def base_subject(value: str) -> str:
     """The subject without what replies and forwards put around it (RFC 5256 2.1); folded."""
+    return split_subject(value)[0]
+
+
+def split_subject(value: str) -> tuple[str, bool]:
+    """The base subject, and whether it was a reply's or a forward's."""
     text = _SPACES.sub(" ", value).casefold()
+    reply = False
     while True:
         before = text
-        text = _without_leaders(_TRAILER.sub("", text).lstrip())
+        cut = _TRAILER.sub("", text)
+        text, replied = _without_leaders(cut.lstrip())
+        reply = reply or replied or "(fwd)" in before[len(cut) :]
         if text.startswith("[fwd:") and text.endswith("]"):
-            text = text[5:-1]
+            text, reply = text[5:-1], True
         elif text == before:
-            return text
+            return text, reply
 
 
-def _without_leaders(text: str) -> str:
+def _without_leaders(text: str) -> tuple[str, bool]:
     at = 0  # what came before was a leader
     while True:
         last = rest = at
@@ -49,7 +57,7 @@ def _without_leaders(text: str) -> str:
         if reply := _REPLY.match(text, rest):
             at = reply.end()
             continue
-        return text[last if rest == len(text) else rest :]  # a subject is not made empty
+        return text[last if rest == len(text) else rest :], at > 0  # a subject is not made empty
 
 
 def _field(header: bytes, name: str) -> bytes | None:
