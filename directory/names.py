@@ -18,7 +18,8 @@ NAMES_REMEMBERED = 16_384
 
 _BUCKET = re.compile(r"b(0|[1-9][0-9]{0,9})\Z")
 _QUOTED = re.compile(r'"([A-Za-z0-9._+-]+)"\Z')
-_SUB = re.compile(r"sub\.[0-9]{1,9}\Z")
+_SUB = re.compile(r"sub\.[1-9][0-9]{0,8}\Z")
+_BOUNCE = re.compile(r"bounce\.[a-z2-7]{24}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Timeline:
 @dataclass(frozen=True, slots=True)
 class Reflector:
     """A source's reflector and its commands: ``bob@reflectors.D``, ``bob+subscribe@``; ``bob-request@`` (detail
-    "request"). `detail` is in lower case and may hold a token: ``confirm.TOKEN``."""
+    "request"). `detail` is in lower case and may hold a token: ``confirm.TOKEN``. `bucket`: the source's, or the
+    sub-reflector's own for ``sub.7``; for ``bounce.TOKEN`` the one that was addressed."""
 
     entity: str
     detail: str
@@ -127,8 +129,9 @@ class FabricNames:
         return f"{entity}{'+' if detail else ''}{detail}@reflectors.{self.domain}"
 
     def reflector_inside(self, entity: str, detail: str = "") -> str:
-        """The same in its bucket: ``bob+subscribe@b3058.reflectors.D``."""
-        return f"{entity}{'+' if detail else ''}{detail}@b{self.bucket(entity)}.reflectors.{self.domain}"
+        """The same in its bucket: ``bob+subscribe@b3058.reflectors.D``. A sub-reflector has a bucket of its own."""
+        local = f"{entity}{'+' if detail else ''}{detail}"
+        return f"{local}@b{self.bucket(local if _SUB.match(detail) else entity)}.reflectors.{self.domain}"
 
     def leaf(self, source: str, host: str) -> str:
         return f"{source}+leaf@{host}.{self.domain}"
@@ -159,23 +162,22 @@ class FabricNames:
             entity, detail = entity.removesuffix("-request"), "request"
         if not is_entity(entity):
             return Unknown("no such source here")
-        if _SUB.match(detail):
+        if detail.startswith("sub."):
             return self._sub_reflector(entity, detail, label)
         bucket = self.bucket(entity)
-        return (
-            Reflector(entity, detail, bucket)
-            if label in ("", f"b{bucket}")
-            else Unknown("wrong bucket for this source")
-        )
+        if label in ("", f"b{bucket}"):
+            return Reflector(entity, detail, bucket)
+        elsewhere = self._bucket_of_label(label) if _BOUNCE.match(detail) else None
+        if elsewhere is not None:  # what a sub-reflector sent comes back to it: nothing else tells which one it was
+            return Reflector(entity, detail, elsewhere)
+        return Unknown("wrong bucket for this source")
 
     def _sub_reflector(self, entity: str, detail: str, label: str) -> Name:
-        """``bob+sub.7@b412.reflectors.D``: the address says the bucket, which is not bob's own."""
-        bucket = self._bucket_of_label(label)
-        return (
-            Unknown("a sub-reflector is addressed in its bucket")
-            if bucket is None
-            else Reflector(entity, detail, bucket)
-        )
+        """``bob+sub.7@b412.reflectors.D``: in the bucket of its own name, not of bob's."""
+        bucket = self.bucket(f"{entity}+{detail}")
+        if label != f"b{bucket}" or not _SUB.match(detail):
+            return Unknown("a sub-reflector is addressed in its bucket")
+        return Reflector(entity, detail, bucket)
 
     def _follow(self, label: str) -> Name:
         if not label:

@@ -29,6 +29,8 @@ from mail.address import is_entity
 from mailbox_host.quota import Quota
 from mailbox_host.settings import LOG_DAYS, LOG_DAYS_MIN
 from mailbox_host.settings import Settings as MailboxSettings
+from reflector.settings import Settings as ReflectorSettings
+from reflector.tree import FANOUT_LIMIT
 
 BUCKETS_MAX = 65_536  # two MX records each: more would make the zone's transfer slow and its file unreadable
 DAYS_MAX = 36_500
@@ -59,6 +61,7 @@ def load(root: Path) -> Config:
         smtp=_smtp(table.table("smtp")),
         feeds=_feeds(table),
         mailboxes=_mailboxes(table.table("mailboxes")),
+        reflectors=_reflectors(table.table("reflectors")),
     )
     if config.primary not in {host.name for host in config.hosts}:
         raise table.error("primary", f"names no host: {config.primary!r}", "name one of the [[host]] entries")
@@ -178,6 +181,17 @@ def _mailboxes(table: Table) -> MailboxSettings:
         quota=Quota(_size(table, "quota"), _number(table, "quota_messages", 0, MESSAGES_MAX, 0)),
         log_days=_number(table, "retention_days", LOG_DAYS_MIN, DAYS_MAX, LOG_DAYS),
         days=MappingProxyType({use: _number(table, key, 0, DAYS_MAX, 0) for key, use in uses}),
+    )
+    table.done()
+    return settings
+
+
+def _reflectors(table: Table) -> ReflectorSettings:
+    default = ReflectorSettings()
+    settings = ReflectorSettings(
+        leaf_threshold=_number(table, "leaf_threshold", 1, default.subscribers_max, default.leaf_threshold),
+        split_threshold=_number(table, "split_threshold", 4, default.subscribers_max, default.split_threshold),
+        fanout_max=_number(table, "fanout_max", 2, FANOUT_LIMIT, default.fanout_max),
     )
     table.done()
     return settings

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from heliograph.settings import FeedSettings, HostConfig, Ports, SmtpSettings
 from mailbox_host.settings import LOG_DAYS
+from reflector.settings import Settings as ReflectorSettings
 
 TEXT = """\
 # Heliograph: one fabric. Changes take effect when its hosts restart; certificates already on SIGHUP.
@@ -59,6 +60,11 @@ feed_allow_networks = []
 # retention_days = {log_days}        # older posts go, unless a reader has flagged them
 # trash_days = 0              # how long a message stays in Trash; 0: for ever
 # junk_days = 0               # and in Junk
+
+[reflectors]
+# leaf_threshold = {lists.leaf_threshold}         # followers on one host that get one copy together from then on
+# split_threshold = {lists.split_threshold}     # followers outside the fabric before a list becomes a list of lists
+# fanout_max = {lists.fanout_max}             # lists below one list, 2 to 16
 """
 
 HOST = """
@@ -80,6 +86,7 @@ def configuration_text(domain: str, buckets: int, hosts: Sequence[HostConfig], p
         smtp=SmtpSettings(),
         feeds=FeedSettings(),
         log_days=LOG_DAYS,
+        lists=ReflectorSettings(),
     )
 
 

@@ -92,8 +92,8 @@ class HostDoor:
         name = self._flow.name_of(address)
         if isinstance(name, Foreign):
             return OK if session.entity else Refused("5.7.1 relaying denied: sign in first", 554)
-        if isinstance(name, Leaf) and not session.host:  # 451: a new host may be ahead of the zone here
-            return Deferred("4.7.1 only hosts of this fabric write to leaves")
+        if _is_between_hosts(name) and not session.host:  # 451: a new host may be ahead of the zone here
+            return Deferred("4.7.1 only hosts of this fabric write to leaves and sub-reflectors")
         route = self._flow.route_of(address, name)
         match route:
             case Here():
@@ -102,7 +102,7 @@ class HostDoor:
                 return self._known_there(route)
             case Refused():
                 return route
-            case Deferred() if isinstance(name, Leaf):
+            case Deferred() if _is_between_hosts(name):
                 return route  # hosts keep what they send: no junk in our queue
             case _:
                 return OK  # the zone does not say where: the queue waits until it does
@@ -182,6 +182,10 @@ class HostDoor:
         )
         events.append(tx, now, "accepted", message=number, sender=envelope.sender, recipients=len(part.recipients))
         return number
+
+
+def _is_between_hosts(name: Name) -> bool:
+    return isinstance(name, Leaf) or (isinstance(name, Reflector) and name.detail.startswith("sub."))
 
 
 def entity_of(username: str, flow: Flow) -> str:

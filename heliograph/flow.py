@@ -18,7 +18,7 @@ from mail.address import Address, BadAddress, parse_address
 from mail.envelope import Arrival, Outgoing, Receipt, Recipient
 from mail.headers import drop_headers
 from mail.outcome import Deferred, Outcome, Refused
-from mail.signature import TRUSTED_PREFIX, carries_fabric_fields, prove, sign
+from mail.signature import TRUSTED_PREFIX, carries_fabric_fields, claimed_hosts, prove, sign
 from spool.queue import Queue
 from spool.route import Abroad, Here, Route, Via
 from store import Bodies, Transaction
@@ -155,7 +155,8 @@ class Flow:
         content = self._sealed(outgoing, bool(away))
         body = Bodies.keep(tx, content)
         envid = hashlib.sha256(outgoing.content).hexdigest()
-        arrival = Arrival(outgoing.sender, content, body, envid, self.me.host if outgoing.signed else "", now, now)
+        signed_by = outgoing.signed_by or (self.me.host if outgoing.signed else "")
+        arrival = Arrival(outgoing.sender, content, body, envid, signed_by, now, now)
         away += [r for r in here if not self._hand_over(tx, arrival, r, hands)]
         if away:
             self._enqueue(tx, arrival, away)
@@ -166,13 +167,20 @@ class Flow:
 
         A reader who was sent a signed command of somebody else's could use it again: see docs/decisions.
         """
-        if not outgoing.signed:
+        if outgoing.signed_by and self._carries_signature(outgoing):
+            return outgoing.content
+        if not outgoing.signed and outgoing.signed_by != self.me.host:
             fields = carries_fabric_fields(outgoing.content)
             return drop_headers(outgoing.content, prefix=TRUSTED_PREFIX) if fields else outgoing.content
         if not leaves:
             return outgoing.content
         domain = self.directory().names.domain
         return sign(outgoing.content, domain=domain, host=self.me.host, key=self.me.key)
+
+    def _carries_signature(self, outgoing: Outgoing) -> bool:
+        """What this host made and never sent has none yet; what came from another came with it."""
+        domain = self.directory().names.domain
+        return outgoing.signed_by != self.me.host or self.me.host in claimed_hosts(outgoing.content, domain)
 
     def _hand_over(self, tx: Transaction, arrival: Arrival, recipient: Recipient, hands: int) -> bool:
         """Let a room of this host take it now; False: it goes through the queue, which asks again and tells why."""
@@ -207,6 +215,6 @@ def _inside(directory: Directory, address: Address, name: Name) -> str:
     match name:
         case Timeline(entity, detail, bucket):
             return f"{entity}{'+' if detail else ''}{detail}@b{bucket}.timeline.{names.domain}"
-        case Reflector(entity, detail):
-            return names.reflector_inside(entity, detail)
+        case Reflector(entity, detail, bucket):
+            return f"{entity}{'+' if detail else ''}{detail}@b{bucket}.reflectors.{names.domain}"
     return str(address)

@@ -26,6 +26,7 @@ from heliograph.lock import HostLock
 from heliograph.login import Login
 from heliograph.operations import Answer, Site
 from heliograph.ownership import claim
+from heliograph.rounds import Rounds
 from heliograph.settings import Config
 from heliograph.streams import Streams
 from heliograph.tables import MIGRATIONS
@@ -41,7 +42,6 @@ from mailbox_host.imap.settings import Settings as ImapSettings
 from mailbox_host.imap.throttle import Throttle
 from mailbox_host.passwords import PasswordChecker
 from mailbox_host.room import MailboxRoom
-from mailbox_host.upkeep import Upkeep
 from mailbox_host.upkeep import Upkeep
 from reflector.room import ReflectorRoom
 from spool.callout import Callout
@@ -137,7 +137,8 @@ class Host:
         config = self.config
         self.bell = Bell()
         self.mailbox = MailboxRoom(self.name, self._now, self.bell, config.mailboxes)
-        self.reflector = ReflectorRoom(self.name, self._now, read_key(config, self.name, TOKEN_KEY))
+        token_key = read_key(config, self.name, TOKEN_KEY)
+        self.reflector = ReflectorRoom(self.name, self._now, token_key, config.reflectors)
         feeds = IngestSettings(
             allow_networks=config.feeds.allow_networks,
             poll_seconds_min=config.feeds.poll_seconds_min,
@@ -178,6 +179,9 @@ class Host:
         self._running.push_async_callback(self.runner.stop)
         await self.poller.start()
         self._running.push_async_callback(self.poller.stop)
+        rounds = Rounds(self.store, self.flow, self.reflector, self._clock)
+        await rounds.start()
+        self._running.push_async_callback(rounds.stop)
         upkeep = Upkeep(self.store, self.bell, self.config.mailboxes, self._clock)
         await upkeep.start()
         self._running.push_async_callback(upkeep.stop)

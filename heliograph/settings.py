@@ -15,6 +15,7 @@ from types import MappingProxyType
 from directory.names import FabricNames
 from heliograph.toml_table import ConfigError
 from mailbox_host.settings import Settings as MailboxSettings
+from reflector.settings import Settings as ReflectorSettings
 
 FILE_NAME = "heliograph.toml"
 MESSAGE_OCTETS_MAX = 36_700_160  # 35 MiB: a 25 MB file in base64, what the large providers take
@@ -103,6 +104,7 @@ class Config:
     smtp: SmtpSettings
     feeds: FeedSettings
     mailboxes: MailboxSettings
+    reflectors: ReflectorSettings
 
     @property
     def names(self) -> FabricNames:

@@ -14,6 +14,8 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from mail.headers import Headers, add_headers
+from mail.tree_control import WORDS as TREE_WORDS
+from mail.tree_control import TreeControl
 
 FIELD = "Heliograph-Control"
 CONTROLS_MAX = 16  # in one message; ours never send more than 4
@@ -77,7 +79,7 @@ class FollowFeed:
     edits: bool = False
 
 
-Control = Welcome | Goodbye | CreateSource | RemoveSource | Subscribe | FollowFeed
+Control = Welcome | Goodbye | CreateSource | RemoveSource | Subscribe | FollowFeed | TreeControl
 _WORDS: dict[str, type[Any]] = {
     "welcome": Welcome,
     "goodbye": Goodbye,
@@ -85,6 +87,7 @@ _WORDS: dict[str, type[Any]] = {
     "remove-source": RemoveSource,
     "subscribe": Subscribe,
     "follow-feed": FollowFeed,
+    **TREE_WORDS,
 }
 _NAMES = {kind: word for word, kind in _WORDS.items()}
 

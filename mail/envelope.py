@@ -53,13 +53,15 @@ class Outgoing:
     """What a room wants sent. The caller spools it in the transaction that it was returned in.
 
     `signed` asks for this host's fabric signature when it leaves for another host, so that its ``Heliograph-*``
-    headers are believed there.
+    headers are believed there. `signed_by` names the host whose word it is and whose signature is in it already: it is
+    passed on as it stands.
     """
 
     sender: str
     recipients: tuple[Recipient, ...]
     content: bytes
     signed: bool = False
+    signed_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,6 @@ that contain its number. A room does no I/O: it reads and writes its own tables 
 
 from reflector.room import ReflectorRoom
 from reflector.settings import Settings
-from reflector.tables import MIGRATION
+from reflector.tables import MIGRATIONS
 
-__all__ = ["MIGRATION", "ReflectorRoom", "Settings"]
+__all__ = ["MIGRATIONS", "ReflectorRoom", "Settings"]

@@ -9,16 +9,20 @@ from __future__ import annotations
 from mail.address import is_entity
 from mail.envelope import Outgoing, Receipt
 from mail.headers import first_addr_spec
-from mail.outcome import Refused
+from mail.outcome import Deferred, Refused
+from mail.tree_control import Relay
 from reflector.answers import voice
 from reflector.automatic import why_automatic
 from reflector.command_words import Command, first_line, read_folder, read_line, subject_of
-from reflector.confirmations import ask, redeem
+from reflector.confirmations import Confirmed, ask, find_asked, redeem
 from reflector.courtesy import forget_asking, reply
 from reflector.letter import Letter, Step, drop, untitled, walk
 from reflector.membership import follow, leave
 from reflector.repeats import drop_repeats, taken
+from reflector.routing import HERE, HOPS_MAX, WAIT, Elsewhere, pass_on, place_in, send_on
 from reflector.subscriptions import Subscriber, open_interval, read_subscriber
+
+BUSY = Deferred("4.2.1 This part of the list is being handed over; it will not take long")
 
 
 def drop_automatic(letter: Letter) -> Receipt | None:
@@ -31,6 +35,9 @@ def take_confirmation(letter: Letter) -> Receipt | None:
     word, _, token = letter.door.partition(".")
     if word != "confirm":
         return None
+    asked = find_asked(letter, token)
+    if isinstance(asked, Confirmed) and place_in(letter, asked.who) == WAIT:
+        return Receipt(BUSY)
     confirmed = redeem(letter, token)
     if isinstance(confirmed, Refused):
         return Receipt(confirmed)
@@ -48,6 +55,8 @@ def carry_out(letter: Letter) -> Receipt | None:
     if command is None or command.word == "help":
         text = voice(letter).help(confused=command is None)
         return taken(letter, reply(letter, who, text, proven=proven))
+    if proven and place_in(letter, who) == WAIT:
+        return Receipt(BUSY)
     act = obey if proven else hear_stranger
     return taken(letter, act(letter, who, command))
 
@@ -80,16 +89,34 @@ def command_of(letter: Letter) -> Command | None:
 
 
 def obey(letter: Letter, who: Subscriber, command: Command) -> tuple[Outgoing, ...]:
-    """Do it, and tell her."""
+    """Do it, and tell her; or pass it to the list that serves her, which does. Ask first whether she must wait."""
+    place = place_in(letter, who)
+    if isinstance(place, Elsewhere):
+        return send_on(letter, who, command.word, place.list)
     text, outgoing = follow(letter, who, command.folder) if command.word == "subscribe" else leave(letter, who)
     return (*outgoing, *reply(letter, who, text, proven=True))
 
 
+def carry_out_relayed(letter: Letter, relay: Relay) -> Receipt:
+    """A command that was read at the root has come to this list."""
+    who = read_subscriber(letter.house.names, relay.subscriber)
+    if who is None or who.entity or relay.word not in ("subscribe", "unsubscribe") or relay.hops > HOPS_MAX:
+        return drop(letter, f"no command to pass on: {relay.word} after {relay.hops} hops")
+    place = place_in(letter, who)
+    if place == WAIT:
+        return Receipt(BUSY)
+    if isinstance(place, Elsewhere):
+        return taken(letter, pass_on(letter, relay, place.list))
+    return taken(letter, obey(letter, who, Command(relay.word)))
+
+
 def hear_stranger(letter: Letter, who: Subscriber, command: Command) -> tuple[Outgoing, ...]:
-    """Ask the address first, unless there is nothing to do; of timelines here we do not know that."""
-    follows = open_interval(letter.tx, letter.source.name, who.address) is not None
-    if command.word == "subscribe" and follows and not who.entity:
-        return reply(letter, who, voice(letter).already(), proven=False)
-    if command.word == "unsubscribe" and not follows and not who.entity:
-        return reply(letter, who, voice(letter).not_following(), proven=False)
+    """Ask the address first, unless there is nothing to do; of timelines here we do not know that, nor of whom another
+    list serves."""
+    if not who.entity and place_in(letter, who) == HERE:
+        follows = open_interval(letter.tx, letter.source.list, who.address) is not None
+        if command.word == "subscribe" and follows:
+            return reply(letter, who, voice(letter).already(), proven=False)
+        if command.word == "unsubscribe" and not follows:
+            return reply(letter, who, voice(letter).not_following(), proven=False)
     return ask(letter, who, command.word, command.folder)

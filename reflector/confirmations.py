@@ -61,8 +61,8 @@ def is_asked(reader: Reader | Transaction, key: bytes, source: str, token: str) 
     return reader.one(sql, (fingerprint(key, token), source)) is not None
 
 
-def redeem(letter: Letter, token: str) -> Confirmed | Refused:
-    """Take a token: good once."""
+def find_asked(letter: Letter, token: str) -> Confirmed | Refused:
+    """Tell what a token confirms, without taking it."""
     again = f"ask again: {voice(letter).at('subscribe')}"
     print_ = fingerprint(letter.house.key, token)
     row = letter.tx.one(
@@ -71,8 +71,14 @@ def redeem(letter: Letter, token: str) -> Confirmed | Refused:
     )
     if not is_token(token) or row is None or not same(row[0], print_):
         return Refused(f"5.7.1 This confirmation is unknown, or was used already; {again}")
-    letter.tx.execute("DELETE FROM confirmation WHERE fingerprint = ?", (print_,))
     if row[4] <= letter.arrival.now:
         return Refused(f"5.7.1 This confirmation has expired; {again}")
     who = read_subscriber(letter.house.names, row[1])
     return Confirmed(who, row[2], row[3]) if who else Refused("5.1.3 This address cannot follow")
+
+
+def redeem(letter: Letter, token: str) -> Confirmed | Refused:
+    """Take a token: good once, and an expired one not at all."""
+    found = find_asked(letter, token)
+    letter.tx.execute("DELETE FROM confirmation WHERE fingerprint = ?", (fingerprint(letter.house.key, token),))
+    return found

@@ -14,25 +14,31 @@ from mail.envelope import Arrival, Outgoing, Receipt
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from reflector.answers import control_mail, voice
 from reflector.command_words import Command, clean_folder
-from reflector.commands import hear_stranger
+from reflector.commands import BUSY, hear_stranger
 from reflector.courtesy import reply
+from reflector.dissolving import dissolve_branches
 from reflector.letter import House, Letter, untitled
 from reflector.membership import follow
 from reflector.repeats import drop_repeats, taken
-from reflector.sources import Source, bury_source, create_source, find_source, take_generation
+from reflector.routing import WAIT, Elsewhere, place_of, send_on
+from reflector.sources import bury_source, create_source, find_source, take_generation
 from reflector.subscriptions import close_all, read_subscriber
+from reflector.tree import is_root
+from reflector.tree_controls import is_tree, take_tree_control
 from store import Transaction, events
 
 DOOR = "control"  # bob+control@: a source need not exist to be created, so anybody's name is known there
 
 
 def take_controls(house: House, tx: Transaction, arrival: Arrival, name: str) -> Receipt:
-    """Carry out a message's controls for the source `name`, in their order."""
+    """Carry out a message's controls for the source `name`, in their order, or for ``bob+sub.7`` one of its tree's."""
     try:
         controls = read_controls(arrival.headers)
     except ValueError as error:
         return _refuse(tx, arrival, name, Refused(f"5.5.4 {error}"))
-    verdict = judge(house, name, find_source(tx, name), controls)
+    if is_tree(controls) or not is_root(name):
+        return take_tree_control(house, tx, arrival, name, controls)
+    verdict = judge(house, tx, name, controls)
     if isinstance(verdict, Refused):
         return _refuse(tx, arrival, name, verdict)
     if isinstance(verdict, Deferred):
@@ -40,8 +46,9 @@ def take_controls(house: House, tx: Transaction, arrival: Arrival, name: str) ->
     return Receipt(verdict, tuple(mail for control in controls for mail in _perform(house, tx, arrival, control)))
 
 
-def judge(house: House, name: str, source: Source | None, controls: Sequence[Control]) -> Outcome:
+def judge(house: House, tx: Transaction, name: str, controls: Sequence[Control]) -> Outcome:
     """Tell what becomes of these controls, without doing them."""
+    source = find_source(tx, name)
     owner = source.owner if source else ""
     for control in controls:
         if control.source != name if isinstance(control, CreateSource | RemoveSource | Subscribe) else True:
@@ -56,8 +63,12 @@ def judge(house: House, name: str, source: Source | None, controls: Sequence[Con
             case Subscribe() if not owner:
                 # Its CreateSource may still be on the way: mail is not ordered.
                 return Deferred("4.2.1 This source does not exist yet")
-            case Subscribe() if read_subscriber(house.names, control.subscriber) is None:
-                return Refused("5.1.3 The subscriber's address is none that can follow")
+            case Subscribe():
+                who = read_subscriber(house.names, control.subscriber)
+                if who is None:
+                    return Refused("5.1.3 The subscriber's address is none that can follow")
+                if control.confirmed and place_of(house, tx, name, who) == WAIT:
+                    return BUSY
     return Delivered("2.0.0 Ok")
 
 
@@ -85,14 +96,14 @@ def _remove(letter: Letter) -> tuple[Outgoing, ...]:
     tx, source = letter.tx, letter.source
     generation = take_generation(tx, source.name)
     addresses = close_all(tx, source.name, source.next_post)
+    below = dissolve_branches(letter.house, tx, source.list, source.next_post, generation, letter.arrival.now)
     bury_source(tx, source.name)
     letter.tell("source-removed", fabric=len(addresses))
     if not addresses:
-        return ()
+        return below
     entities = [address.partition("@")[0] for address in addresses]
-    return (
-        control_mail(letter, entities, voice(letter).goodbye(), Goodbye(source.name, source.next_post, generation)),
-    )
+    goodbye = Goodbye(source.name, source.next_post, generation)
+    return (control_mail(letter, entities, voice(letter).goodbye(), goodbye), *below)
 
 
 def _subscribe(letter: Letter, control: Control) -> tuple[Outgoing, ...]:
@@ -101,7 +112,10 @@ def _subscribe(letter: Letter, control: Control) -> tuple[Outgoing, ...]:
     if who is None or drop_repeats(letter):
         return ()
     command = Command("subscribe", clean_folder(control.folder) or "INBOX")
-    if control.confirmed:
+    place = place_of(letter.house, letter.tx, letter.source.list, who)
+    if control.confirmed and isinstance(place, Elsewhere):
+        outgoing = send_on(letter, who, "subscribe", place.list)
+    elif control.confirmed:
         text, outgoing = follow(letter, who, command.folder)
         if text.purpose == "full":  # else the room that has her word answers her
             outgoing = reply(letter, who, text, proven=True)

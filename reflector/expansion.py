@@ -1,31 +1,48 @@
 """From one post to its recipients.
 
 Law: a post goes to every interval that contains its number, once: one recipient for this host's leaf whatever the
-number of followers there, one for each timeline elsewhere, one for each foreign address, with its own return path.
+number of followers there, one for each branch, one for each timeline elsewhere, one for each foreign address, with its
+own return path. Below the root there are no timelines.
 """
 
 from __future__ import annotations
 
 from mail.envelope import Outgoing, Recipient
 from reflector.letter import House
+from reflector.nodes import branches_of_post
 from reflector.subscriptions import FABRIC, followers_of_post
+from reflector.tree import is_root, source_of
+from reflector.tree_mail import branch_address
 from store import Transaction
 
 
-def expand(house: House, tx: Transaction, source: str, post: int, content: bytes) -> Outgoing:
-    """Return the post, addressed."""
-    names = house.names
-    recipients = [Recipient(names.leaf(source, house.host))]
-    tail = names.reflector(source).partition("@")[2]
-    for kind, address, token in followers_of_post(tx, source, post):
+def expand(house: House, tx: Transaction, list_: str, post: int, content: bytes, signed_by: str = "") -> Outgoing:
+    """Return the post of a list, addressed. `signed_by`: whose signature it carries already."""
+    names, source = house.names, source_of(list_)
+    branches = {branch_address(house, list_, kind, name) for kind, name in branches_of_post(tx, list_, post)}
+    if is_root(list_):
+        branches.add(names.leaf(source, house.host))
+    recipients = [Recipient(address) for address in sorted(branches)]
+    domain = return_domain(house, list_)
+    for kind, address, token in followers_of_post(tx, list_, post):
         if kind == FABRIC:
             recipients.append(Recipient(names.timeline(address.partition("@")[0])))
         else:
-            recipients.append(Recipient(address, f"{source}+bounce.{token}@{tail}"))
-    return Outgoing(names.reflector_inside(source, "bounce"), tuple(recipients), content, signed=True)
+            recipients.append(Recipient(address, f"{source}+bounce.{token}@{domain}"))
+    sender = names.reflector_inside(source, "bounce")
+    return Outgoing(sender, tuple(recipients), content, signed=not signed_by, signed_by=signed_by)
+
+
+def return_domain(house: House, list_: str) -> str:
+    """Where what a list sends abroad comes back to: the host that knows its tokens."""
+    if is_root(list_):
+        return f"reflectors.{house.names.domain}"
+    return f"b{house.names.bucket(list_)}.reflectors.{house.names.domain}"
 
 
 def counts(post: Outgoing) -> dict[str, int]:
-    """Say how many went where: the leaf aside, foreign recipients are those with a return path of their own."""
+    """Say how many went where: foreign recipients have a return path of their own, branches a ``+`` in their names."""
     foreign = sum(recipient.sender is not None for recipient in post.recipients)
-    return {"foreign": foreign, "fabric": len(post.recipients) - 1 - foreign, "octets": len(post.content)}
+    branches = sum(recipient.sender is None and "+" in recipient.address for recipient in post.recipients)
+    fabric = len(post.recipients) - foreign - branches
+    return {"foreign": foreign, "fabric": fabric, "branches": branches, "octets": len(post.content)}

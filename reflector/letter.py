@@ -35,7 +35,15 @@ class House:
 
     def holds_timeline(self, entity: str) -> bool:
         """Tell whether an entity's timeline lives on this host, as the zone says now."""
-        return self.directory.owner("timeline", self.names.bucket(entity)) == self.host
+        return self.home(entity) == self.host
+
+    def home(self, entity: str) -> str:
+        """Return the host where an entity's timeline lives, as the zone says now."""
+        return self.directory.owner("timeline", self.names.bucket(entity))
+
+    def serves(self, list_: str) -> str:
+        """Return the host that serves a list, as the zone says now."""
+        return self.directory.owner("reflectors", self.names.bucket(list_))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ class Letter:
 
     def tell(self, kind: str, **detail: str | int) -> None:
         """Write an event about this source."""
-        events.append(self.tx, self.arrival.now, kind, source=self.source.name, envid=self.envid, **detail)
+        events.append(self.tx, self.arrival.now, kind, source=self.source.list, envid=self.envid, **detail)
 
 
 Step = Callable[[Letter], Receipt | None]

@@ -16,7 +16,7 @@ from reflector.letter import Letter, Step, drop, walk
 from reflector.list_headers import stamp_post
 from reflector.loops import hops_of, why_loop
 from reflector.repeats import drop_repeats, taken
-from reflector.sources import keep_recent, take_number
+from reflector.sources import Source, keep_recent, take_number
 
 
 def drop_loops(letter: Letter) -> Receipt | None:
@@ -35,7 +35,7 @@ def refuse_strangers(letter: Letter) -> Receipt | None:
     if letter.by_owner:
         return None
     letter.tell("refused", reason="not the owner", authenticated=letter.arrival.authenticated)
-    return Receipt(not_the_owner(letter.house.names, letter.source.name, letter.source.owner))
+    return Receipt(not_the_owner(letter.house.names, letter.source.name, letter.source))
 
 
 def send_post(letter: Letter) -> Receipt | None:
@@ -50,11 +50,14 @@ def send_post(letter: Letter) -> Receipt | None:
     return taken(letter, (outgoing,), f"2.0.0 Ok: post {post}")
 
 
-def not_the_owner(names: FabricNames, source: str, owner: str) -> Refused:
+def not_the_owner(names: FabricNames, name: str, source: Source | None) -> Refused:
     """It names the reflector: after "reply to all" that stands beside others, and is the one to be taken out."""
-    where = names.reflector(source)
-    reason = f"5.7.1 only {owner} may post to {where} (signed in); to write to {owner} use {names.person(owner)}"
-    return Refused(f"{reason}; to follow send to {names.reflector(source, 'subscribe')}")
+    where, owner = names.reflector(name), source.owner if source else name
+    if source and source.backlog:  # only what a machine posts keeps a backlog: there is no person to write to
+        reason = f"5.7.1 {where} is a feed, and nobody reads what is written to it"
+    else:
+        reason = f"5.7.1 only {owner} may post to {where} (signed in); to write to {owner} use {names.person(owner)}"
+    return Refused(f"{reason}; to follow send to {names.reflector(name, 'subscribe')}")
 
 
 POSTING_STEPS: tuple[Step, ...] = (drop_loops, hear_commands, refuse_strangers, drop_repeats, send_post)

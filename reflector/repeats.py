@@ -27,4 +27,4 @@ def taken(letter: Letter, outgoing: tuple[Outgoing, ...] = (), text: str = "2.0.
 
 
 def _key(letter: Letter) -> tuple[str, str, str]:
-    return letter.source.name, letter.envid, letter.door
+    return letter.source.list, letter.envid, letter.door

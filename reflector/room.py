@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from directory.names import Reflector
 from directory.snapshot import Directory
-from mail.envelope import Arrival, Receipt
+from mail.envelope import Arrival, Outgoing, Receipt
 from mail.outcome import Deferred, Outcome, Refused
 from reflector.command_words import read_line, subject_of
 from reflector.commands import take_command
@@ -19,10 +19,12 @@ from reflector.controls import DOOR as CONTROL
 from reflector.controls import drop_stray, take_controls
 from reflector.letter import House, Letter, is_control
 from reflector.posting import not_the_owner, take_post
+from reflector.relaying import relay_post
 from reflector.settings import Settings
-from reflector.sources import find_source, is_buried
+from reflector.sources import Source, find_source, is_buried, lists_of
 from reflector.tokens import KEY_OCTETS_MIN, is_token
 from reflector.upkeep import forward_to_owner, note_bounce
+from reflector.work import is_due, work
 from store import Reader, Transaction
 
 Flow = Callable[[Letter], Receipt]
@@ -37,6 +39,7 @@ DOORS: dict[str, Flow] = {
     "owner": forward_to_owner,
     "bounce": note_bounce,
 }
+SUB = "sub."
 WITH_TOKEN = ("confirm", "bounce")
 NO_COMMANDS = ("confirm", "leaf", "sub")  # without a token, or at this domain, they mean nothing
 
@@ -69,12 +72,13 @@ class ReflectorRoom:
 
     def knows(self, reader: Reader | Transaction, name: Reflector) -> bool:
         """Tell whether mail to this name can be taken."""
-        if name.detail == CONTROL:
+        if name.detail == CONTROL or name.detail.startswith(SUB):
             return True
         word, _, token = name.detail.partition(".")
         if word == CONFIRM and not is_asked(reader, self._key, name.entity, token):
             return False
-        return flow_of(name.detail) is not None and find_source(reader, name.entity) is not None
+        source = find_source(reader, name.entity) or _any_list(reader, name)
+        return flow_of(name.detail) is not None and source is not None
 
     def refuses(self, reader: Reader, name: Reflector, content: bytes, entity: str) -> Refused | None:
         """Judge a post at the door, where nobody but the client need be told: `entity` is who signed in, "" for a
@@ -84,21 +88,41 @@ class ReflectorRoom:
         source = find_source(reader, name.entity)
         if entity and (source is None or source.owner == entity):  # another host's source: it judges
             return None
-        return not_the_owner(self._directory().names, name.entity, source.owner if source else name.entity)
+        return not_the_owner(self._directory().names, name.entity, source)
 
     def receive(self, tx: Transaction, arrival: Arrival, name: Reflector) -> Receipt:
         """Take one arrival for one name."""
         house = House(self.host, self._directory(), self._key, self._settings)
+        if name.detail.startswith(SUB):
+            list_ = f"{name.entity}+{name.detail}"
+            take = take_controls if is_control(arrival) else relay_post
+            return take(house, tx, arrival, list_)
         if name.detail in ("", CONTROL) and is_control(arrival):
             return take_controls(house, tx, arrival, name.entity)
         if name.detail == CONTROL:
             return drop_stray(tx, arrival, name.entity)
-        source, flow = find_source(tx, name.entity), flow_of(name.detail)
+        source, flow = find_source(tx, name.entity) or _any_list(tx, name), flow_of(name.detail)
         if source is None:
             return Receipt(_unknown(tx, arrival, name.entity))
         if flow is None:
             return Receipt(Refused(f"5.1.1 No such command; try {house.names.reflector(source.name, 'help')}"))
         return flow(Letter(house, tx, arrival, source, name.detail))
+
+    def is_due(self, reader: Reader | Transaction, now: float) -> bool:
+        """Tell whether `work` would do anything."""
+        return is_due(reader, now)
+
+    def work(self, tx: Transaction, now: float) -> tuple[Outgoing, ...]:
+        """Do a step of the lists' own work; return what is to be sent."""
+        return work(House(self.host, self._directory(), self._key, self._settings), tx, now)
+
+
+def _any_list(place: Reader | Transaction, name: Reflector) -> Source | None:
+    """What a sub-reflector sent comes back to where it is served: some list of the source is here."""
+    if not name.detail.startswith("bounce."):
+        return None
+    lists = lists_of(place, name.entity)
+    return find_source(place, lists[0]) if lists else None
 
 
 def _unknown(tx: Transaction, arrival: Arrival, name: str) -> Outcome:

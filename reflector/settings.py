@@ -20,3 +20,12 @@ class Settings:
     answers_per_day: int = 20  # to one signed-in user and source: two careless robots stop talking
     subscribers_max: int = 100_000  # rows of one flat list: a post is expanded in one transaction
     hops_max: int = 8  # lists that a post may pass: longer chains are rings
+    leaf_threshold: int = 50  # followers of one host: from here on one copy for all of them is cheaper than theirs
+    split_threshold: int = (
+        10_000  # rows of one list: a post to so many is a tenth of a second of the host's only writer
+    )
+    fanout_max: int = 16  # sub-reflectors of one list: each range of a full list is 600 rows, one message
+    answer_seconds: int = 600  # for a branch that is handed over or asked back; then the range is free again
+    rest_seconds_min: int = 60  # after a hand-over that came to nothing; doubled each time
+    rest_seconds_max: int = 3600
+    report_seconds: int = 60  # between two reports of one list to its parent

@@ -15,24 +15,38 @@ BACKLOG_MAX = 50  # newest posts that a new follower may get at once: bounds wha
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source as it stands. `subscribers`: open intervals held here (local followers are not among them)."""
+    """A source as one of its lists knows it: `list` is ``bob``, the root, or ``bob+sub.7``. `subscribers`: open
+    intervals held here (local followers are not among them). `floor`: no new interval begins before this post."""
 
-    name: str
+    list: str
     owner: str
     title: str
     backlog: int
     next_post: int
     generation: int
     subscribers: int
+    floor: int
+
+    @property
+    def name(self) -> str:
+        return self.list.partition("+")[0]
 
 
 def find_source(place: Reader | Transaction, name: str) -> Source | None:
+    """Return a source by its name, or one of its lists by the list's."""
     row = place.one(
-        "SELECT name, owner, title, backlog, next_post, generation, subscribers FROM source"
+        "SELECT name, owner, title, backlog, next_post, generation, subscribers, floor FROM source"
         " WHERE name = ? AND NOT removed",
         (name,),
     )
     return Source(*row) if row else None
+
+
+def lists_of(place: Reader | Transaction, name: str) -> list[str]:
+    """Return the lists of a source that this host knows, removed ones too: the root, then the others by name."""
+    # "," is what follows "+" in ASCII: a range of the key, not a look at every source.
+    rows = place.all("SELECT name FROM source WHERE name = ?1 OR name > ?1 || '+' AND name < ?1 || ','", (name,))
+    return sorted(name for (name,) in rows)
 
 
 def is_buried(place: Reader | Transaction, name: str) -> bool:
@@ -43,7 +57,7 @@ def is_buried(place: Reader | Transaction, name: str) -> bool:
 def create_source(tx: Transaction, name: str, owner: str, title: str, backlog: int, now: float) -> None:
     """Let there be a source; once more changes its title and backlog, and wakes a removed one with its numbers."""
     tx.execute(
-        "INSERT INTO source VALUES (?, ?, ?, ?, 1, 0, 0, ?, 0) ON CONFLICT (name) DO UPDATE"
+        "INSERT INTO source VALUES (?, ?, ?, ?, 1, 0, 0, ?, 0, 0) ON CONFLICT (name) DO UPDATE"
         " SET owner = excluded.owner, title = excluded.title, backlog = excluded.backlog, removed = 0",
         (name, owner, clean_title(title), min(max(backlog, 0), BACKLOG_MAX), now),
     )
@@ -70,12 +84,19 @@ def take_number(tx: Transaction, name: str) -> int:
     return int(row[0]) - 1
 
 
+def see_number(tx: Transaction, name: str, next_post: int) -> None:
+    """A list below the root learns how far the root is from what comes down."""
+    tx.execute("UPDATE source SET next_post = ?2 WHERE name = ?1 AND next_post < ?2", (name, next_post))
+
+
 def keep_recent(tx: Transaction, source: Source, post: int, content: bytes) -> None:
-    """Keep a post for those who come later, if the source keeps any, and forget the oldest."""
-    if source.backlog:
+    """Keep a post for those who come later, if the source keeps any, and forget the oldest. `source.next_post` may be
+    beyond the post: below the root they come in any order."""
+    oldest = max(source.next_post, post + 1) - source.backlog
+    if post >= oldest:
         body = Bodies.keep(tx, content)
-        tx.execute("INSERT INTO recent_post VALUES (?, ?, ?)", (source.name, post, body))
-    _forget_posts(tx, source.name, before=post + 1 - source.backlog)
+        tx.execute("INSERT INTO recent_post VALUES (?, ?, ?)", (source.list, post, body))
+    _forget_posts(tx, source.list, before=oldest)
 
 
 def recent_posts(tx: Transaction, source: str, since: int) -> list[tuple[int, bytes]]:
@@ -86,7 +107,7 @@ def recent_posts(tx: Transaction, source: str, since: int) -> list[tuple[int, by
 
 def first_post(tx: Transaction, source: Source) -> int:
     """Return the number of the first post that a new follower gets."""
-    row = tx.one("SELECT min(post) FROM recent_post WHERE source = ?", (source.name,))
+    row = tx.one("SELECT min(post) FROM recent_post WHERE source = ? AND post >= ?", (source.list, source.floor))
     return source.next_post if row is None or row[0] is None else int(row[0])
 
 

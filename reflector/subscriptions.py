@@ -13,6 +13,7 @@ from directory.bucket import hash_of
 from directory.names import FabricNames, Foreign, Timeline
 from mail.address import Address, BadAddress, parse_address
 from reflector.tables import OPEN
+from reflector.tree import is_root
 from store import Transaction
 
 FABRIC = "fabric"
@@ -71,21 +72,29 @@ def last_until(tx: Transaction, source: str, address: str) -> int:
 def subscribe(
     tx: Transaction, source: str, who: Subscriber, from_post: int, generation: int, token: str, folder: str
 ) -> None:
-    """Open an interval. Closed ones of the same address go: no post's number lies in them any more."""
-    tx.execute("DELETE FROM subscriber WHERE source = ? AND address = ?", (source, who.address))
-    tx.execute(
-        f"INSERT INTO subscriber VALUES (NULL, ?, ?, ?, ?, ?, {OPEN}, ?, ?, ?)",
-        (source, who.address, who.kind, hash_of(who.address), from_post, generation, token, folder),
-    )
+    """Open an interval. At the root, closed ones of the same address go: no post's number lies in them any more."""
+    if is_root(source):
+        tx.execute("DELETE FROM subscriber WHERE source = ? AND address = ?", (source, who.address))
+    add_row(tx, source, who, from_post, generation, token, folder)
     tx.execute("UPDATE source SET subscribers = subscribers + 1 WHERE name = ?", (source,))
 
 
-def unsubscribe(tx: Transaction, source: str, address: str, until_post: int, generation: int) -> None:
-    """Close the open interval."""
+def add_row(
+    tx: Transaction, source: str, who: Subscriber, from_post: int, generation: int, token: str, folder: str
+) -> None:
     tx.execute(
-        "UPDATE subscriber SET until_post = ?, generation = ?"
+        "INSERT INTO subscriber (source, address, kind, hash, from_post, until_post, generation, token, folder)"
+        f" VALUES (?, ?, ?, ?, ?, {OPEN}, ?, ?, ?)",
+        (source, who.address, who.kind, hash_of(who.address), from_post, generation, token, folder),
+    )
+
+
+def unsubscribe(tx: Transaction, source: str, address: str, until_post: int, generation: int, now: float) -> None:
+    """Close the open interval. Below the root posts come late: the closed one stays for those."""
+    tx.execute(
+        "UPDATE subscriber SET until_post = ?, generation = ?, closed = ?"
         f" WHERE source = ? AND address = ? AND until_post = {OPEN}",
-        (until_post, generation, source, address),
+        (until_post, generation, 0 if is_root(source) else now, source, address),
     )
     tx.execute("UPDATE source SET subscribers = subscribers - 1 WHERE name = ?", (source,))
 
@@ -96,6 +105,23 @@ def change(tx: Transaction, source: str, address: str, generation: int, folder: 
         f"UPDATE subscriber SET generation = ?, folder = ? WHERE source = ? AND address = ? AND until_post = {OPEN}",
         (generation, folder, source, address),
     )
+
+
+def close_moved(tx: Transaction, source: str, epoch: int, until_post: int, now: float) -> int:
+    """Close what was sent in a hand-over; what no post was meant for goes. Return how many there were."""
+    moved = "source = ? AND moving = ?"
+    gone = tx.execute(f"DELETE FROM subscriber WHERE {moved} AND from_post >= ?", (source, epoch, until_post))
+    kept = tx.execute(
+        f"UPDATE subscriber SET until_post = ?, closed = ?, moving = 0 WHERE {moved}", (until_post, now, source, epoch)
+    )
+    count = gone.rowcount + kept.rowcount
+    tx.execute("UPDATE source SET subscribers = subscribers - ? WHERE name = ?", (count, source))
+    return count
+
+
+def forget_closed(tx: Transaction, before: float) -> None:
+    """Let go of what no late post can ask for any more."""
+    tx.execute("DELETE FROM subscriber WHERE closed <> 0 AND closed < ?", (before,))
 
 
 def close_all(tx: Transaction, source: str, until_post: int) -> list[str]:

@@ -57,3 +57,78 @@ MIGRATION = Migration(
     ) STRICT, WITHOUT ROWID
     """,
 )
+
+# Lists of lists. A list is named like its address: the root ``bob``, a sub-reflector ``bob+sub.7``; `source` and
+# `subscriber` hold either kind under that name.
+# - source.floor: no interval that is opened from now on begins before this post; what was before is not all here.
+# - subscriber.moving: the epoch of the hand-over in which the row was sent; closed: when, for rows to be forgotten.
+#   A list's address may have several closed rows, and of one generation: it went away and came back.
+# - node: what a list is in its tree (the root has a row once there is one). epoch: under which its parent handed it
+#   over; folded: the last epoch in which it was asked to come back; given: the last that it gave to a branch.
+# - branch: who serves a part of a list: a sub-reflector for a range of hashes, a leaf (kind, and name: of its host).
+# - move: the one hand-over of a list that is under way. way: down (to a branch), up (asked back), back (going back).
+# - part, staged: rows that came in parts. branch '' is the list itself, adopting.
+# - relayed: posts that a sub-reflector passed on. told: changes of followers who have no row, for they may still be
+#   on their way when a leaf is asked who follows. look: lists to be looked at, and when.
+TREE = Migration(
+    "reflector",
+    2,
+    f"""
+    ALTER TABLE source ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE subscriber ADD COLUMN moving INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE subscriber ADD COLUMN closed REAL NOT NULL DEFAULT 0;
+    DROP INDEX subscriber_address;
+    CREATE INDEX subscriber_address ON subscriber (source, address);
+    CREATE INDEX subscriber_rows ON subscriber (source, kind, id, hash, address) WHERE until_post = {OPEN};
+    CREATE INDEX subscriber_moving ON subscriber (source, moving) WHERE moving <> 0;
+    CREATE INDEX subscriber_closed ON subscriber (closed) WHERE closed <> 0;
+
+    CREATE TABLE node (
+        list TEXT PRIMARY KEY, lo INTEGER NOT NULL, hi INTEGER NOT NULL, state TEXT NOT NULL, policy TEXT NOT NULL,
+        epoch INTEGER NOT NULL, folded INTEGER NOT NULL, given INTEGER NOT NULL, fanout INTEGER NOT NULL,
+        rows INTEGER NOT NULL, digest TEXT NOT NULL, tries INTEGER NOT NULL, rest_until REAL NOT NULL,
+        reported TEXT NOT NULL, reported_at REAL NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE branch (
+        list TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, lo INTEGER NOT NULL, hi INTEGER NOT NULL,
+        from_post INTEGER NOT NULL, until_post INTEGER NOT NULL, epoch INTEGER NOT NULL, folded INTEGER NOT NULL,
+        total INTEGER NOT NULL, closed REAL NOT NULL, PRIMARY KEY (list, name, epoch)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX branch_interval ON branch (list, until_post, from_post, kind, name);
+    CREATE UNIQUE INDEX branch_open ON branch (list, name) WHERE until_post = {OPEN};
+    CREATE TABLE move (
+        list TEXT PRIMARY KEY, branch TEXT NOT NULL, kind TEXT NOT NULL, way TEXT NOT NULL, lo INTEGER NOT NULL,
+        hi INTEGER NOT NULL, epoch INTEGER NOT NULL, since INTEGER NOT NULL, cursor INTEGER NOT NULL,
+        part INTEGER NOT NULL, whole INTEGER NOT NULL, rows INTEGER NOT NULL, digest TEXT NOT NULL, begun REAL NOT NULL,
+        due REAL NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX move_due ON move (due);
+    CREATE TABLE part (
+        list TEXT NOT NULL, branch TEXT NOT NULL, epoch INTEGER NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL,
+        rows INTEGER NOT NULL, digest TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (list, branch, epoch, part)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE staged (
+        list TEXT NOT NULL, branch TEXT NOT NULL, epoch INTEGER NOT NULL, part INTEGER NOT NULL, who TEXT NOT NULL,
+        from_post INTEGER NOT NULL, generation INTEGER NOT NULL, folder TEXT NOT NULL,
+        PRIMARY KEY (list, branch, epoch, part, who)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE relayed (
+        list TEXT NOT NULL, post INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (list, post)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX relayed_at ON relayed (at);
+    CREATE TABLE told (
+        list TEXT NOT NULL, entity TEXT NOT NULL, from_post INTEGER NOT NULL, until_post INTEGER NOT NULL,
+        generation INTEGER NOT NULL, folder TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (list, entity)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX told_at ON told (at);
+    CREATE TABLE report (
+        source TEXT NOT NULL, name TEXT NOT NULL, epoch INTEGER NOT NULL, rows INTEGER NOT NULL, total INTEGER NOT NULL,
+        branches INTEGER NOT NULL, next_post INTEGER NOT NULL, digest TEXT NOT NULL, at REAL NOT NULL,
+        PRIMARY KEY (source, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE look (list TEXT PRIMARY KEY, due REAL NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE INDEX look_due ON look (due)
+    """,
+)
+
+MIGRATIONS = (MIGRATION, TREE)

@@ -24,6 +24,11 @@ def make_token(key: bytes, purpose: str, *parts: str) -> str:
     return base64.b32encode(digest.digest()).decode().lower()
 
 
+def bounce_token(key: bytes, list_: str, address: str, generation: int) -> str:
+    """The token in the return path of what a list sends to one foreign subscriber."""
+    return make_token(key, "bounce", list_, address, str(generation))
+
+
 def fingerprint(key: bytes, token: str) -> bytes:
     """What is stored of a confirmation's token."""
     return hashlib.blake2b(token.encode(), key=key, digest_size=32, person=b"fingerprint").digest()

@@ -11,6 +11,7 @@ from mail.headers import add_headers, drop_headers
 from mail.outcome import Delivered
 from reflector.letter import Letter, drop
 from reflector.loops import LOOP_FIELD, has_passed
+from reflector.sources import lists_of
 from reflector.subscriptions import subscriber_of_token
 
 
@@ -29,6 +30,8 @@ def forward_to_owner(letter: Letter) -> Receipt:
 def note_bounce(letter: Letter) -> Receipt:
     """Note whose mail came back; an unknown token (an older interval's) names nobody."""
     token = letter.door.partition(".")[2]
-    subscriber = subscriber_of_token(letter.tx, letter.source.name, token) if token else ""
+    lists = lists_of(letter.tx, letter.source.name) if token else []
+    found = (subscriber_of_token(letter.tx, list_, token) for list_ in lists)
+    subscriber = next((address for address in found if address), "")
     letter.tell("bounced", subscriber=subscriber, sender=letter.arrival.sender)
     return Receipt(Delivered("2.0.0 Noted"))

@@ -63,8 +63,9 @@ def test_no_address_is_too_odd_to_mean_something(local: str, domain: str) -> Non
         ("bob@example.org", Foreign("example.org")),
         ("bob@notfabric.test", Foreign("notfabric.test")),
         ("bob@test", Foreign("test")),
-        # A sub-reflector stands in the bucket that its address says, which need not be bob's.
-        ("bob+sub.7@b412.reflectors.fabric.test", Reflector("bob", "sub.7", 412)),
+        # A sub-reflector stands in the bucket of its own name, and what it sent comes back to that.
+        ("bob+sub.7@b1246.reflectors.fabric.test", Reflector("bob", "sub.7", 1246)),
+        (f"bob+bounce.{'a2' * 12}@b1246.reflectors.fabric.test", Reflector("bob", "bounce." + "a2" * 12, 1246)),
         ("bob+Confirm.ABC@reflectors.fabric.test", Reflector("bob", "confirm.abc", NAMES.bucket("bob"))),
     ],
 )
@@ -78,7 +79,10 @@ def test_means(address: str, name: object) -> None:
         "alice@b1.timeline.fabric.test",  # not her bucket
         "alice@b4096.timeline.fabric.test",
         "bob@b1.reflectors.fabric.test",
-        "bob+sub.7@b4096.reflectors.fabric.test",
+        "bob+sub.7@b412.reflectors.fabric.test",
+        "bob+sub.07@b1246.reflectors.fabric.test",
+        "bob+sub.0@reflectors.fabric.test",  # the root has a name already
+        "bob+bounce.abc@b412.reflectors.fabric.test",
         "bob+sub.7@reflectors.fabric.test",
         "follow@b4096.reflectors.fabric.test",
         "follow@b07.reflectors.fabric.test",

@@ -19,7 +19,7 @@ from mail.control import Control, add_controls, read_controls
 from mail.envelope import Arrival, Outgoing, Receipt
 from mail.headers import Headers, split_message
 from mail.outcome import Refused
-from reflector import MIGRATION, ReflectorRoom, Settings
+from reflector import MIGRATIONS, ReflectorRoom, Settings
 from store import Transaction
 from store.bodies import MIGRATION as BODIES
 
@@ -73,7 +73,7 @@ class Town:
 
     def __post_init__(self) -> None:
         connection = sqlite3.connect(":memory:", isolation_level=None)
-        for step in (BODIES, MIGRATION):
+        for step in (BODIES, *MIGRATIONS):
             connection.executescript(step.sql)
         self.tx = Transaction(connection)
         self.room = ReflectorRoom("host-1", lambda: self.directory, KEY, self.settings)

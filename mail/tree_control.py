@@ -1,0 +1,140 @@
+"""What the lists of one tree tell each other: controls that go with the others of `mail.control`.
+
+Law: each names the branch it is about: `node`, a sub-reflector, or `host`, a leaf. The other end is computed from that
+(the parent of node n is (n - 1) // 16), never read from the mail. `epoch` says which hand-over is meant: an answer to
+another one changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Parent to branch: here is one part of `parts` of your followers, in the body. `since`: no row begins before."""
+
+    source: str
+    epoch: int
+    part: int
+    parts: int
+    node: int = 0
+    host: str = ""
+    lo: int = 0
+    hi: int = 0
+    since: int = 1
+    generation: int = 0
+    owner: str = ""
+    title: str = ""
+    backlog: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """Branch to parent: I have all parts; this many rows, this digest. The body names whom I could not take."""
+
+    source: str
+    epoch: int
+    rows: int
+    digest: str
+    node: int = 0
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Parent to branch: give me your followers back."""
+
+    source: str
+    epoch: int
+    node: int = 0
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Branch to parent: one part of them, in the body; `rows` and `digest` are those of all parts together."""
+
+    source: str
+    epoch: int
+    part: int
+    parts: int
+    rows: int
+    digest: str
+    generation: int
+    node: int = 0
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Parent to branch: posts from `until` on are mine again. 0: it comes to nothing, go on as before."""
+
+    source: str
+    epoch: int
+    until: int
+    node: int = 0
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A subscriber's command on its way through the tree, from list `node`. `since`: the next post's number where it
+    was read; `ticket` and `hops` together are there once."""
+
+    source: str
+    node: int
+    word: str
+    subscriber: str
+    ticket: str
+    hops: int
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Branch to parent and root: how it stands. `total`: with all branches below."""
+
+    source: str
+    epoch: int
+    rows: int
+    total: int
+    branches: int
+    next_post: int
+    digest: str = ""
+    node: int = 0
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Parent to branch: report, and have your branches report."""
+
+    source: str
+    node: int = 0
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dissolve:
+    """Parent to branch: the source is gone; no posts from `until` on."""
+
+    source: str
+    until: int
+    generation: int
+    node: int = 0
+    host: str = ""
+
+
+TreeControl = Adopt | Adopted | Fold | Returned | Released | Relay | Report | Audit | Dissolve
+WORDS: dict[str, type[TreeControl]] = {
+    "adopt": Adopt,
+    "adopted": Adopted,
+    "fold": Fold,
+    "returned": Returned,
+    "released": Released,
+    "relay": Relay,
+    "report": Report,
+    "audit": Audit,
+    "dissolve": Dissolve,
+}

@@ -1,0 +1,45 @@
+"""What followers without a row were told lately: at a leaf asked who follows, it may not have arrived.
+
+Law: a welcome or goodbye that was sent counts from then on, wherever it is. A queue gives up after days; what is older
+than `repeat_seconds` has come, or never will.
+"""
+
+from __future__ import annotations
+
+from mail.follower_rows import Row
+from reflector.letter import House, Letter
+from reflector.tables import OPEN
+from store import Transaction
+
+
+def note_told(letter: Letter, entity: str, row: Row, until: int) -> None:
+    """Note the newest word to a follower on a host with a leaf; this host's own has no leaf to ask."""
+    if letter.house.holds_timeline(entity):
+        return
+    letter.tx.execute(
+        "INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (letter.source.list, entity, row.from_post, until, row.generation, row.folder, letter.arrival.now),
+    )
+
+
+def corrected(house: House, tx: Transaction, list_: str, host: str, rows: list[Row]) -> list[Row]:
+    """Return a leaf's rows as they will be once all has arrived there."""
+    told = {
+        entity: (until, Row(entity, from_post, generation, folder))
+        for entity, from_post, until, generation, folder in tx.all(
+            "SELECT entity, from_post, until_post, generation, folder FROM told WHERE list = ?", (list_,)
+        )
+        if house.home(entity) == host
+    }
+    found = {row.who: row for row in rows}
+    for entity, (until, row) in told.items():
+        if entity in found and found[entity].generation >= row.generation:
+            continue
+        found.pop(entity, None)
+        if until == OPEN:
+            found[entity] = row
+    return [found[who] for who in sorted(found)]
+
+
+def forget_told(tx: Transaction, before: float) -> None:
+    tx.execute("DELETE FROM told WHERE at < ?", (before,))
