@@ -133,10 +133,13 @@ class HostDoor:
             parts = arrived(envelope, content, directory)
         if isinstance(parts, Deferred | Refused) or any(part.signed_by and not session.entity for part in parts):
             return parts
-        names = (meaning(self._flow, recipient) for recipient in envelope.recipients)
+        names = [meaning(self._flow, recipient) for recipient in envelope.recipients]
         sources = (name for name in names if isinstance(name, Reflector))
-        refusals = (self._ask.refuses(self._store.reader, name, content, session.entity) for name in sources)
-        return next((refusal for refusal in refusals if refusal), parts)
+        asked = (self._ask.refuses(self._store.reader, name, content, session.entity) for name in sources)
+        refusals = [refusal for refusal in asked if refusal]
+        if session.entity and len(refusals) < len(names):
+            return parts  # her "reply to all" reaches the author; the notice of what is refused goes to herself
+        return refusals[0] if refusals else parts
 
     def _known_here(self, session: Session, envelope: Envelope, address: Address, name: Name) -> Outcome:
         """A host that delivers (one that only asks has the null sender) may be quicker than the mail that creates a
