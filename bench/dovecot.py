@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-START_SECONDS_MAX = 20.0
+from local_port import await_greeting, free_port
+
 OWNER = "mail"  # whose the mail is: Dovecot serves nobody's as root
 
 # Debian's defaults, with maildir; `mail_fsync = optimized` (its default) has an APPEND on disk before OK.
@@ -83,13 +82,6 @@ def is_installed() -> bool:
     return os.geteuid() == 0 and shutil.which("dovecot") is not None and Path("/usr/lib/dovecot/imap").exists()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def prepared(users: Iterable[tuple[str, str]]) -> Iterator[Dovecot]:
     """Make the folder of an instance with these users (name, hash); it is gone afterwards."""
@@ -113,21 +105,8 @@ def running(instance: Dovecot) -> Iterator[None]:
     subprocess.run(["chown", "-R", f"{OWNER}:{OWNER}", str(instance.folder / "mail")], check=True)
     process = subprocess.Popen([*command, "-F"])
     try:
-        _await_greeting(instance.port)
+        await_greeting(instance.port, b"* OK")
         yield
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _await_greeting(port: int) -> None:
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while True:
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-                if connection.recv(1000).startswith(b"* OK"):
-                    return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)

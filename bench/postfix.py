@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-START_SECONDS_MAX = 20.0
+from local_port import await_greeting, free_port
 
 # Debian's own services and process limits, without chroot (its jail lives outside this folder) and without pickup.
 MASTER = """\
@@ -88,13 +86,6 @@ def is_installed() -> bool:
     return os.geteuid() == 0 and all(shutil.which(tool) for tool in ("postfix", "smtp-source", "smtp-sink"))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def postfix(settings: Mapping[str, str] = HOLD, parent: Path | None = None) -> Iterator[Postfix]:
     """Run an instance with these main.cf settings beside `MAIN`; `parent`: on which disk its queue lives."""
@@ -104,7 +95,7 @@ def postfix(settings: Mapping[str, str] = HOLD, parent: Path | None = None) -> I
     try:
         _write_configuration(instance, settings)
         subprocess.run(["postfix", "-c", str(folder / "etc"), "start"], check=True, capture_output=True)
-        _await_greeting(instance.port)
+        await_greeting(instance.port, b"220")
         yield instance
     finally:
         subprocess.run(["postfix", "-c", str(folder / "etc"), "stop"], check=False, capture_output=True)
@@ -123,16 +114,3 @@ def _write_configuration(instance: Postfix, settings: Mapping[str, str]) -> None
     main = {**MAIN, **places, **settings}
     (instance.folder / "etc/main.cf").write_text("".join(f"{name} = {value}\n" for name, value in main.items()))
     (instance.folder / "etc/master.cf").write_text(MASTER.format(port=instance.port))
-
-
-def _await_greeting(port: int) -> None:
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while True:
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-                if connection.recv(100).startswith(b"220"):
-                    return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)

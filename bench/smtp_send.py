@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
-from postfix import Postfix, free_port, is_installed, postfix
+from local_port import free_port
+from postfix import Postfix, is_installed, postfix
 
 import store.bodies
 from mail.envelope import Arrival, Recipient
