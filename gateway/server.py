@@ -60,6 +60,7 @@ class HttpsServer:
         for listener in self._listeners:
             listener.close()
         if self._server:
+            self._server.pre_shutdown()  # who waits for a next request is not waited for
             await self._server.shutdown(self._settings.close_seconds_max)
 
     async def _answer(self, asked: web.BaseRequest) -> web.StreamResponse:
@@ -112,6 +113,8 @@ async def _body(asked: web.BaseRequest, octets_max: int) -> bytes | Response:
         return Response(415, b"send the body as it is\n", headers={"Accept-Encoding": "identity"})
     if (asked.content_length or 0) > octets_max:
         return Response(413, b"too large\n")
+    if asked.headers.get("Expect", "").lower() == "100-continue":  # RFC 9110 10.1.1: it waits before it sends
+        await asked.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = bytearray()
     try:
         async for chunk in asked.content.iter_any():

@@ -33,7 +33,13 @@ async def slow(request: Request) -> Response:
     return Response(200)
 
 
+async def soon(request: Request) -> Response:
+    await asyncio.sleep(0.2)
+    return Response(200, b"done")
+
+
 ROUTES = (
+    Route("GET", "/soon", soon),
     Route("GET", "/things/{id}", echo),
     Route("POST", "/things/{id}/parts", echo, body_octets_max=100),
     Route("GET", "/broken", broken),
@@ -41,6 +47,7 @@ ROUTES = (
 )
 
 USUAL = Settings()
+CLOSE_SECONDS = 2.0  # less than the 5 that the door gives who is being answered
 
 
 @contextlib.asynccontextmanager
@@ -127,6 +134,34 @@ async def test_a_body_is_taken_up_to_what_the_route_says() -> None:
         assert packed.startswith(b"HTTP/1.1 415 ")
         unwanted = await say(port, b"GET /things/7 HTTP/1.1\r\nHost: d\r\nContent-Length: 5\r\n\r\nhello")
         assert unwanted.startswith(b"HTTP/1.1 413 ")
+
+
+async def test_a_client_that_asks_first_is_told_to_go_on_or_not() -> None:
+    async with door() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /things/7/parts HTTP/1.1\r\nHost: d\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"hi")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK\r\n")
+        writer.write(b"POST /things/7/parts HTTP/1.1\r\nHost: d\r\nContent-Length: 999\r\nExpect: 100-continue\r\n\r\n")
+        assert b"HTTP/1.1 413 " in await reader.readuntil(b"too large\n")
+        writer.close()
+
+
+async def test_closing_waits_for_answers_and_not_for_idlers() -> None:
+    async with door() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /things/7 HTTP/1.1\r\nHost: d\r\n\r\n")
+        await reader.readuntil(b"id=7 ")
+        busy, asking = await asyncio.open_connection("127.0.0.1", port)
+        asking.write(b"GET /soon HTTP/1.1\r\nHost: d\r\n\r\n")
+        await asyncio.sleep(0.05)
+        began = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - began < CLOSE_SECONDS
+    assert await reader.read() == b""
+    assert (await busy.read()).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+    asking.close()
 
 
 @pytest.mark.parametrize(
