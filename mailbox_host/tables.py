@@ -99,7 +99,6 @@ KEEPING = Migration(
     ALTER TABLE account ADD COLUMN messages INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE account ADD COLUMN quota_octets INTEGER;
     ALTER TABLE account ADD COLUMN quota_messages INTEGER;
-    ALTER TABLE account ADD COLUMN keeps_sent INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE folder ADD COLUMN keep_days INTEGER;
     ALTER TABLE folder ADD COLUMN keep_messages INTEGER;
     ALTER TABLE folder ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;

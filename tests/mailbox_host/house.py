@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from mailbox_host import accounts, entries, folders, quota, timeline
 from mailbox_host.tables import MIGRATIONS
-from store import Bodies, Transaction
+from store import Bodies, Migration, Transaction
 from store.bodies import MIGRATION as BODIES
 
 NOW = 1_700_000_000.0
@@ -17,11 +18,11 @@ def letter(subject: str, text: str = "text") -> bytes:
 
 
 class House:
-    def __init__(self) -> None:
+    def __init__(self, tables: Sequence[Migration] = MIGRATIONS) -> None:
         connection = sqlite3.connect(":memory:", isolation_level=None)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.executescript(BODIES.sql)
-        for step in MIGRATIONS:
+        for step in tables:
             connection.executescript(step.sql)
         connection.execute("BEGIN")
         self.tx = Transaction(connection)

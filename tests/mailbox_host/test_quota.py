@@ -14,6 +14,7 @@ from mailbox_host import accounts, entries, folders, quota, refiling, retention,
 from mailbox_host.post_log import cut_log
 from mailbox_host.quota import OverQuota, Quota
 from mailbox_host.settings import Settings
+from mailbox_host.tables import MIGRATIONS
 from store import Bodies
 from tests.mailbox_host.house import NOW, House, letter
 
@@ -128,3 +129,16 @@ def test_limits_of_its_own_come_before_the_configurations() -> None:
     with pytest.raises(OverQuota):
         quota.check_room(house.tx, "alice", 1, 2, tight)
     assert not quota.is_full(house.tx, "nobody", tight)
+
+
+def test_what_was_there_before_it_was_counted_is_counted() -> None:
+    """The tables of an older host are brought up to date."""
+    house = House(MIGRATIONS[:2])
+    house.tx.execute("INSERT INTO account (name, cursor, uidvalidity, created) VALUES ('alice', 0, 1, 0)")
+    house.tx.execute("INSERT INTO folder (account, name, special_use, uidvalidity) VALUES (1, 'INBOX', '', 1)")
+    row = "INSERT INTO entry VALUES (1, ?, 1, ?, ?, 1, 100, 0, '', 1, 0)"
+    house.tx.executemany(row, [(1, None, None), (2, None, None), (3, "bob", 1)])
+    house.tx.execute("COMMIT")
+    for step in MIGRATIONS[2:]:
+        house.tx.connection.executescript(step.sql)
+    assert quota.usage(house.tx, "alice", Quota()) == (200, 2, 0, 0)

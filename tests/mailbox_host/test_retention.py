@@ -130,6 +130,32 @@ def test_a_new_follower_of_a_slow_source_gets_what_the_log_has_not_any_more(hous
     assert house.subjects("carol") == ["feed 1", "feed 2"] and house.subjects("alice") == []
 
 
+def test_a_post_that_came_before_an_older_one_has_left_the_log_too(house: House) -> None:
+    house.log("bob", 5)
+    house.log("bob", 4)
+    tidy(house, "alice", Settings(), NOW + 401 * DAY)
+    assert not house.log("bob", 5) and not house.log("bob", 4) and house.log("bob", 6)
+
+
+def test_what_is_still_in_the_log_is_remembered_for_itself(house: House) -> None:
+    """Post 2 came late: it is in the log when 1 and 3 have left it."""
+    house.move_in("carol")
+    timeline.welcome(house.tx, "alice", Welcome("bob", 1, 1), NOW)
+    timeline.welcome(house.tx, "carol", Welcome("bob", 2, 1), NOW)
+    timeline.goodbye(house.tx, "carol", Goodbye("bob", 3, 2), NOW)
+    for number, day in ((1, 0), (3, 0), (2, 39)):
+        house.log("bob", number, NOW + day * DAY)
+    for name in ("alice", "carol"):
+        house.look(name)
+        inbox = house.folder(name)
+        entries.expunge(house.tx, inbox, entries.uids(house.tx, inbox), NOW)
+        tidy(house, name, SHORT, NOW + 41 * DAY)
+        timeline.welcome(house.tx, name, Welcome("bob", 1, 9), NOW)
+        house.look(name)
+        assert house.subjects(name) == [], "it came back"
+    assert not house.hand("alice", "bob", 1) and house.hand("carol", "bob", 1)  # she never had it
+
+
 PEOPLE = ("alice", "carol")
 SHORT = Settings(log_days=40)
 people = st.sampled_from(PEOPLE)
