@@ -125,7 +125,7 @@ def deliver(folder: Path, mail: Path, followers: int, number: int) -> float:
     while waiting:
         if time.perf_counter() - began > DELIVERY_SECONDS_MAX:
             raise SystemExit(f"{len(waiting)} mailboxes were not reached")
-        waiting = [box for box in waiting if not (box.exists() and len(os.listdir(box)) >= number)]
+        waiting = [box for box in waiting if not (box.exists() and sum(1 for _ in box.iterdir()) >= number)]
         time.sleep(LOOK_AGAIN_SECONDS if waiting else 0)
     return time.perf_counter() - began
 
