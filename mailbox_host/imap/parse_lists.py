@@ -9,6 +9,7 @@ from mailbox_host.imap.commands import Arguments, List, Status
 from mailbox_host.imap.syntax import BadSyntax, Cursor
 
 PATTERNS_MAX = 50
+PATTERNS_LENGTH_MAX = 4_000  # of several in all: each character is a place that every name is tried against
 
 _SELECT = frozenset({b"SUBSCRIBED", b"REMOTE", b"RECURSIVEMATCH", b"SPECIAL-USE"})
 _RETURN = frozenset({b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE", b"STATUS"})
@@ -29,6 +30,8 @@ def list_arguments(cursor: Cursor) -> Arguments:
     cursor.space()
     several = cursor.peek() == b"("
     patterns = cursor.parenthesized(cursor.list_mailbox, PATTERNS_MAX) if several else (cursor.list_mailbox(),)
+    if several and sum(map(len, patterns)) > PATTERNS_LENGTH_MAX:
+        raise BadSyntax("patterns too long")
     returns, status = _returns(cursor)
     return List(reference, patterns, select, returns, status, extended or several or bool(returns))
 

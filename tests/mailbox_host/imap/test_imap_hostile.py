@@ -176,7 +176,8 @@ async def test_names_that_would_trick_somebody(host: Host) -> None:
             answer = await client.ask(f'c {command} "{name}"')
             assert answer[-1].startswith(b"c NO"), (command, name, answer)
     assert (await client.ask("d CREATE {3+}\r\na\0b"))[-1].startswith(b"d NO")
-    assert (await client.ask("e LIST {70000+}\r\n" + "*%" * 35_000))[-1].startswith(b"* BYE")
+    assert (await client.ask(f'e LIST "" ({" ".join(["*a" * 50] * 49)})'))[-1] == b"e BAD patterns too long\r\n"
+    assert (await client.ask("f LIST {70000+}\r\n" + "*%" * 35_000))[-1].startswith(b"* BYE")
 
 
 async def test_ten_wrong_passwords_end_a_connection(host: Host, caplog: pytest.LogCaptureFixture) -> None:
