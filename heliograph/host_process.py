@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from heliograph import exits
 from heliograph.exits import CommandError
 from heliograph.lock import Locked
+from heliograph.process import allow_many_files, calm_garbage_collection
 
 if TYPE_CHECKING:
     from heliograph.host import Host
@@ -45,6 +46,7 @@ def run_host(config: Config, name: str, ready_fd: int | None, life_fd: int | Non
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells of every connection, unescaped
     if life_fd is not None:
         threading.Thread(target=_end_with_parent, args=(life_fd,), daemon=True, name="life").start()
+    allow_many_files()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_run(config, name, ready_fd))
     return exits.OK
@@ -69,6 +71,7 @@ async def _run(config: Config, name: str, ready_fd: int | None) -> None:
         raise _told(error) from error
     try:
         loop.add_signal_handler(signal.SIGHUP, _reload, host)
+        calm_garbage_collection()
         _say_ready(ready_fd)
         await stop.wait()
     finally:

@@ -5,6 +5,8 @@ Law: a post is filed once per account, in log order, and its UID is stored befor
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mailbox_host.accounts import account_id
 from mailbox_host.filing import DUE_BEYOND, file_beyond
 from mailbox_host.follows import Follow, covers, followed_sources, follows, goodbye, welcome
@@ -20,6 +22,7 @@ __all__ = [
     "behind",
     "catch_up",
     "deliver_post",
+    "file_ahead",
     "followed_sources",
     "follows",
     "goodbye",
@@ -36,6 +39,13 @@ def catch_up(tx: Transaction, account: str, now: float) -> int:
     it returns as many, `behind` says whether to call again."""
     row = tx.one("SELECT id, cursor FROM account WHERE name = ?", (account,))
     return file_beyond(tx, *row) if row else 0
+
+
+def file_ahead(tx: Transaction, accounts: Iterable[str], most: int) -> None:
+    """Make entries for many accounts, at most so many for each: the rest is made when they look."""
+    for account in accounts:
+        if row := tx.one("SELECT id, cursor FROM account WHERE name = ?", (account,)):
+            file_beyond(tx, row[0], row[1], most)
 
 
 def behind(source: Reader | Transaction, account: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from mailbox_host.bell import Bell
+from mailbox_host.imap.filing_ahead import FilingAhead
 
 
 class News:
@@ -16,7 +17,12 @@ class News:
     __slots__ = ("_account", "_listener", "_sources", "_stale", "_wake", "pending")
 
     def __init__(
-        self, bell: Bell, account: str, sources: Callable[[], Iterable[str]], wake: Callable[[], None]
+        self,
+        bell: Bell,
+        account: str,
+        sources: Callable[[], Iterable[str]],
+        ahead: FilingAhead,
+        wake: Callable[[], None],
     ) -> None:
         self._sources = sources
         self._wake = wake
@@ -24,7 +30,7 @@ class News:
         self.pending = True  # what came just before we listened
         # Two places at the bell: only a ring for the account can mean that it follows other sources now.
         self._account = bell.listen(account, (), self._account_rang)
-        self._listener = bell.listen("", sources(), self._rang)
+        self._listener = bell.listen("", sources(), lambda: ahead.ring(account, self._rang))
 
     def look(self) -> None:
         """Take note that somebody looks now."""

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from mail.address import is_entity
@@ -16,6 +17,7 @@ from mailbox_host import accounts, timeline
 from mailbox_host.bell import Bell
 from mailbox_host.imap import proxy
 from mailbox_host.imap.effects import NotSignedIn, SignedIn, SignIn
+from mailbox_host.imap.filing_ahead import FilingAhead
 from mailbox_host.imap.news import News
 from mailbox_host.imap.proxy import Upstream
 from mailbox_host.imap.settings import LARGE_LITERALS_MAX, LARGE_LITERALS_PER_ACCOUNT_MAX
@@ -52,6 +54,7 @@ class Services:
         self.tls = tls
         self.slots = Slots(LARGE_LITERALS_MAX, LARGE_LITERALS_PER_ACCOUNT_MAX)
         self._bell = bell
+        self._ahead = FilingAhead(store)
         self._passwords = passwords
         self._clock = clock
         self._locate = locate
@@ -60,7 +63,8 @@ class Services:
 
     def news_for(self, account: str, wake: Callable[[], None]) -> News:
         """Listen for what may come for an account."""
-        return News(self._bell, account, lambda: timeline.followed_sources(self.store.reader, account), wake)
+        sources = partial(timeline.followed_sources, self.store.reader, account)
+        return News(self._bell, account, sources, self._ahead, wake)
 
     async def change(self, account: str, work: Callable[[Transaction], Any]) -> Any:
         """Write to the store; wake the account's other sessions once it is durable ("": nobody's)."""

@@ -27,7 +27,7 @@ from mailbox_host.imap.channel import SocketChannel
 from mailbox_host.imap.slots import Slots
 from mailbox_host.passwords import PasswordChecker, hash_password
 from mailbox_host.tables import MIGRATIONS
-from store import Store
+from store import Bodies, Store, Transaction
 from store.bodies import MIGRATION as STORE_MIGRATION
 
 MESSAGE = b"From: bob@example.org\r\nSubject: hello\r\n\r\nHello.\r\n"
@@ -199,6 +199,34 @@ async def test_aioimaplib_in_idle(house: House) -> None:
     await client.logout()
 
 
+async def test_all_who_wait_for_a_post_are_filed_for_together(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    readers = [f"reader{number}" for number in range(40)]
+    stored = accounts.stored_hash(house.store.reader, "alice")
+
+    def settle(tx):
+        accounts.add_many(tx, [(name, stored) for name in readers], 1e9)
+        for name in readers:
+            timeline.welcome(tx, name, Welcome("bob", 1, 1, ""), 1e9)
+
+    await house.store.write(settle)
+    port = await house.server.serve("127.0.0.1", 0)
+    wires = []
+    for name in readers:
+        wires.append(wire := await Wire.to(port))
+        await wire.ask(f"a LOGIN {name} secret")
+        await wire.ask("b SELECT INBOX")
+        wire.send(b"c IDLE\r\n")
+        assert await wire.line() == "+ idling"
+    written = []
+    write = house.store.write
+    monkeypatch.setattr(house.store, "write", lambda work: written.append(work) or write(work))
+    await house.store.write(lambda tx: post_by_bob(tx, house.bell))
+    assert {await wire.line() for wire in wires} == {"* 1 EXISTS"}
+    assert len(written) == 2, "the post, and one for all of them"
+    for wire in wires:
+        wire.close()
+
+
 async def test_a_post_wakes_who_follows_its_source(house: House) -> None:
     await house.store.write(lambda tx: timeline.welcome(tx, "alice", Welcome("bob", 1, 1, ""), 1e9))
     wire = await Wire.to(await house.server.serve("127.0.0.1", 0))
@@ -207,16 +235,14 @@ async def test_a_post_wakes_who_follows_its_source(house: House) -> None:
     wire.send(b"c IDLE\r\n")
     assert await wire.line() == "+ idling"
 
-    def post(tx):
-        from store import Bodies
-
-        body = Bodies.keep(tx, MESSAGE)
-        timeline.log_post(tx, timeline.Post("bob", 1, body, len(MESSAGE), 1e9))
-        tx.after_commit(lambda: house.bell.ring_sources(["bob"]))
-
-    await house.store.write(post)
+    await house.store.write(lambda tx: post_by_bob(tx, house.bell))
     assert await wire.line() == "* 1 EXISTS"
     wire.close()
+
+
+def post_by_bob(tx: Transaction, bell: Bell) -> None:
+    timeline.log_post(tx, timeline.Post("bob", 1, Bodies.keep(tx, MESSAGE), len(MESSAGE), 1e9))
+    tx.after_commit(lambda: bell.ring_sources(["bob"]))
 
 
 async def test_what_one_session_does_wakes_another(house: House) -> None:
