@@ -109,3 +109,4 @@ def test_half_of_it_is_nothing(missing: int) -> None:
 def test_a_name_is_text_and_never_markup() -> None:
     odd = services(r"_imaps._tcp SRV 0 1 993 a\<b&c.elsewhere.example." + "\n_submissions._tcp SRV 0 1 465 b.example.")
     assert len(servers(document(DOMAIN, odd))) == 2
+    assert servers(document(DOMAIN, (Service("imaps", "a<b>&c", 993), BOTH[1])))[0][2] == "a<b>&c"
