@@ -21,6 +21,7 @@ CHARSETS = frozenset(codecs.lookup(name).name for name in _NAMES)
 
 _ENCODED_WORD = re.compile(rb"=\?([!-<>@-~]{1,60})\?([bBqQ])\?([!->@-~]*)\?=")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_TRAILING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
@@ -61,8 +62,15 @@ def decode_transfer(octets: bytes, encoding: str) -> bytes:
         case "base64":
             return decode_base64(octets)
         case "quoted-printable":
-            return quopri.decodestring(octets)
+            return decode_quoted_printable(octets)
     return octets
+
+
+def decode_quoted_printable(octets: bytes) -> bytes:
+    """White space at a line's end came on the way, and counts for nothing (RFC 2045 6.7, rule 3)."""
+    if any(end in octets for end in (b" \r", b"\t\r", b" \n", b"\t\n")):
+        octets = _TRAILING.sub(b"", octets)
+    return binascii.a2b_qp(octets)
 
 
 def decode_base64(octets: bytes) -> bytes:

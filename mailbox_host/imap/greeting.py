@@ -73,6 +73,8 @@ def enable(session: Session, command: Command) -> Steps[bytes]:
     if not wanted.isdisjoint((b"CONDSTORE", b"QRESYNC")):  # RFC 7162 3.2.3: QRESYNC brings CONDSTORE with it
         yield from use_condstore(session)
     session.enabled.update(word.upper() for word in fresh)
+    if session.rev2 and session.selected:
+        session.selected.recent.clear()  # nothing is \\Recent there (RFC 9051 E 12)
     return ok("Done")
 
 

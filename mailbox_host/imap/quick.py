@@ -6,10 +6,10 @@ case; anything else (encoded-words, base64, 8-bit) is said to be possible, and d
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Callable
 
 from mailbox_host.imap.commands import And, Key, Or, SearchKey
+from mailbox_host.imap.decoding import decode_quoted_printable
 
 Quick = Callable[[bytes, bytes], bool]  # of a message's header and its text
 
@@ -49,7 +49,7 @@ def _in_text(header: bytes, text: bytes, wanted: bytes) -> bool:
         return True
     if b"quoted-printable" not in lower and b"quoted-printable" not in kind:
         return False
-    decoded = binascii.a2b_qp(text)
+    decoded = decode_quoted_printable(text)
     return not decoded.isascii() or wanted in decoded.lower()
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import re
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailbox_host.imap import settings
+from mailbox_host import accounts
+from mailbox_host.bell import Bell
+from mailbox_host.imap import ImapServer, Settings, settings
 from mailbox_host.imap.decoding import decode_transfer
 from mailbox_host.imap.previews import preview
 from mailbox_host.imap.reencoding import without_nul
 from mailbox_host.mime import scan
+from mailbox_host.passwords import PasswordChecker, hash_password
+from mailbox_host.tables import MIGRATIONS
+from store import Store, StoreFull
+from store.bodies import MIGRATION as STORE_MIGRATION
 
 PICTURE = bytes(range(256))
 MIXED = (
@@ -61,6 +69,15 @@ def test_a_part_comes_decoded(client):
     assert fetched(client, "BINARY.PEEK[9] BINARY.SIZE[9]") == b"BINARY[9] NIL BINARY.SIZE[9] 0"
     assert fetched(client, "BINARY.PEEK[]") == b"BINARY[] {%d}\r\n" % len(MIXED) + MIXED
     assert fetched(client, "BINARY.SIZE[]") == b"BINARY.SIZE[] %d" % len(MIXED)
+
+
+def test_white_space_at_the_ends_of_lines_is_none(client):
+    """RFC 2045 6.7, rules 3 and 5."""
+    fields = b"Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    client.file(fields + b"foo= \t\r\nbar \t \r\nbaz=20 \r\n")
+    client("a NOOP")
+    assert client("b FETCH 2 BINARY.PEEK[1]")[:-1] == ["* 2 FETCH (BINARY[1] {14}", "foobar", "baz ", ")"]
+    assert client("c SEARCH BODY foobar")[0] == "* SEARCH 2"
 
 
 def test_only_reading_a_part_marks_it_seen(client):
@@ -230,7 +247,50 @@ def test_a_search_that_breaks_leaves_nothing_saved(client, monkeypatch):
 
 
 def breaking(*arguments):
-    from store import StoreFull
-
     yield b""
     raise StoreFull
+
+
+class Wire:
+    """A client at a real server, that reads octets as they are announced."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def ask(self, command: bytes) -> list[bytes]:
+        """Return the answer's lines, each with its literals."""
+        self.writer.write(command + b"\r\n")
+        lines: list[bytes] = []
+        while not lines or not lines[-1].startswith(command.split()[0] + b" "):
+            line = await self.reader.readline()
+            while literal := re.search(rb"\{([0-9]+)\}\r\n\Z", line):
+                line += await self.reader.readexactly(int(literal[1])) + await self.reader.readline()
+            assert line, lines
+            lines.append(line)
+        return lines
+
+
+async def test_a_picture_goes_there_and_back_unencoded(tmp_path):
+    store = Store(tmp_path / "wire.db", [STORE_MIGRATION, *MIGRATIONS])
+    store.write_now(lambda tx: accounts.add(tx, "alice", hash_password(b"secret"), 1e9))
+    passwords = PasswordChecker(threads=1)
+    server = ImapServer(store, Bell(), passwords, Settings("fabric.test", "host-1"))
+    wire = Wire(*await asyncio.open_connection("127.0.0.1", await server.serve("127.0.0.1", 0)))
+    assert b"IMAP4rev1 IMAP4rev2 LITERAL+" in await wire.reader.readline()
+    (answer,) = await wire.ask(b"a LOGIN alice secret")
+    assert {b"BINARY", b"PREVIEW", b"UTF8=ACCEPT"} <= set(answer.split(b"]")[0].split())
+    assert b"* ENABLED IMAP4rev2\r\n" in await wire.ask(b"b ENABLE IMAP4rev2")
+    await wire.ask('c CREATE "Bücher/Café"'.encode())
+    assert (await wire.ask('d SELECT "Bücher/Cafe\u0301"'.encode()))[-2:] == [
+        '* LIST () "/" "Bücher/Café" ("OLDNAME" ("Bücher/Cafe\u0301"))\r\n'.encode(),
+        b"d OK [READ-WRITE] Done\r\n",
+    ]
+    appended = await wire.ask('e APPEND "Bücher/Café" ~{%d+}\r\n'.encode() % len(RAW) + RAW)
+    assert appended[-1].startswith(b"e OK [APPENDUID ")
+    fetched = await wire.ask(b"f FETCH 1 (BINARY.PEEK[2] PREVIEW FLAGS)")
+    assert fetched[0] == b"* 1 FETCH (BINARY[2] ~{256}\r\n" + PICTURE + b' PREVIEW "plain" FLAGS ())\r\n'
+    assert await wire.ask(b"g UID SEARCH ALL") == [b'* ESEARCH (TAG "g") UID ALL 1\r\n', b"g OK Done\r\n"]
+    wire.writer.close()
+    await server.close()
+    passwords.close()
+    store.close()

@@ -13,9 +13,19 @@ MESSAGE = b"From: a@b\r\nSubject: s\r\n\r\nx\r\n"
 
 SETS = st.sampled_from(["1", "2:3", "*", "1:*", "4,1", "9", "*:9", "3:1"])
 FLAGS = st.sampled_from(["\\Seen", "\\Deleted", "(\\Flagged \\Seen)", "()", "word", "(\\Recent)", "(\\Deleted A b)"])
-BOXES = st.sampled_from(["INBOX", "Sent", "New", "New/Sub", '"a b"', "nowhere", "inbox"])
+BOXES = st.sampled_from(["INBOX", "Sent", "New", "New/Sub", '"a b"', "nowhere", "inbox", '"Cafe\u0301"', "Caf&AOk-"])
 ITEMS = st.sampled_from(
-    ["FLAGS", "ALL", "(UID MODSEQ)", "BODY[]", "BODY[1]<0.3>", "(ENVELOPE BODYSTRUCTURE)", "RFC822"]
+    [
+        "FLAGS",
+        "ALL",
+        "(UID MODSEQ)",
+        "BODY[]",
+        "BODY[1]<0.3>",
+        "(ENVELOPE BODYSTRUCTURE)",
+        "RFC822",
+        "BINARY[1]<0.9>",
+        "PREVIEW",
+    ]
 )
 KEYS = st.sampled_from(["ALL", "UNSEEN", "DELETED", "NOT 1", "OR 1 SEEN", "TEXT x", "NEW", "KEYWORD word", "UID 2:*"])
 UID = st.sampled_from(["", "UID "])
@@ -36,8 +46,8 @@ COMMANDS = st.one_of(
     command("STATUS {b} (MESSAGES RECENT UIDNEXT UNSEEN)", b=BOXES),
     command("UID EXPUNGE {s}", s=SETS),
     st.sampled_from(["NOOP", "EXPUNGE", "CHECK", "CLOSE", "UNSELECT", "IDLE", 'LIST "" *', 'LSUB "" %', 
-                     "ENABLE CONDSTORE", "UNSUBSCRIBE Sent",
-                     "APPEND INBOX {28+}", "CAPABILITY"]),
+                     "ENABLE CONDSTORE", "ENABLE IMAP4rev2", "ENABLE UTF8=ACCEPT", "UNSUBSCRIBE Sent",
+                     "APPEND INBOX {28+}", "APPEND INBOX ~{28+}", "CAPABILITY"]),
 )  # fmt: skip
 
 

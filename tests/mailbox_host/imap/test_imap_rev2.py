@@ -38,6 +38,14 @@ def test_both_revisions_are_offered_and_the_first_is_spoken(stranger, talk):
     assert client("e SEARCH ALL")[0].startswith("* ESEARCH")
 
 
+def test_rev2_may_come_late(talk):
+    client = talk()
+    client.file(MESSAGE)
+    client("a SELECT INBOX")
+    client("b ENABLE IMAP4rev2")
+    assert client("c FETCH 1 FLAGS")[0] == "* 1 FETCH (FLAGS ())"
+
+
 def test_rev2_does_not_turn_condstore_on(client):
     client("a SELECT INBOX")
     assert "MODSEQ" not in client("b STORE 1 +FLAGS (\\Seen)")[0]
