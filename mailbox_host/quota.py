@@ -34,6 +34,10 @@ class Usage(NamedTuple):
         fits = not self.octets_max or self.octets + octets <= self.octets_max
         return fits and (not self.messages_max or self.messages + messages <= self.messages_max)
 
+    def could_hold(self, octets: int) -> bool:
+        """Tell whether a message would fit if nothing else were there."""
+        return not self.octets_max or octets <= self.octets_max
+
 
 class OverQuota(FolderError):
     """The account may not keep so much."""

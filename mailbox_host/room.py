@@ -29,6 +29,7 @@ NUMBER_DIGITS_MAX = 18  # fits SQLite's integers
 
 NO_SUCH_USER = Refused("5.1.1 No such user here")
 FULL = Deferred("4.2.2 The mailbox is full", 452)  # the queue asks again, and tells the sender after five days
+TOO_LARGE = Refused("5.2.3 The letter is larger than all that the mailbox may hold", 552)
 REPEATED = Delivered("2.0.0 Ok, was here before")
 
 
@@ -123,13 +124,16 @@ class MailboxRoom:
 
     def _personal(self, tx: Transaction, arrival: Arrival, account: str) -> Outcome:
         owner = account_id(tx, account)
-        if not usage(tx, account, self._settings.quota).has_room(len(arrival.content)):
-            return REPEATED if was_here(tx, owner, arrival) else FULL  # nothing is noted of what was not taken
+        kept, size = usage(tx, account, self._settings.quota), len(arrival.content)
+        if not kept.has_room(size):  # nothing is noted of what is not taken: it may come again
+            if was_here(tx, owner, arrival):
+                return REPEATED
+            return FULL if kept.could_hold(size) else TOO_LARGE
         if not is_first(tx, owner, arrival):
             return REPEATED
         inbox = tx.one("SELECT id FROM folder WHERE account = ? AND name = 'INBOX'", (owner,))
         assert inbox is not None
-        file_one(tx, owner, inbox[0], arrival.body, len(arrival.content), arrival.now, None)
+        file_one(tx, owner, inbox[0], arrival.body, size, arrival.now, None)
         events.append(tx, arrival.now, "filed", account=account)
         tx.after_commit(lambda: self._bell.ring_account(account))
         return Delivered()

@@ -17,7 +17,7 @@ from mailbox_host import quota, timeline
 from mailbox_host.bell import Bell
 from mailbox_host.follows import FOLLOWS_MAX, GENERATIONS_MAX
 from mailbox_host.repeats import SEEN_SECONDS
-from mailbox_host.room import FULL, MailboxRoom
+from mailbox_host.room import FULL, TOO_LARGE, MailboxRoom
 from store import Bodies
 from tests.mailbox_host.house import NOW, House, letter
 
@@ -373,6 +373,8 @@ def test_a_full_mailbox_takes_posts_and_puts_letters_off_without_a_trace(place: 
     for _ in range(2):
         assert place.receive(person("alice"), letter("second"), envid="2") == FULL
     assert isinstance(place.receive(person("alice"), letter("first"), envid="1"), Delivered)  # a repeat is no news
+    larger = letter("large", "x" * 200)
+    assert place.receive(person("alice"), larger, envid="3") == TOO_LARGE  # and for that nobody waits five days
     place.receive(person("alice"), welcome("dora", 1, 1), "host-1")
     assert isinstance(place.receive(person("alice"), post("dora", 1), "host-1"), Delivered)
     assert place.look("alice") == 1
