@@ -17,6 +17,7 @@ from mailbox_host.imap.mailboxes import tell_status
 from mailbox_host.imap.patterns import SEPARATOR, Patterns
 from mailbox_host.imap.responses import mailbox, ok, untagged
 from mailbox_host.imap.session import Session
+from mailbox_host.imap.settings import INLINE_FOLDERS_MAX
 from store import Reader
 
 
@@ -35,7 +36,8 @@ def list_mailboxes(session: Session, command: Command) -> Steps[bytes]:
     found = yield from read(lambda reader: folders.list_folders(reader, account))
     subscribed = yield from read(lambda reader: folders.subscriptions(reader, account))
     tree = Tree(found, subscribed if b"SUBSCRIBED" in arguments.select else ())
-    shown = list(_listed(tree, arguments, session))
+    long = len(tree.names) * len(arguments.patterns) > INLINE_FOLDERS_MAX
+    shown = yield from read(lambda _: list(_listed(tree, arguments, session)), long)
     yield b"".join(untagged(line) for _, line in shown)
     if arguments.status:
         names = [name for name, _ in shown if name in tree.folders]

@@ -25,7 +25,7 @@ from mailbox_host.imap.sections import Content
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.sequence import pack
 from mailbox_host.imap.session import Session
-from mailbox_host.imap.settings import FETCH_BATCH_OCTETS, SEARCH_BATCH_MESSAGES
+from mailbox_host.imap.settings import FETCH_BATCH_OCTETS, INLINE_ROWS_MAX, SEARCH_BATCH_MESSAGES
 from store import Bodies, Reader
 
 Contents = Mapping[int, tuple[bytes, bytes]]
@@ -92,14 +92,33 @@ def find(session: Session, selected: Selected, key: SearchKey) -> Steps[tuple[Vi
     rows = [inner for inner in keys if cost(inner) == ROW]
     fields = field_keys(key)
     if fields:  # looked up for those messages that the rows leave
-        yield from decide(view, fields, _places(view, [inner for inner in rows if not field_keys(inner)]))
-    found = _places(view, rows)
+        decided = [inner for inner in rows if not field_keys(inner)]
+        yield from decide(view, fields, (yield from _places(view, decided)))
+    found = yield from _places(view, rows)
     rest = And(tuple(inner for inner in keys if cost(inner) > ROW))
     return view, (yield from _read_on(view, rest, found)) if rest.keys else found
 
 
-def _places(view: View, keys: list[SearchKey]) -> list[int]:
-    return list(compress(range(len(view)), mask_of(And(tuple(keys)), view)))
+def _places(view: View, keys: list[SearchKey]) -> Steps[list[int]]:
+    """A thousand keys over a large mailbox take seconds: others have their turns meanwhile."""
+    key = And(tuple(keys))
+    return (yield from read(partial(_compressed, view, key), long=leaves(key) * len(view) > INLINE_ROWS_MAX))
+
+
+def _compressed(view: View, key: And, reader: Reader) -> list[int]:
+    return list(compress(range(len(view)), mask_of(key, view)))
+
+
+def leaves(key: SearchKey) -> int:
+    """Count the keys in a search that are not made of others."""
+    match key:
+        case Not(inner):
+            return leaves(inner)
+        case Or(left, right):
+            return leaves(left) + leaves(right)
+        case And(keys):
+            return sum(map(leaves, keys))
+    return 1
 
 
 def _read_on(view: View, key: And, places: list[int]) -> Steps[list[int]]:

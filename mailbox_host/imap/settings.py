@@ -32,11 +32,13 @@ LARGE_LITERAL_SECONDS_MAX = 600.0  # 36 MB at 60 KB/s; a slot is not for drippin
 READ_BUFFER_OCTETS = 64 * 1024  # arrived and not yet parsed; then the socket is not read
 WRITE_BUFFER_OCTETS = 256 * 1024  # sent and not yet taken; then FETCH waits
 FETCH_BATCH_OCTETS = 256 * 1024  # of one turn of a FETCH: bounds memory, and how long others wait
-FETCH_SHOWN_OCTETS_MAX = 128 * 1024 * 1024  # of one turn, parts counted anew: a message of the largest size thrice
+FETCH_SHOWN_OCTETS_MAX = 64 * 1024 * 1024  # of parts in one turn: those of the largest message, almost twice
 FETCH_BATCH_MESSAGES = 1_000  # rows, facts and headers: a few milliseconds
 SEARCH_BATCH_MESSAGES = 500
 STORE_BATCH_MESSAGES = 5_000  # flags changed in one write: the writer is everybody's
 INLINE_MESSAGES_MAX = 50  # a FETCH of so few facts is answered on the loop, quicker than a thread is asked
+INLINE_ROWS_MAX = 100_000  # likewise of rows, each counted for each search key: some 3 ms
+INLINE_FOLDERS_MAX = 100  # likewise of folders in a LIST, each counted for each pattern
 INLINE_OCTETS_MAX = 1024 * 1024  # likewise of messages: a larger one takes tens of milliseconds to read and cut
 RECENT_FOLDERS_MAX = 100_000  # folders of which we remember what was \\Recent
 
