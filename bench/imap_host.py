@@ -53,7 +53,8 @@ def _file(store_: Store, owner: str, name: str, messages: list[tuple[bytes, bool
 
 async def run(folder: Path, wishes: dict[str, object]) -> None:
     store_ = Store(folder / "heliograph.db", [store.bodies.MIGRATION, *tables.MIGRATIONS])
-    fill(store_, wishes)
+    if wishes:  # otherwise it serves what is there
+        fill(store_, wishes)
     server = ImapServer(store_, Bell(), PasswordChecker(), Settings("fabric.test", "host-1"))
     print(await server.serve("127.0.0.1", 0), flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
