@@ -43,6 +43,8 @@ __all__ = [
     "subscriptions",
 ]
 
+SUBSCRIPTIONS_MAX = 2 * FOLDERS_MAX
+
 _SELECT = """
     SELECT f.id, a.name, f.name, f.special_use, f.uidvalidity, f.uidnext, f.modseq,
         EXISTS (SELECT 1 FROM subscription s WHERE s.account = f.account AND s.name = f.name)
@@ -158,6 +160,9 @@ def set_subscribed(tx: Transaction, account: str, name: str, on: bool) -> None:
         tx.execute("DELETE FROM subscription WHERE account = ? AND name = ?", (owner, name))
         return
     _must_find(tx, account, name)
+    row = tx.one("SELECT count(*) FROM subscription WHERE account = ?", (owner,))
+    if row and row[0] >= SUBSCRIPTIONS_MAX:  # names of folders that are gone, above all
+        raise TooManyFolders(f"an account has at most {SUBSCRIPTIONS_MAX} subscriptions")
     tx.execute("INSERT OR IGNORE INTO subscription VALUES (?, ?)", (owner, name))
 
 

@@ -13,6 +13,7 @@ from mailbox_host.entries import Entry
 from mailbox_host.imap import commands as ask
 from mailbox_host.imap.commands import Command, UidExpunge
 from mailbox_host.imap.effects import Steps, read, write
+from mailbox_host.imap.keywords import TOO_MANY_KEYWORDS, selected_takes_keywords
 from mailbox_host.imap.reading import use_condstore
 from mailbox_host.imap.responses import bad, no, ok, split_flags
 from mailbox_host.imap.selected import Selected
@@ -52,6 +53,10 @@ def store(session: Session, command: Command) -> Steps[bytes]:
         return READ_ONLY
     if beyond(selected, arguments.messages, command.uid):
         return NO_SUCH_MESSAGE
+    if arguments.operation != "-":
+        _, words = split_flags(arguments.flags)
+        if not (yield from selected_takes_keywords(session, selected, words)):
+            return TOO_MANY_KEYWORDS
     if arguments.unchanged_since is not None:
         yield from use_condstore(session)
     refused: list[int] = []

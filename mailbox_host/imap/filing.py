@@ -14,6 +14,8 @@ from mailbox_host.folders import Folder
 from mailbox_host.imap.change import NO_SUCH_MESSAGE, READ_ONLY, beyond
 from mailbox_host.imap.commands import Append, Command, Copy, NewMessage
 from mailbox_host.imap.effects import Steps, read, write
+from mailbox_host.imap.keywords import TOO_MANY_KEYWORDS, takes_keywords
+from mailbox_host.imap.reading import columns_now
 from mailbox_host.imap.reencoding import without_nul
 from mailbox_host.imap.responses import bad, no, ok, split_flags, untagged
 from mailbox_host.imap.sequence import pack, pack_ordered
@@ -41,6 +43,9 @@ def append_message(session: Session, command: Command) -> Steps[bytes]:
     folder = yield from read(lambda reader: folders.find_folder(reader, account, mailbox))
     if folder is None:
         return TRY_CREATE
+    words = {word for message in messages for word in split_flags(message.flags)[1]}
+    if not (yield from takes_keywords(session, folder.id, folder.modseq, words)):
+        return TOO_MANY_KEYWORDS
     now, limits = session.clock(), session.settings.quota
     uids = yield from write(partial(_append, account, folder.id, messages, now, limits))
     return ok("Done", f"APPENDUID {folder.uidvalidity} {pack(uids).decode()}")
@@ -88,6 +93,10 @@ def copy_or_move(session: Session, command: Command) -> Steps[bytes]:
     if target is None:
         return TRY_CREATE
     uids = [uid for start, stop in selected.find(asked.messages, command.uid) for uid in selected.uids[start:stop]]
+    columns = yield from columns_now(session, selected)
+    words = {word for line in {columns.words.get(uid, "") for uid in uids} for word in line.split()}
+    if not (yield from takes_keywords(session, target.id, target.modseq, words)):
+        return TOO_MANY_KEYWORDS
     now, limits = session.clock(), session.settings.quota
 
     def work(tx: Transaction) -> list[tuple[int, int]]:

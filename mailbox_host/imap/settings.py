@@ -18,6 +18,7 @@ SEARCH_KEYS_MAX = 1000  # of one command: each may read every message
 SEQUENCE_RANGES_MAX = 20_000  # what fits a line; merged before use
 FLAG_OCTETS_MAX = 200  # a keyword's length
 KEYWORDS_MAX = 64  # of one command
+KEYWORDS_PER_MAILBOX_MAX = 500  # clients use a dozen; SELECT names them all
 BAD_COMMANDS_MAX = 20  # in a row: who talks HTTP at us, or fuzzes, is told BYE
 SIGN_INS_FAILED_MAX = 10  # of one connection: a person asks again in a new one
 BEFORE_LOGIN_OCTETS_MAX = 64 * 1024  # all that a stranger may send

@@ -11,7 +11,7 @@ import pytest
 
 from mailbox_host import accounts, entries, folders
 from mailbox_host.bell import Bell
-from mailbox_host.imap import ImapServer, Settings, channel, loading
+from mailbox_host.imap import ImapServer, Settings, channel, fetch, keywords, lists, loading, search
 from mailbox_host.imap.settings import SIGN_INS_FAILED_MAX
 from mailbox_host.imap.throttle import FREE_TRIES, KEYS_MAX, Throttle
 from mailbox_host.passwords import PasswordChecker, hash_password
@@ -178,6 +178,52 @@ async def test_names_that_would_trick_somebody(host: Host) -> None:
     assert (await client.ask("d CREATE {3+}\r\na\0b"))[-1].startswith(b"d NO")
     assert (await client.ask(f'e LIST "" ({" ".join(["*a" * 50] * 49)})'))[-1] == b"e BAD patterns too long\r\n"
     assert (await client.ask("f LIST {70000+}\r\n" + "*%" * 35_000))[-1].startswith(b"* BYE")
+
+
+async def test_a_mailbox_holds_only_so_many_keywords(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keywords, "KEYWORDS_PER_MAILBOX_MAX", 20)
+    host.file(b"Subject: one\r\n\r\n", 4)
+    client = await host.connect()
+    for number in range(4):
+        words = " ".join(f"word{number}x{n}" for n in range(5))
+        assert (await client.ask(f"c STORE {number + 1} FLAGS ({words})"))[-1] == b"c OK Done\r\n"
+    assert (await client.ask("d STORE 1 +FLAGS (one)"))[-1].startswith(b"d NO [LIMIT]")
+    assert (await client.ask("e APPEND INBOX (one) {4+}\r\na: b"))[-1].startswith(b"e NO [LIMIT]")
+    assert (await client.ask("f APPEND INBOX (WORD1X1) {4+}\r\na: b"))[-1].startswith(b"f OK")
+    assert (await client.ask("g APPEND Archive (one) {4+}\r\na: b"))[-1].startswith(b"g OK")
+    assert (await client.ask("h COPY 1:4 Archive"))[-1].startswith(b"h NO [LIMIT]")
+    assert (await client.ask("i COPY 1:3 Archive"))[-1].startswith(b"i OK")
+    assert (await client.ask("j STORE 1 FLAGS (\\Seen)"))[-1] == b"j OK Done\r\n"
+    assert (await client.ask("k STORE 1 +FLAGS (one)"))[-1] == b"k OK Done\r\n"
+
+
+async def test_subscriptions_to_folders_that_are_gone_are_bounded(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = await host.connect()
+    there = len(folders.subscriptions(host.store.reader, "alice"))
+    monkeypatch.setattr(folders, "SUBSCRIPTIONS_MAX", there + 3)
+    for number in range(4):
+        for command in ("CREATE", "SUBSCRIBE", "DELETE"):
+            answer = await client.ask(f"c {command} gone{number}")
+            assert answer[-1].startswith(b"c NO [LIMIT]" if (number, command) == (3, "SUBSCRIBE") else b"c OK")
+
+
+async def test_what_takes_long_is_done_in_a_thread(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "INLINE_ROWS_MAX", 20)
+    monkeypatch.setattr(lists, "INLINE_FOLDERS_MAX", 20)
+    monkeypatch.setattr(fetch, "INLINE_OCTETS_MAX", 100_000)
+    host.file(b"Subject: one\r\n\r\n" + b"x" * 60_000, 3)
+    client = await host.connect()
+    await client.ask("c FETCH 1:* BODY.PEEK[1]")
+    threads: list[object] = []
+    read = host.store.read
+    monkeypatch.setattr(host.store, "read", lambda query: threads.append(query) or read(query))
+    for line, times in (
+        ("d SEARCH SEEN", 0), ("e SEARCH " + "SMALLER 1 " * 9 + "SEEN", 1), ('f LIST "" *', 0),
+        ('g LIST "" (' + "a* " * 40 + "b)", 1), ("h FETCH 1 BODY.PEEK[1]", 0), ("i FETCH 1:3 BODY.PEEK[1]", 1),
+    ):  # fmt: skip
+        threads.clear()
+        assert b" OK " in (await client.ask(line))[-1]
+        assert len(threads) == times, line
 
 
 async def test_ten_wrong_passwords_end_a_connection(host: Host, caplog: pytest.LogCaptureFixture) -> None:
