@@ -27,7 +27,10 @@ class Channel(Protocol):
     """What a connection needs of its other end."""
 
     peer: str  # its IP address
-    at_end: bool  # nothing more will come
+
+    @property
+    def at_end(self) -> bool:
+        """Tell whether nothing more will come."""
 
     @property
     def ready(self) -> bool:

@@ -88,6 +88,10 @@ class ClientInput:
         while not self._channel.ready:
             await self._wait()
 
+    def through(self, channel: Channel) -> None:
+        """Read on from another channel, around the one before."""
+        self._channel = channel
+
     def rest(self) -> bytes:
         """Give up what was not read."""
         return self._framer.rest()

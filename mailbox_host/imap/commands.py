@@ -49,6 +49,8 @@ class Identify:
 
 @dataclass(frozen=True, slots=True)
 class Enable:
+    """What is to be turned on: of capabilities with ENABLE, one mechanism with COMPRESS."""
+
     capabilities: tuple[bytes, ...]
 
 

@@ -16,6 +16,7 @@ from mailbox_host.folders import FolderError
 from mailbox_host.imap import dispatch
 from mailbox_host.imap.channel import Channel
 from mailbox_host.imap.client_input import ClientInput, Gone
+from mailbox_host.imap.deflate import DeflateChannel
 from mailbox_host.imap.effects import (
     AskLine,
     Close,
@@ -25,6 +26,7 @@ from mailbox_host.imap.effects import (
     Read,
     SignedIn,
     SignIn,
+    StartCompression,
     StartTls,
     Steps,
     WaitForNews,
@@ -56,6 +58,7 @@ class Connection:
         self._output: list[bytes] = []
         self._output_octets = 0
         self._news: News | None = None  # while in IDLE
+        self._deflate: DeflateChannel | None = None
         self._turned_away = False  # while it was sending, perhaps
 
     async def run(self) -> None:
@@ -157,6 +160,8 @@ class Connection:
                 return await self._sign_in(effect)
             case StartTls():
                 await self._start_tls()
+            case StartCompression():
+                await self._start_compression()
             case Close():
                 await self._flush()
         return None
@@ -202,8 +207,16 @@ class Connection:
         self.channel.start_tls(context)
         await self._input.ready()
 
+    async def _start_compression(self) -> None:
+        await self._flush()
+        self._deflate = DeflateChannel(self.channel, self._input.rest(), self._input.waker.wake)
+        self.channel = self._deflate
+        self._input.through(self._deflate)
+
     async def _wait_for_news(self) -> bytes | None:
         await self._flush()
+        if self._deflate:
+            self._deflate.doze()
         self._news = self._news or self._services.news_for(self.session.account, self._input.waker.wake)
         line = await self._input.line_or_news(self._news)
         if line is None:

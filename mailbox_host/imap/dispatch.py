@@ -136,6 +136,7 @@ COMMANDS: dict[str, tuple[frozenset[State], Handler]] = {
     "LOGIN": (_BEFORE, sign_in.login),
     "AUTHENTICATE": (_BEFORE, sign_in.authenticate),
     "ENABLE": (_AFTER, greeting.enable),
+    "COMPRESS": (_AFTER, greeting.compress),
     "NAMESPACE": (_AFTER, lists.namespace),
     "IDLE": (_AFTER, greeting.idle),
     "LIST": (_AFTER, lists.list_mailboxes),

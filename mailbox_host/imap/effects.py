@@ -79,11 +79,18 @@ class StartTls:
 
 
 @dataclass(frozen=True, slots=True)
+class StartCompression:
+    """From here on both sides speak through DEFLATE."""
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Send what is buffered, and close."""
 
 
-Effect = bytes | Read | Write | SignIn | AskLine | WaitForNews | StartTls | Close  # bytes: to be sent
+Effect = (
+    bytes | Read | Write | SignIn | AskLine | WaitForNews | StartTls | StartCompression | Close
+)  # bytes: to be sent
 Steps = Generator[Effect, Any, T]
 
 

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from mailbox_host.imap import quota
 from mailbox_host.imap.commands import Command, Enable, Identify
-from mailbox_host.imap.effects import Close, Steps, WaitForNews
+from mailbox_host.imap.effects import Close, StartCompression, Steps, WaitForNews, read
 from mailbox_host.imap.reading import use_condstore
-from mailbox_host.imap.responses import bad, ok, string, untagged
+from mailbox_host.imap.responses import bad, no, ok, string, untagged
 from mailbox_host.imap.session import Session
 from mailbox_host.imap.telling import refresh
+from mailbox_host.sent import keeps_sent
 
 # LITERAL+ holds all that LITERAL- promises, and a server names one of the two (RFC 7888 5).
+KEEPS_SENT = b'"keeps-sent" "yes"'  # ID's answer to an account of which the host keeps what it submits
 _ALWAYS = b"IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE"
 _SIGNED_IN = (
     b"IDLE NAMESPACE UNSELECT UIDPLUS MOVE CHILDREN SPECIAL-USE CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS "
     b"STATUS=SIZE ESEARCH SEARCHRES CONDSTORE QRESYNC WITHIN MULTIAPPEND OBJECTID SORT UTF8=ACCEPT "
-    b"BINARY PREVIEW THREAD=ORDEREDSUBJECT THREAD=REFERENCES"
+    b"BINARY PREVIEW THREAD=ORDEREDSUBJECT THREAD=REFERENCES COMPRESS=DEFLATE"
 )
 ENABLED = (b"CONDSTORE", b"QRESYNC", b"IMAP4rev2", b"UTF8=ACCEPT")  # what ENABLE can turn on (RFC 5161)
 
@@ -61,7 +63,9 @@ def identify(session: Session, command: Command) -> Steps[bytes]:
     assert isinstance(command.arguments, Identify)
     session.client = {name.lower(): value for name, value in command.arguments.fields if value is not None}
     version = string(session.settings.version.encode("ascii", "replace"))
-    yield untagged(b'ID ("name" "Heliograph" "version" ' + version + b")")
+    account = session.account
+    keeps = yield from read(lambda reader: keeps_sent(reader, account))
+    yield untagged(b'ID ("name" "Heliograph" "version" ' + version + (b" " + KEEPS_SENT if keeps else b"") + b")")
     return ok("Done")
 
 
@@ -76,6 +80,19 @@ def enable(session: Session, command: Command) -> Steps[bytes]:
     if session.rev2 and session.selected:
         session.selected.recent.clear()  # nothing is \\Recent there (RFC 9051 E 12)
     return ok("Done")
+
+
+def compress(session: Session, command: Command) -> Steps[bytes]:
+    """COMPRESS (RFC 4978)."""
+    assert isinstance(command.arguments, Enable)
+    if command.arguments.capabilities != (b"DEFLATE",):
+        return bad("DEFLATE is what is offered")
+    if session.compressed:
+        return no("That is so already", "COMPRESSIONACTIVE")
+    yield command.tag + b" " + ok("Deflate from here on") + b"\r\n"
+    yield StartCompression()
+    session.compressed = True
+    return b""
 
 
 def idle(session: Session, command: Command) -> Steps[bytes]:

@@ -221,6 +221,7 @@ _PLAIN: dict[str, Callable[[Cursor], ask.Arguments]] = {
     "AUTHENTICATE": _authenticate,
     "ID": _identify,
     "ENABLE": _enable,
+    "COMPRESS": _enable,
     "SELECT": _open,
     "EXAMINE": _open,
     "CREATE": _create,

@@ -48,6 +48,7 @@ class Session:
         self.enabled: set[bytes] = set()
         self.tag = b"*"
         self.client: dict[bytes, bytes] = {}  # what it said of itself with ID
+        self.compressed = False
         self.ended = False
         self.bad_commands = 0  # in a row
         self.sign_ins_failed = 0

@@ -197,7 +197,7 @@ def _gather_subjects(forest: Forest, messages: Sequence[Message]) -> None:
     for root in forest.roots:
         subject = messages[forest.speaker(root)].subject
         first = table.get(subject, root)
-        if first == root or root in moved:
+        if first == root:
             continue
         moved.add(root)
         if first >= count:

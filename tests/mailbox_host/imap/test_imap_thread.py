@@ -51,6 +51,7 @@ def test_every_message_is_there_once(messages: list[Message]) -> None:
         ([message("c", "a", "b"), message("b", "a"), message("a")], "(3 2 1)"),
         # 1.A: what others say of a message counts only where it says nothing itself
         ([message("c", "a", "b"), message("b", "x"), message("a"), message("x")], "(3)(4 2 1)"),
+        ([message("c", "x", "a"), message("a"), message("x")], "(2 1)(3)"),
         # 1: no loops; nobody is above itself
         ([message("a", "b"), message("b", "a")], "(2 1)"),
         ([message("a", "a")], "(1)"),
