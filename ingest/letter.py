@@ -39,6 +39,13 @@ def letter(item: Item, title: str, feed: str, link: str, language: str) -> tuple
     return _text(item, link, below), _html(item, title, feed, link, below, language)
 
 
+def _pictures(item: Item, below: list[tuple[str, str]]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Show an enclosed picture above an article that shows none; another one is in the article already."""
+    pictures = [url for what, url in below if what.startswith("Image")]
+    shown = [] if "<img" in item.html else pictures[:1]
+    return shown, [(what, url) for what, url in below if url not in pictures]
+
+
 def described(attachment: Attachment) -> str:
     """Say what an enclosure is."""
     kind = line_of(attachment.kind, 60).partition("/")[0].capitalize()
@@ -53,12 +60,15 @@ def _text(item: Item, link: str, below: list[tuple[str, str]]) -> str:
 
 
 def _html(item: Item, title: str, feed: str, link: str, below: list[tuple[str, str]], language: str) -> str:
-    by = " · ".join(filter(None, [line_of(item.author, 120), line_of(feed, 120)]))
-    foot = [f"<p>{html.escape(what)}: {_anchor(url, _short(url))}</p>" for what, url in below]
+    author, source = line_of(item.author, 120), line_of(feed, 120)
+    by = " · ".join(filter(None, [author if author.casefold() != source.casefold() else "", source]))
+    pictures, rest = _pictures(item, below)
+    foot = [f"<p>{_anchor(url, _to_play(what))}</p>" for what, url in rest]
     foot += [f"<p>{_anchor(link, _short(link))}</p>"] if link else []
     rows = [
         f'<h1 class="title">{_anchor(link, title) if link else html.escape(title)}</h1>' if title else "",
         f'<p class="by">{html.escape(by)}</p>' if by else "",
+        *(f'<p><img src="{html.escape(url)}" alt="" style="max-width:100%;height:auto"></p>' for url in pictures),
         item.html,
         '<div class="foot">\n' + "\n".join(foot) + "\n</div>" if foot else "",
     ]
@@ -70,6 +80,10 @@ def _html(item: Item, title: str, feed: str, link: str, below: list[tuple[str, s
         + "\n".join(filter(None, rows))
         + "\n</div></body></html>"
     )
+
+
+def _to_play(what: str) -> str:
+    return f"▶ {what}" if what.startswith(("Audio", "Video")) else what
 
 
 def _anchor(url: str, words: str) -> str:

@@ -19,11 +19,13 @@ NOTES_MAX = 200  # links that get a note; who lists more, lists addresses
 COLUMNS = 72
 
 _EMPTY_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")
-_LINK = re.compile(r"\[([^\[\]\n]{0,500})\]\(([^\s()]{1,2000})\)")
+_LINK = re.compile(r"\[(\[[^\[\]\n]{0,500}\]|[^\[\]\n]{0,500})\]\(([^\s()]{1,2000})\)")
 _IMAGE = re.compile(r"<img\b[^<>]*>")
 _ALT = re.compile(r"\balt=\"([^\"]*)\"")
 _BULLET = re.compile(r"\s*(?:[*+-]|[0-9]{1,3}\.)\s+")
 _LAID_OUT = re.compile(r"\S {3,}\S|^ {4,}\S")  # a table, a poem, code
+_NOTE = re.compile(r"\[[0-9]+\] \S+\Z")
+_STRAY_INDENT = re.compile(r"^ {1,3}(?=[^\s*+\-0-9])", re.MULTILINE)  # of a tag's own white space
 _CONFIG = ParserConfig(display_links=True)
 
 
@@ -35,7 +37,7 @@ def text_of_html(clean: str) -> str:
         text = inscriptis.get_text(_IMAGE.sub(_described, clean), _CONFIG)
     except Exception:
         return tidy(stripped(clean))
-    return tidy(_with_notes(text))
+    return tidy(_STRAY_INDENT.sub("", _with_notes(text)))
 
 
 def tidy(text: str) -> str:
@@ -60,7 +62,7 @@ def _with_notes(text: str) -> str:
     notes: dict[str, int] = {}
 
     def noted(match: re.Match[str]) -> str:
-        words, address = match[1].strip(), match[2]
+        words, address = match[1].strip("[] "), match[2]
         if words in ("", address):
             return address
         if address not in notes and len(notes) >= NOTES_MAX:
@@ -75,7 +77,7 @@ def _flowed(line: str) -> str:
     line = line.rstrip()
     if line.startswith((" ", ">", "From ")):  # RFC 3676 4.4: space-stuffed
         line = " " + line
-    if len(line) <= COLUMNS or _LAID_OUT.search(line):
+    if len(line) <= COLUMNS or _LAID_OUT.search(line) or _NOTE.match(line):
         return line
     bullet = _BULLET.match(line)
     hang = " " * len(bullet[0]) if bullet else ""

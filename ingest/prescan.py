@@ -34,7 +34,7 @@ class Split:
     keys: tuple[int, ...]
 
     def without(self, known: Collection[int]) -> bytes:
-        """Return the document without the items whose keys are known, and without what is beyond those that count."""
+        """Return the document without the items whose keys are known."""
         kept: list[bytes] = []
         at = 0
         for (start, end), key in zip(self.ranges, self.keys, strict=True):
@@ -42,7 +42,7 @@ class Split:
             if key not in known:
                 kept.append(self.content[start:end])
             at = end
-        return b"".join(kept)
+        return b"".join([*kept, self.content[at:]])
 
     def date(self, place: int) -> float | None:
         """Return the first date that stands in an item; only for telling how often a feed writes."""
@@ -85,7 +85,8 @@ def _ranges(content: bytes) -> list[tuple[int, int]] | None:
 
 
 def _newest_first(content: bytes, ranges: list[tuple[int, int]]) -> Split:
-    return Split(content[: ranges[ITEMS_MAX - 1][1]], tuple(ranges[:ITEMS_MAX]), ())
+    kept = ranges[:ITEMS_MAX]
+    return Split(content[: kept[-1][1]] + content[ranges[-1][1] :], tuple(kept), ())
 
 
 def _newest_last(content: bytes, ranges: list[tuple[int, int]]) -> Split:

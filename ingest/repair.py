@@ -67,7 +67,7 @@ def _player(match: re.Match[str]) -> str:
     source = has.get("src") or has.get("data-src") or has.get("data-lazy-src") or ""
     picture = _tag("img", {"src": has["poster"], "alt": ""}) if has.get("poster") else ""
     if film := _EMBED.match(source):
-        source = f"https://www.youtube.com/watch?v={film[1]}"
+        kind, source = "video", f"https://www.youtube.com/watch?v={film[1]}"
     return picture + _link(source, has.get("title", ""), {"video": "Video", "audio": "Audio"}.get(kind, "Embedded"))
 
 

@@ -74,7 +74,7 @@ def not_skipped(at: float, mask: int) -> float:
         moment = datetime.fromtimestamp(at, UTC)
         if not (mask >> moment.hour & 1 or mask >> (HOURS + moment.weekday()) & 1):
             break
-        at += 3_600 - (moment.minute * 60 + moment.second + moment.microsecond / 1e6)
+        at = (at // 3_600 + 1) * 3_600
     return at
 
 
