@@ -19,6 +19,7 @@ from heliograph.intake import Part, arrived, foreign_from, meaning, received_fie
 from mail.address import Address
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mail.signature import is_proven
+from mailbox_host.sent import WELCOME_KEEPING_SENT
 from spool.door import Envelope, Session
 from spool.queue import Queue
 from spool.route import Here, Via
@@ -69,7 +70,7 @@ class HostDoor:
         entity = entity_of(username, self._flow)
         outcome = await self._ask.login(entity, password, session.peer)
         if isinstance(outcome, Delivered):
-            session.entity = entity
+            session.entity, session.keeps_sent = entity, outcome == WELCOME_KEEPING_SENT
         return outcome
 
     def prove(self, session: Session, host: str, nonce: str, proof: str) -> Outcome:
@@ -128,7 +129,7 @@ class HostDoor:
         parts: list[Part] | Deferred | Refused
         if session.entity:
             wrong = foreign_from(content, session.entity, directory.names)
-            parts = wrong or submitted(envelope, content, session.entity, self._flow, now, secrets.token_hex(16))
+            parts = wrong or submitted(envelope, content, session, self._flow, now, secrets.token_hex(16))
         else:
             parts = arrived(envelope, content, directory)
         if isinstance(parts, Deferred | Refused) or any(part.signed_by and not session.entity for part in parts):

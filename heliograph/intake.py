@@ -13,6 +13,7 @@ from directory.names import FabricNames, Follow, Name, Reflector
 from directory.snapshot import Directory
 from heliograph.flow import Flow
 from mail.address import Address
+from mail.control import KeepSent, add_controls
 from mail.headers import Headers, add_headers, drop_headers, first_addr_spec, header_line, names_several, split_message
 from mail.outcome import Deferred, Refused
 from mail.signature import TRUSTED_PREFIX, carries_fabric_fields, claimed_hosts, sign, signer
@@ -51,9 +52,12 @@ def arrived(envelope: Envelope, content: bytes, directory: Directory) -> list[Pa
     return [Part(content if host else _stripped(content), envelope.recipients, host)]
 
 
-def submitted(envelope: Envelope, content: bytes, entity: str, flow: Flow, now: float, fresh_id: str) -> list[Part]:
-    """A signed-in user's mail: completed (RFC 6409 8), and vouched for where it goes to a room."""
-    names = flow.directory().names
+def submitted(
+    envelope: Envelope, content: bytes, session: Session, flow: Flow, now: float, fresh_id: str
+) -> list[Part]:
+    """A signed-in user's mail: completed (RFC 6409 8), vouched for where it goes to a room, and copied for who wants
+    that to the room that has her Sent."""
+    names, entity = flow.directory().names, session.entity
     content = _completed(_stripped(content), names.domain, now, fresh_id)
     to_rooms = [r for r in envelope.recipients if isinstance(meaning(flow, r), Reflector | Follow)]
     others = [r for r in envelope.recipients if r not in to_rooms] if to_rooms else envelope.recipients
@@ -63,6 +67,9 @@ def submitted(envelope: Envelope, content: bytes, entity: str, flow: Flow, now: 
         if any(isinstance(flow.route(r.address), Via) for r in to_rooms):
             vouched = sign(vouched, domain=names.domain, host=flow.me.host, key=flow.me.key)
         parts.append(Part(vouched, to_rooms, flow.me.host))
+    if session.keeps_sent:
+        copied = sign(add_controls(content, KeepSent(entity)), domain=names.domain, host=flow.me.host, key=flow.me.key)
+        parts.append(Part(copied, [RcptTo(names.timeline(entity))], flow.me.host))
     return parts
 
 

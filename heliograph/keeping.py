@@ -8,7 +8,7 @@ from __future__ import annotations
 from heliograph import exits
 from heliograph.exits import CommandError
 from heliograph.site import ROWS_MAX, Answer, Site, Source, check_account
-from mailbox_host import quota, retention
+from mailbox_host import quota, retention, sent
 from store import Transaction, events
 
 
@@ -43,6 +43,14 @@ def set_retention(
         retention.set_retention(tx, name, folder, kept["days"], kept["messages"])
         events.append(tx, now, "retention-set", account=name, folder=folder, **changes)
     return {"account": name, "host": site.host, "folder": folder, **kept}
+
+
+def set_sent(tx: Transaction, site: Site, now: float, name: str, host: bool) -> Answer:
+    """Have the host keep copies of what an account submits, or leave it to its client."""
+    check_account(tx, site, name)
+    sent.set_keeps_sent(tx, name, host)
+    events.append(tx, now, "sent-set", account=name, host=host)
+    return {"account": name, "host": site.host, "sent": "host" if host else "client"}
 
 
 def find_miscounted(source: Source, site: Site, now: float, after: str = "") -> Answer:

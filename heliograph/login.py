@@ -16,8 +16,9 @@ from mail.address import is_entity
 from mail.outcome import Delivered, Outcome, Refused
 from mailbox_host import accounts
 from mailbox_host.imap import Throttle
-from mailbox_host.imap.proxy import Local, Remote, verify_remotely
+from mailbox_host.imap.proxy import WELCOME, Local, Remote, verify_remotely
 from mailbox_host.passwords import PasswordChecker
+from mailbox_host.sent import WELCOME_KEEPING_SENT, keeps_sent
 from store import Store
 
 REFUSED = Refused("5.7.8 authentication failed: check name and password", 535)
@@ -67,7 +68,9 @@ class Login:
         if owner:
             return await verify_remotely(self.open_imap, owner, entity, password, client)
         stored = accounts.stored_hash(self._store.reader, entity)
-        return Delivered("2.7.0 Welcome", 235) if await self._checker.check(stored, password) else REFUSED
+        if not await self._checker.check(stored, password):
+            return REFUSED
+        return WELCOME_KEEPING_SENT if keeps_sent(self._store.reader, entity) else WELCOME
 
     def locate(self, entity: str) -> Local | Remote:
         """Tell where an account's sessions are served."""

@@ -139,6 +139,7 @@ WRITES: Mapping[str, Callable[..., Answer]] = {
     "account quota": keeping.set_quota,
     "account retention": keeping.set_retention,
     "account recount": keeping.recount,
+    "account sent": keeping.set_sent,
     "queue retry": retry_queue,
     "queue drop": drop_queue,
     "feed poll": poll_feed,

@@ -79,7 +79,14 @@ class FollowFeed:
     edits: bool = False
 
 
-Control = Welcome | Goodbye | CreateSource | RemoveSource | Subscribe | FollowFeed | TreeControl
+@dataclass(frozen=True, slots=True)
+class KeepSent:
+    """To a timeline: this letter was submitted by its owner, who wants a copy kept."""
+
+    entity: str
+
+
+Control = Welcome | Goodbye | CreateSource | RemoveSource | Subscribe | FollowFeed | KeepSent | TreeControl
 _WORDS: dict[str, type[Any]] = {
     "welcome": Welcome,
     "goodbye": Goodbye,
@@ -87,6 +94,7 @@ _WORDS: dict[str, type[Any]] = {
     "remove-source": RemoveSource,
     "subscribe": Subscribe,
     "follow-feed": FollowFeed,
+    "keep-sent": KeepSent,
     **TREE_WORDS,
 }
 _NAMES = {kind: word for word, kind in _WORDS.items()}

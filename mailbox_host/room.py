@@ -11,7 +11,7 @@ from collections.abc import Callable
 from directory.names import Leaf, Name, Timeline
 from directory.snapshot import Directory
 from mail.address import is_entity
-from mail.control import FIELD, Goodbye, Welcome, read_controls
+from mail.control import FIELD, Goodbye, KeepSent, Welcome, read_controls
 from mail.envelope import Arrival, Receipt
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mailbox_host.accounts import account_id, exists
@@ -21,6 +21,7 @@ from mailbox_host.post_log import Post
 from mailbox_host.quota import is_full, usage
 from mailbox_host.refiling import file_one
 from mailbox_host.repeats import is_first, was_here
+from mailbox_host.sent import file_sent
 from mailbox_host.settings import Settings
 from mailbox_host.timeline import anyone_follows, deliver_post, goodbye, log_post, welcome
 from store import Reader, Transaction, events
@@ -109,9 +110,12 @@ class MailboxRoom:
     def _controls(self, tx: Transaction, arrival: Arrival, account: str) -> Outcome:
         """Carry out welcomes and goodbyes, all or none. The message itself is not filed."""
         try:
-            controls = [c for c in read_controls(arrival.headers) if isinstance(c, Welcome | Goodbye)]
+            found = read_controls(arrival.headers)
         except ValueError as fault:  # perhaps this host is older than the sender: it may be understood tomorrow
             return Deferred(f"4.6.0 Control not understood: {fault}")
+        if any(control == KeepSent(account) for control in found):
+            return self._sent(tx, arrival, account)
+        controls = [c for c in found if isinstance(c, Welcome | Goodbye)]
         for control in controls:
             if not self._speaks_for(arrival, control.source):
                 return _not_yet(control.source)
@@ -119,6 +123,15 @@ class MailboxRoom:
             tx.nested(lambda part: _carry_out(part, account, controls, arrival.now))
         except TooManyFollows as full:
             return Refused(f"5.2.2 {full}", 552)
+        tx.after_commit(lambda: self._bell.ring_account(account))
+        return Delivered()
+
+    def _sent(self, tx: Transaction, arrival: Arrival, account: str) -> Outcome:
+        """A copy of what the account submitted, at whichever host."""
+        kept, size = usage(tx, account, self._settings.quota), len(arrival.content)
+        if not kept.has_room(size):
+            return FULL if kept.could_hold(size) else TOO_LARGE
+        file_sent(tx, account, arrival)
         tx.after_commit(lambda: self._bell.ring_account(account))
         return Delivered()
 

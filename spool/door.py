@@ -17,13 +17,15 @@ Role = Literal["mx", "submission", "lmtp"]
 
 @dataclass(slots=True)
 class Session:
-    """What is known of a connection's other end. `entity`: who signed in; `host`: a fabric host that proved itself."""
+    """What is known of a connection's other end. `entity`: who signed in; `keeps_sent`: she wants copies of what she
+    sends; `host`: a fabric host that proved itself."""
 
     role: Role
     peer: str  # its IP address
     helo: str = ""
     tls: bool = False
     entity: str = ""
+    keeps_sent: bool = False
     host: str = ""
 
 

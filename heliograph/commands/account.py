@@ -11,7 +11,7 @@ import click
 
 from heliograph import exits
 from heliograph.commands.frame import config_of, json_option, note, say
-from heliograph.commands.keeping import quota, recount, retention
+from heliograph.commands.keeping import quota, recount, retention, sent
 from heliograph.commands.whose import entity_of, owner_of
 from heliograph.exits import CommandError
 
@@ -133,5 +133,5 @@ def remove(context: click.Context, name: str, yes: bool) -> None:
     say(answer, f"{entity} is removed")
 
 
-for command in (quota, retention, recount):
+for command in (quota, retention, sent, recount):
     account.add_command(command)

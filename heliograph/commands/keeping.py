@@ -63,6 +63,22 @@ def retention(context: click.Context, name: str, folder: str, days: str | None, 
 
 
 @click.command()
+@click.argument("name")
+@click.argument("keeper", type=click.Choice(["client", "host"]))
+@json_option
+@click.pass_context
+def sent(context: click.Context, name: str, keeper: str) -> None:
+    """Say who keeps a copy of what the account NAME sends: its mail client (so it is unless set), or the host."""
+    from heliograph.desk import desk
+
+    config = config_of(context)
+    entity = entity_of(config, name)
+    with desk(config, owner_of(config, entity)) as host:
+        answer = host.ask("account sent", name=entity, host=keeper == "host")
+    say(answer, f"the {keeper} keeps what {entity} sends")
+
+
+@click.command()
 @json_option
 @click.pass_context
 def recount(context: click.Context) -> None:

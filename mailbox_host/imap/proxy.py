@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mailbox_host.imap.channel import Channel
+from mailbox_host.imap.greeting import KEEPS_SENT
 from mailbox_host.imap.responses import no
 from mailbox_host.imap.settings import READ_BUFFER_OCTETS
+from mailbox_host.sent import WELCOME_KEEPING_SENT
 
 SIGN_IN_SECONDS_MAX = 30.0  # the owner makes a guesser wait, see throttle
 LINES_MAX = 20  # untagged ones before the owner's answer
@@ -47,6 +49,7 @@ class Upstream:
     writer: asyncio.StreamWriter
 
 
+WELCOME = Delivered("2.7.0 Welcome", 235)
 UNAVAILABLE = no("The host of this account cannot be reached, try again later", "UNAVAILABLE")  # RFC 5530 3
 
 
@@ -74,15 +77,26 @@ async def verify_remotely(
     """Let the owner check a password, for submission: sign in, and out again."""
     answer = await sign_in(open_stream, host, client, account, password)
     if isinstance(answer, Upstream):
-        with contextlib.suppress(OSError):
-            answer.writer.write(b"B LOGOUT\r\n")
-            await answer.writer.drain()
-        answer.writer.close()
-        return Delivered("2.7.0 Authenticated", 235)
+        with contextlib.closing(answer.writer):
+            return WELCOME_KEEPING_SENT if await _keeps_sent(answer) else WELCOME
     if b"[AUTHENTICATIONFAILED]" in answer.upper():
         return Refused("5.7.8 Wrong name or password", 535)
     # It is away, or in trouble ([SERVERBUG], a disk that fails): at 535 a client asks its user for another password.
     return Deferred("4.3.0 The host of this account cannot be reached, try again later", 454)
+
+
+async def _keeps_sent(upstream: Upstream) -> bool:
+    """Ask whether the account wants copies of what it submits, and sign out. In doubt, no: its client keeps them."""
+    keeps = False
+    with contextlib.suppress(OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError):
+        async with asyncio.timeout(SIGN_IN_SECONDS_MAX):
+            upstream.writer.write(b"B ID NIL\r\nC LOGOUT\r\n")
+            for _ in range(LINES_MAX):
+                line = await upstream.reader.readuntil(b"\r\n")
+                keeps = keeps or KEEPS_SENT in line
+                if line.startswith(b"B "):
+                    break
+    return keeps
 
 
 async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, account: str, password: bytes) -> bytes:
