@@ -5,6 +5,7 @@ Law: one call is one modseq, and only what it really changed carries it (RFC 716
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Literal
 
@@ -16,6 +17,14 @@ KEYWORDS_MAX = 64  # on one message; clients use a handful
 KEYWORD_OCTETS_MAX = 255
 
 Operation = Literal["+", "-", "="]
+
+# The usual case, without keywords: no object for each of 10,000 messages. "=" takes the keywords that there are away.
+_STORE_BITS = """
+    UPDATE entry SET flags = (flags & ?) | ?, keywords = iif(?, '', keywords),
+        modseq = (SELECT modseq + 1 FROM folder WHERE id = ?)
+    WHERE folder = ? AND uid IN (SELECT value FROM json_each(?))
+        AND ((flags & ?) | ? <> flags OR (? AND keywords <> ''))
+"""
 
 
 class TooManyKeywords(FolderError):
@@ -40,6 +49,19 @@ def store_flags(
     now: float,
 ) -> list[Entry]:
     """Add, take away or set flags; return the entries as they now are, those that changed with a new modseq."""
+    if keywords:
+        return _store_words(tx, folder_id, uids, op, flags, keywords)
+    wanted = list(uids)
+    keep, add = {"+": (-1, flags), "-": (~flags, 0), "=": (0, flags)}[op]
+    values = (keep, add, op == "=", folder_id, folder_id, json.dumps(wanted), keep, add, op == "=")
+    if tx.execute(_STORE_BITS, values).rowcount:
+        tx.execute("UPDATE folder SET modseq = modseq + 1 WHERE id = ?", (folder_id,))
+    return by_uids(tx, folder_id, wanted)
+
+
+def _store_words(
+    tx: Transaction, folder_id: int, uids: Iterable[int], op: Operation, flags: int, keywords: frozenset[str]
+) -> list[Entry]:
     before = by_uids(tx, folder_id, uids)
     after = [_changed(entry, op, flags, keywords) for entry in before]
     different = [new for old, new in zip(before, after, strict=True) if new != old]
@@ -59,8 +81,6 @@ def _changed(entry: Entry, op: Operation, flags: int, keywords: frozenset[str]) 
     if op == "=":
         return entry._replace(flags=flags, keywords=keywords_text(keywords))
     bits = entry.flags | flags if op == "+" else entry.flags & ~flags
-    if not keywords:  # the usual case: no words to sort for 10,000 messages
-        return entry if bits == entry.flags else entry._replace(flags=bits)
     named = {word.lower() for word in keywords}
     words = entry.keywords.split()
     if op == "-":

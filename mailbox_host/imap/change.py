@@ -72,16 +72,22 @@ def _store_batch(session: Session, selected: Selected, asked: ask.Store, uids: l
     bits, keywords = split_flags(asked.flags)
     folder, now, since, told = selected.folder, session.clock(), asked.unchanged_since, selected.flags_told
 
-    def work(tx: Transaction) -> tuple[list[Entry], list[int], set[int]]:
+    def work(tx: Transaction) -> tuple[list[Entry], list[int], set[int], bool]:
+        alone = (folder_modseq(tx, folder) or 0) <= min(told, selected.expunges_told)
         changed_by_others = sorted(_changed(tx, folder, uids, since)) if since is not None else []
         # What others did, and the client has not seen yet, .SILENT must not hide (RFC 3501 6.4.6).
-        untold = asked.silent and (folder_modseq(tx, folder) or 0) > told
-        unseen = _changed(tx, folder, uids, told) if untold else set()
+        unseen = _changed(tx, folder, uids, told) if asked.silent and not alone else set()
         wanted = sorted(set(uids).difference(changed_by_others)) if changed_by_others else uids
-        return entries.store_flags(tx, folder, wanted, asked.operation, bits, keywords, now), changed_by_others, unseen
+        stored = entries.store_flags(tx, folder, wanted, asked.operation, bits, keywords, now)
+        return stored, changed_by_others, unseen, alone
 
-    changed, refused, unseen = yield from write(work)
-    selected.own.update((entry.uid, entry.modseq) for entry in changed if entry.uid not in unseen)
+    changed, refused, unseen, alone = yield from write(work)
+    if alone:  # nobody did anything between what was told and this: told this, the client knows all
+        modseq = max((entry.modseq for entry in changed), default=0)
+        selected.flags_told = max(selected.flags_told, modseq)
+        selected.expunges_told = max(selected.expunges_told, modseq)
+    else:
+        selected.own.update((entry.uid, entry.modseq) for entry in changed if entry.uid not in unseen)
     yield from tell_keywords(selected, (entry.keywords for entry in changed))
     if not asked.silent:
         yield from tell_flags(session, changed)
