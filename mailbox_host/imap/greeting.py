@@ -13,11 +13,9 @@ from mailbox_host.imap.responses import bad, no, ok, string, untagged
 from mailbox_host.imap.session import Session
 from mailbox_host.imap.telling import refresh
 from mailbox_host.sent import keeps_sent
-from mailbox_host.sent import keeps_sent
 
+KEEPS_SENT = b'"keeps-sent" "yes"'  # ID's answer to an account of which the host keeps what it submits
 # LITERAL+ holds all that LITERAL- promises, and a server names one of the two (RFC 7888 5).
-KEEPS_SENT = b'"keeps-sent" "yes"'  # ID's answer to an account of which the host keeps what it submits
-KEEPS_SENT = b'"keeps-sent" "yes"'  # ID's answer to an account of which the host keeps what it submits
 _ALWAYS = b"IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE"
 _SIGNED_IN = (
     b"IDLE NAMESPACE UNSELECT UIDPLUS MOVE CHILDREN SPECIAL-USE CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS "
