@@ -14,6 +14,7 @@ from heliograph.command import main
 from heliograph.config import load
 from heliograph.tables import MIGRATIONS
 from mailbox_host import accounts
+from mailbox_host.sent import keeps_sent
 from store import Store, Transaction
 
 Run = Callable[..., Result]
@@ -69,3 +70,12 @@ def test_a_wrong_count_is_found_and_mended(run: Run, fabric: Path) -> None:
     assert fault.grade == "fault" and "alice" in fault.text and fault.remedy == "heliograph account recount"
     assert json.loads(run("recount", "--json").stdout) == {"recounted": 1}
     assert [finding.grade for finding in mailboxes(load(fabric))] == ["good"]
+
+
+def test_who_keeps_what_is_sent_is_said(run: Run, fabric: Path) -> None:
+    assert run("sent", "alice", "host").stdout == "the host keeps what alice sends\n"
+    store = Store(load(fabric).host_folder("host-1") / "heliograph.db", MIGRATIONS)
+    assert keeps_sent(store.reader, "alice")
+    store.close()
+    assert json.loads(run("sent", "alice", "client", "--json").stdout)["sent"] == "client"
+    assert run("sent", "alice", "nobody").exit_code == 64

@@ -9,11 +9,11 @@ import pytest
 
 from directory.names import FabricNames, Leaf, Reflector, Timeline
 from directory.snapshot import Directory
-from mail.control import Goodbye, Subscribe, Welcome, add_controls
+from mail.control import Goodbye, KeepSent, Subscribe, Welcome, add_controls
 from mail.envelope import Arrival
 from mail.headers import add_headers
 from mail.outcome import Deferred, Delivered, Outcome, Refused
-from mailbox_host import quota, timeline
+from mailbox_host import folders, quota, timeline
 from mailbox_host.bell import Bell
 from mailbox_host.follows import FOLLOWS_MAX, GENERATIONS_MAX
 from mailbox_host.repeats import SEEN_SECONDS
@@ -382,3 +382,21 @@ def test_a_full_mailbox_takes_posts_and_puts_letters_off_without_a_trace(place: 
     for _ in range(2):
         assert isinstance(place.receive(person("alice"), letter("second"), envid="2"), Delivered)
     assert place.subjects("alice") == ["first", "dora 1", "second"]
+
+
+def test_a_copy_of_what_was_sent_is_kept_once_and_only_on_a_hosts_word(place: Place) -> None:
+    copied = add_controls(letter("mine"), KeepSent("alice"))
+    for _ in range(2):
+        assert place.receive(person("alice"), copied, "host-7", envid="1") == Delivered()
+        place.receive(person("alice"), letter("mine"), envid="1")  # she wrote to herself as well
+    assert place.subjects("alice", "Sent") == ["mine"] and place.subjects("alice") == ["mine"]
+    place.receive(person("carol"), copied, "host-7")  # of another's letter
+    assert place.subjects("carol") == place.subjects("carol", "Sent") == []
+    place.receive(person("carol"), add_controls(letter("said"), KeepSent("carol")), envid="4")  # by nobody's word
+    assert place.subjects("carol") == ["said"] and place.subjects("carol", "Sent") == []
+    for folder in ("Sent", "Archive"):
+        folders.delete_folder(place.tx, "alice", folder, NOW)
+    place.receive(person("alice"), copied, "host-7", envid="2")
+    assert place.subjects("alice", "Sent") == ["mine"]
+    quota.set_limits(place.tx, "alice", 1, None)
+    assert place.receive(person("alice"), copied, "host-7", envid="3") == TOO_LARGE
