@@ -134,7 +134,10 @@ class Connection:
             effect = next(steps)
             while True:
                 try:
-                    result = await self._carry_out(effect)
+                    if isinstance(effect, Read) and not effect.long:  # most are: a coroutine for each would cost more
+                        result = effect.query(self._services.store.reader)
+                    else:
+                        result = await self._carry_out(effect)
                 except (FolderError, NoSuchAccount, StoreFull) as error:  # expected; the session has an answer to them
                     effect = steps.throw(error)
                 else:
@@ -146,8 +149,8 @@ class Connection:
         match effect:
             case bytes():
                 return await self._write(effect)
-            case Read(query, long):
-                return await self._read_long(query) if long else query(self._services.store.reader)
+            case Read(query):
+                return await self._read_long(query)
             case Write(work, rings):
                 return await self._services.change(self.session.account if rings else "", work)
             case WaitForNews():

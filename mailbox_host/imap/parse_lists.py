@@ -5,6 +5,8 @@ Law: only options that the session carries out are taken; an unknown one is BAD,
 
 from __future__ import annotations
 
+import re
+
 from mailbox_host.imap.commands import Arguments, List, Status
 from mailbox_host.imap.syntax import BadSyntax, Cursor
 
@@ -16,6 +18,7 @@ _RETURN = frozenset({b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE", b"STATUS"})
 _STATUS = frozenset(
     b"MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE DELETED DELETED-STORAGE HIGHESTMODSEQ MAILBOXID".split()
 )
+_STATUS_ITEMS = re.compile(rb"\([A-Za-z\-]+(?: [A-Za-z\-]+)*\)")  # read in one go: clients ask folder after folder
 
 
 def list_arguments(cursor: Cursor) -> Arguments:
@@ -51,9 +54,9 @@ def status_arguments(cursor: Cursor) -> Arguments:
 
 
 def _status_items(cursor: Cursor) -> tuple[bytes, ...]:
-    items = cursor.parenthesized(lambda: _option(cursor, _STATUS))
-    if not items:
-        raise BadSyntax("expected a status item")
+    items = cursor.take(_STATUS_ITEMS, "status items")[1:-1].upper().split(b" ")
+    if not _STATUS.issuperset(items):
+        raise BadSyntax("unknown option")
     return tuple(dict.fromkeys(items))
 
 
