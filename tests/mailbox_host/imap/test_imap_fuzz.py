@@ -83,9 +83,9 @@ def test_sessions_side_by_side(talk, steps):
         client, mirror = clients[who], mirrors[who]
         if client.closed:
             continue
-        if text.startswith(("SELECT", "EXAMINE", "CLOSE", "UNSELECT")):
-            mirror.uids = []
         answer = client(f"t{number} {text}")
+        if text.startswith(("SELECT", "EXAMINE", "CLOSE", "UNSELECT")) and not answer[-1].startswith(f"t{number} BAD"):
+            mirror.uids = []  # what cannot be read changes nothing
         if text == "IDLE" and answer == ["+ idling"]:
             answer = client.news() + ([] if client.closed else client("DONE"))
         elif text.startswith("APPEND"):
