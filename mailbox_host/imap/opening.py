@@ -41,7 +41,8 @@ def select(session: Session, command: Command) -> Steps[bytes]:
     book = session.recents
     if not session.rev2:  # which has no \\Recent, and takes it from nobody
         selected.add_recent((book.peek if read_only else book.claim)(folder.id, selected.last_uid))
-    selected.keywords = {word for words in {*COMMON_KEYWORDS, *columns.words.values()} for word in words.split()}
+    words = {word for line in set(columns.words.values()) for word in line.split()}
+    selected.keywords = {*COMMON_KEYWORDS, *session.shelf.keywords(folder.id, words)}
     session.selected = selected
     yield _described(session, selected, folder, columns.counts().first_unseen_uid)
     if session.rev2:

@@ -7,10 +7,12 @@ modseq; what is kept is bounded by rows, and what was not asked for the longest 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
 from mailbox_host import folders
 from mailbox_host.columns import Columns, read_columns
 from mailbox_host.folders import Counts, Folder
+from mailbox_host.imap.settings import KEYWORDS_PER_MAILBOX_MAX
 from store import Reader
 
 ROWS_MAX = 2_000_000  # 37 octets each: 74 MB
@@ -24,6 +26,7 @@ class Shelf:
     def __init__(self) -> None:
         self._columns: dict[int, Columns] = {}
         self._counts: dict[int, tuple[int, Counts]] = {}
+        self._words: dict[int, set[str]] = {}
         self._rows = 0
         self._lock = threading.Lock()
 
@@ -57,6 +60,18 @@ class Shelf:
             if len(self._counts) > COUNTS_MAX:
                 del self._counts[next(iter(self._counts))]
         return found
+
+    def keywords(self, folder: int, words: Iterable[str] = ()) -> set[str]:
+        """Take note that a folder has keywords; return all that it had since the host started. A client that resumes
+        goes on with flags from before, and may meet FLAGS again ahead of what changed."""
+        known = self._words.pop(folder, set()).union(words)
+        if len(known) > KEYWORDS_PER_MAILBOX_MAX:
+            known = set(words)
+        if known:
+            self._words[folder] = known
+            if len(self._words) > COUNTS_MAX:
+                del self._words[next(iter(self._words))]
+        return known
 
     def _counted(self, folder: Folder) -> Counts | None:
         modseq, counts = self._counts.get(folder.id, (-1, None))

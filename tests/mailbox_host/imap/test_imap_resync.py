@@ -14,6 +14,7 @@ from mailbox_host import accounts
 from mailbox_host.bell import Bell
 from mailbox_host.imap import ImapServer, Settings
 from mailbox_host.imap.recent import RecentBook
+from mailbox_host.imap.shelf import Shelf
 from mailbox_host.passwords import PasswordChecker, hash_password
 from mailbox_host.tables import MIGRATIONS
 from store import Store
@@ -273,3 +274,15 @@ async def test_whoever_resumes_while_others_go_on(tmp_path: Path) -> None:
     await server.close()
     passwords.close()
     store.close()
+
+
+def test_a_keyword_stays_known_when_nobody_carries_it(talk) -> None:
+    """A client that resumes may still hold it; FLAGS may come before the FETCH that takes it away."""
+    shelf = Shelf()
+    client, other = talk(shelf=shelf), talk(shelf=shelf)
+    client.file(b"Subject: x\r\n\r\n")
+    client("a SELECT INBOX")
+    client("b STORE 1 +FLAGS.SILENT ($Label1)")
+    client("c STORE 1 -FLAGS.SILENT ($Label1)")
+    flags = next(line for line in other("a SELECT INBOX") if line.startswith("* FLAGS"))
+    assert "$Label1" in flags
