@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from store import Bodies, Reader, Transaction
 
 # What each client asks of a mailbox that is new to it, by the number under which it is kept: never use one again.
+# 1000 is taken: imap/previews.py keeps the first words of messages under it.
 _SETS = {
     1: "From To Cc Bcc Subject Date Message-ID Priority X-Priority References Newsgroups In-Reply-To Content-Type "
     "Reply-To",  # Thunderbird, some older releases

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mailbox_host.accounts import NoSuchAccount
+from mailbox_host.entries import FolderUsedUp, TooManyKeywords
 from mailbox_host.folders import BadFolderName, FolderError, FolderExists, NoSuchFolder, TooManyFolders
 from mailbox_host.imap import (
     change,
@@ -26,6 +27,7 @@ from mailbox_host.imap import (
 from mailbox_host.imap.commands import Command
 from mailbox_host.imap.effects import Close, Steps
 from mailbox_host.imap.framing import Frame, TooLarge
+from mailbox_host.imap.loading import TooMuchAtOnce
 from mailbox_host.imap.parser import BadCommand, parse
 from mailbox_host.imap.responses import bad, no, untagged
 from mailbox_host.imap.sections import UnknownEncoding
@@ -108,7 +110,7 @@ def _code_of(error: FolderError) -> str:
             return "NONEXISTENT"
         case BadFolderName():
             return "CANNOT"
-        case TooManyFolders():
+        case TooManyFolders() | TooManyKeywords() | FolderUsedUp() | TooMuchAtOnce():
             return "LIMIT"
         case UnknownEncoding():
             return "UNKNOWN-CTE"

@@ -112,7 +112,10 @@ def _enable(cursor: Cursor) -> ask.Arguments:
 
 def _open(cursor: Cursor) -> ask.Arguments:
     cursor.space()
-    mailbox = cursor.mailbox()
+    try:
+        mailbox = cursor.mailbox()
+    except BadMailbox:  # there is no such mailbox, and the one before is closed all the same (RFC 3501 6.3.1)
+        mailbox = ""
     if cursor.skip(_QRESYNC):
         return ask.Open(mailbox, resync=_resync(cursor))
     return ask.Open(mailbox, bool(cursor.skip(_CONDSTORE)))

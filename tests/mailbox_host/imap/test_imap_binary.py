@@ -194,6 +194,7 @@ EMPTY = b"Content-Type: text/plain\r\n\r\n \r\n"
         (html("<html><head><title>T</title><style>p {color: red}</style></head><body>B&amp;B <b>b</b>old"), "B&B bold"),
         (html("a<!-- <p>no</p> -->b<script>if (a<b) c()</script>c"), "ab c"),
         (html("a &lt; b<p>c"), "a < b c"),
+        (html("<head><style>x</style><body>nobody closed the head"), "nobody closed the head"),
         (html("<!--[if mso]><table>never"), ""),
         (html("<body>\u200b\u034f \u00adpad"), "pad"),
         (parts(b"alternative", html("<p>rich"), TEXT), "plain words"),

@@ -331,7 +331,7 @@ def test_an_address_is_found_without_its_comments(talk):
 
 def test_a_name_that_is_no_modified_utf7_is_no_mailbox(talk):
     client = talk()
-    assert client("a SELECT &x") == ["a NO [CANNOT] not modified UTF-7"]
+    assert client("a SELECT &x") == ["a NO [NONEXISTENT] No such mailbox"]
     assert client('b LIST "" &x*') == ["b OK Done"]
 
 

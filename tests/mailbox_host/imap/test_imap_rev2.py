@@ -143,6 +143,13 @@ def test_names_are_in_utf8(client, talk):
     assert talk()('a LIST "" "&-*"')[0].endswith('"&-APw-"')
 
 
+def test_a_name_that_cannot_be_closes_the_mailbox_before(talk):
+    client = talk()
+    client("a SELECT INBOX")
+    assert client('b SELECT "Müll"')[-1].startswith("b NO [NONEXISTENT]")
+    assert client("c FETCH 1 FLAGS") == ["c BAD Not while authenticated"]
+
+
 def test_what_is_no_utf8_is_no_name(client):
     assert client(b'a CREATE "\xff"\r\n') == ["a NO [CANNOT] not UTF-8"]
     assert client(b'b CREATE "a\xe2\x80\xa8b"\r\n')[-1].startswith("b NO [CANNOT]")  # a line separator
