@@ -191,7 +191,7 @@ def test_append() -> None:
         b"a FETCH 1 ()", b"a FETCH 1 BODY[", b"a FETCH 1 BODY[MIME]", b"a FETCH 1 BODY[]<0.0>", b"a FETCH 1: FLAGS",
         b"a FETCH 4294967296 FLAGS", b"a FETCH 1 BODY[HEADER.FIELDS ()]", b"a SEARCH", b"a SEARCH FOO", b"a SEARCH (",
         b"a SEARCH " + b"NOT " * 100 + b"ALL", b"a SEARCH " + b"(" * 30_000, b"a STORE 1 FOO \\Seen", b'a SELECT "x',
-        b"a SELECT &&", b"a SELECT &AGE-", b"a SELECT x\x00y", b"a SEARCH ON 32-Jan-2020", b"a UID NOOP",
+        b"a STATUS && (UNSEEN)", b"a DELETE &AGE-", b"a SELECT x\x00y", b"a SEARCH ON 32-Jan-2020", b"a UID NOOP",
         b'a LIST (FOO) "" *', b"a STATUS x ()", b"a SEARCH LARGER 99999999999999999999",
         b"a FETCH 1 BODY[" + b"1." * 60 + b"1]",
     ],
