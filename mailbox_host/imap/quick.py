@@ -41,13 +41,14 @@ def _in_header(header: bytes, wanted: bytes) -> bool:
 
 
 def _in_text(header: bytes, text: bytes, wanted: bytes) -> bool:
-    """The header says how a message of one part is encoded; those of its parts stand in the text."""
+    """The header says how a message of one part is encoded, and whether there are others, which the text tells of."""
     if not text.isascii() or b"=?" in text or b"\x1b" in text or b"\0" in text:
         return True
     lower, kind = text.lower(), header.lower()
-    if b"base64" in lower or b"base64" in kind or _within(lower, wanted):
+    parts = lower if b"multipart" in kind or b"rfc822" in kind else b""
+    if _within(lower, wanted) or b"base64" in kind or b"base64" in parts:
         return True
-    if b"quoted-printable" not in lower and b"quoted-printable" not in kind:
+    if b"quoted-printable" not in kind and b"quoted-printable" not in parts:
         return False
     decoded = decode_quoted_printable(text)
     return not decoded.isascii() or wanted in decoded.lower()

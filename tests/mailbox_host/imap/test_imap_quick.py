@@ -53,3 +53,8 @@ def test_what_is_spared() -> None:
     quoted = b"Content-Transfer-Encoding: Quoted-Printable\r\n\r\n"
     assert quick(Key("BODY", "harbour"))(quoted, b"har=\r\nbo=75r\r\n")
     assert not quick(Key("BODY", "quay"))(quoted, b"har=\r\nbo=75r\r\n")
+    several = b"Content-Type: Multipart/Mixed; boundary=x\r\n\r\n"
+    part = b"--x\r\nContent-Transfer-Encoding: Base64\r\n\r\naGFyYm91cg==\r\n--x--\r\n"
+    assert quick(Key("BODY", "harbour"))(several, part)
+    assert quick(Key("BODY", "harbour"))(b"Content-Type: Message/RFC822\r\n\r\n", part[5:])
+    assert not quick(Key("BODY", "harbour"))(header, part)  # words about an encoding, and nothing in it
