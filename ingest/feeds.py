@@ -78,6 +78,9 @@ _COLUMNS = (
 )
 
 
+_IF_ASLEEP = "CASE standing WHEN 'asleep' THEN standing"  # the last follower may leave in the middle of a poll
+
+
 def by_url(source: Source, url: str) -> Feed | None:
     """Return the feed at an address, or the one that was there once."""
     row = source.one(f"SELECT {_COLUMNS} FROM feed WHERE url = ?", (url,))
@@ -135,8 +138,9 @@ def store_poll(tx: Transaction, feed: int, polled: Polled) -> None:
     """Write down that a poll went well."""
     tx.execute(
         "UPDATE feed SET etag = ?, modified = ?, found_at = CASE url WHEN ? THEN '' ELSE ? END, digest = ?, title = ?, "
-        "gap = ?, floor = ?, skip = ?, errors = 0, failing_since = 0, standing = '', last_at = ?, last_answer = ?, "
-        "next_due = ?, last_post_at = CASE WHEN ? THEN ? ELSE last_post_at END WHERE id = ?",
+        "gap = ?, floor = ?, skip = ?, errors = 0, failing_since = 0, last_at = ?, last_answer = ?, "
+        f"standing = {_IF_ASLEEP} ELSE '' END, next_due = CASE standing WHEN 'asleep' THEN next_due ELSE ? END, "
+        "last_post_at = CASE WHEN ? THEN ? ELSE last_post_at END WHERE id = ?",
         (
             polled.validators.etag,
             polled.validators.modified,
@@ -160,7 +164,8 @@ def store_poll(tx: Transaction, feed: int, polled: Polled) -> None:
 def store_failure(tx: Transaction, feed: int, *, said: str, at: float, next_due: float, standing: str) -> None:
     """Write down that a poll brought nothing."""
     tx.execute(
-        "UPDATE feed SET errors = errors + 1, last_at = ?, last_answer = ?, next_due = ?, standing = ?, "
+        "UPDATE feed SET errors = errors + 1, last_at = ?, last_answer = ?, "
+        f"next_due = CASE standing WHEN 'asleep' THEN next_due ELSE ? END, standing = {_IF_ASLEEP} ELSE ? END, "
         "failing_since = CASE failing_since WHEN 0 THEN ? ELSE failing_since END WHERE id = ?",
         (at, said[:500], next_due, standing, at, feed),
     )

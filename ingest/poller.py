@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -18,6 +19,7 @@ from ingest.feeds import Feed
 from ingest.fetch import Fetcher
 from ingest.fetched import Failed
 from ingest.follow import follow, give_up_or_wait
+from ingest.guard import Lookup, system_lookup
 from ingest.poll import poll
 from ingest.pool import WorkerPool
 from ingest.requests import Request
@@ -28,6 +30,7 @@ from store import Store, StoreFull
 
 log = logging.getLogger("ingest.poller")
 
+READY_MAX = 500  # a minute's work at the very least; what changes meanwhile is asked once in vain
 LOOK_SECONDS_MAX = 60.0  # the clock may be set, another process may make a feed due
 REST_SECONDS = 10.0  # after a full disk: mail needs what room there is first
 OUR_FAULT = Failed("an error of this host; its operator finds it in the log")
@@ -36,13 +39,21 @@ OUR_FAULT = Failed("an error of this host; its operator finds it in the log")
 class Poller:
     """Polls feeds and carries out requests from `start` to `stop`. `wake`: look again what is due, now."""
 
-    def __init__(self, store: Store, spool: Spool, room: IngestRoom, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: Store,
+        spool: Spool,
+        room: IngestRoom,
+        clock: Callable[[], float] = time.time,
+        lookup: Lookup = system_lookup,
+    ) -> None:
         settings = room.settings
         agent = f"Heliograph (feeds by mail; +mailto:postmaster@{room.directory().names.domain})"
-        self._tools = Tools(room, store, spool, clock, Fetcher(settings, agent, clock), WorkerPool(settings))
+        self._tools = Tools(room, store, spool, clock, Fetcher(settings, agent, clock, lookup), WorkerPool(settings))
         self._bell = asyncio.Event()
         self._runs: asyncio.Task[None] | None = None
         self._busy: dict[str, asyncio.Task[None]] = {}  # by registrable domain
+        self._ready: deque[Feed] = deque()  # due, found together: looking for each would cost more than its poll
         room.on_request = self.wake
 
     async def start(self) -> None:
@@ -56,6 +67,7 @@ class Poller:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._busy.clear()
+        self._ready.clear()
         await self._tools.fetcher.close()
         await self._tools.pool.close()
 
@@ -82,7 +94,10 @@ class Poller:
         most = self._tools.room.settings.fetches_max
         for request in requests.due(reader, now, most + len(self._busy)):
             self._begin(request.domain, self._follow(request), most)
-        for feed in feeds.due(reader, now, most + len(self._busy)):
+        if not self._ready:
+            self._ready.extend(feeds.due(reader, now, READY_MAX, self._busy))
+        while self._ready and len(self._busy) < most:
+            feed = self._ready.popleft()
             self._begin(feed.domain, self._poll(feed), most)
 
     def _begin(self, domain: str, work: Coroutine[Any, Any, None], most: int) -> None:
