@@ -80,7 +80,8 @@ class Released:
 @dataclass(frozen=True, slots=True)
 class Relay:
     """A subscriber's command on its way through the tree, from list `node`. `since`: the next post's number where it
-    was read; `ticket` and `hops` together are there once."""
+    was read; `ticket` and `hops` together are there once; `quiet`: who sent it tells her. `epoch`: going down, of the
+    branch that it is for; going up, 0."""
 
     source: str
     node: int
@@ -89,6 +90,8 @@ class Relay:
     ticket: str
     hops: int
     since: int
+    quiet: bool = False
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +120,10 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class Dissolve:
-    """Parent to branch: the source is gone; no posts from `until` on."""
+    """Parent to branch: from post `until` on nobody is yours; the source is gone, or nothing came of your hand-over."""
 
     source: str
+    epoch: int
     until: int
     generation: int
     node: int = 0

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from mail.follower_rows import Row, digest_of, join
 from mail.tree_control import Adopt, Adopted
+from reflector.dissolving import dissolve_branches
 from reflector.letter import House
 from reflector.nodes import Node, find_node, look_at, unstage, write_node
 from reflector.sources import clean_title
-from reflector.subscriptions import add_row, open_interval, read_subscriber
-from reflector.tables import OPEN
+from reflector.subscriptions import add_row, close_open, open_interval, read_subscriber
 from reflector.tokens import bounce_token
 from reflector.tree import list_of, parent_of
 from reflector.tree_mail import Mails, address_of, write
@@ -27,12 +27,16 @@ def adopt(house: House, tx: Transaction, control: Adopt, rows: list[Row], now: f
     node = find_node(tx, list_)
     if node and control.epoch < max(node.epoch, node.folded + 1):
         return ()
+    mails: Mails = ()
     if not (node and control.epoch == node.epoch):
         if not stage(tx, list_, "", control.epoch, control.part, control.parts, rows, now):
             return ()
-        node = _settle(house, tx, list_, control, node, now)
+        rows, _ = staged(tx, list_, "", control.epoch)
+        # Branches of an older hand-over that came to nothing come to nothing too.
+        mails = dissolve_branches(house, tx, list_, 0, control.generation, now)
+        node = _settle(house, tx, list_, control, rows, node, now)
     answer = Adopted(control.source, control.epoch, node.rows, node.digest, control.node)
-    return write(house, [address_of(house, parent_of(list_))], answer, now)
+    return mails + write(house, [address_of(house, parent_of(list_))], answer, now)
 
 
 def stage(
@@ -66,9 +70,11 @@ def staged(tx: Transaction, list_: str, branch: str, epoch: int) -> tuple[list[R
     return [Row(*row) for row in rows], join(*(digest for (digest,) in digests))
 
 
-def _settle(house: House, tx: Transaction, list_: str, control: Adopt, before: Node | None, now: float) -> Node:
-    rows, _ = staged(tx, list_, "", control.epoch)
-    tx.execute(f"DELETE FROM subscriber WHERE source = ? AND until_post = {OPEN}", (list_,))
+def _settle(
+    house: House, tx: Transaction, list_: str, control: Adopt, rows: list[Row], before: Node | None, now: float
+) -> Node:
+    # What is open is of an older hand-over: never cut over, or taken back, which we have not heard yet.
+    close_open(tx, list_, control.since, now)
     _open_list(tx, list_, control, now)
     taken = take_rows(house, tx, list_, rows, 0)
     tx.execute("UPDATE source SET subscribers = ? WHERE name = ?", (len(taken), list_))

@@ -19,7 +19,7 @@ from reflector.courtesy import forget_asking, reply
 from reflector.letter import Letter, Step, drop, untitled, walk
 from reflector.membership import follow, leave
 from reflector.repeats import drop_repeats, taken
-from reflector.routing import HERE, HOPS_MAX, WAIT, Elsewhere, pass_on, place_in, send_on
+from reflector.routing import HERE, HOPS_MAX, WAIT, Elsewhere, pass_on, place_in, place_of_relayed, send_on
 from reflector.subscriptions import Subscriber, open_interval, read_subscriber
 
 BUSY = Deferred("4.2.1 This part of the list is being handed over; it will not take long")
@@ -88,12 +88,15 @@ def command_of(letter: Letter) -> Command | None:
     return read_line(subject) or read_line(line) if letter.door in ("request", "subject") else None
 
 
-def obey(letter: Letter, who: Subscriber, command: Command) -> tuple[Outgoing, ...]:
-    """Do it, and tell her; or pass it to the list that serves her, which does. Ask first whether she must wait."""
+def obey(letter: Letter, who: Subscriber, command: Command, *, quiet: bool = False) -> tuple[Outgoing, ...]:
+    """Do it, and tell her; or pass it to the list that serves her, which does. Ask first whether she must wait.
+    `quiet`: who has her word answers her, unless the list is full."""
     place = place_in(letter, who)
     if isinstance(place, Elsewhere):
-        return send_on(letter, who, command.word, place.list)
+        return send_on(letter, who, command.word, place, quiet=quiet)
     text, outgoing = follow(letter, who, command.folder) if command.word == "subscribe" else leave(letter, who)
+    if quiet and text.purpose != "full":
+        return outgoing
     return (*outgoing, *reply(letter, who, text, proven=True))
 
 
@@ -102,12 +105,12 @@ def carry_out_relayed(letter: Letter, relay: Relay) -> Receipt:
     who = read_subscriber(letter.house.names, relay.subscriber)
     if who is None or who.entity or relay.word not in ("subscribe", "unsubscribe") or relay.hops > HOPS_MAX:
         return drop(letter, f"no command to pass on: {relay.word} after {relay.hops} hops")
-    place = place_in(letter, who)
+    place = place_of_relayed(letter, who, relay)
     if place == WAIT:
         return Receipt(BUSY)
     if isinstance(place, Elsewhere):
-        return taken(letter, pass_on(letter, relay, place.list))
-    return taken(letter, obey(letter, who, Command(relay.word)))
+        return taken(letter, pass_on(letter, relay, place))
+    return taken(letter, obey(letter, who, Command(relay.word), quiet=relay.quiet))
 
 
 def hear_stranger(letter: Letter, who: Subscriber, command: Command) -> tuple[Outgoing, ...]:

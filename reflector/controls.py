@@ -14,13 +14,11 @@ from mail.envelope import Arrival, Outgoing, Receipt
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from reflector.answers import control_mail, voice
 from reflector.command_words import Command, clean_folder
-from reflector.commands import BUSY, hear_stranger
-from reflector.courtesy import reply
+from reflector.commands import BUSY, hear_stranger, obey
 from reflector.dissolving import dissolve_branches
 from reflector.letter import House, Letter, untitled
-from reflector.membership import follow
 from reflector.repeats import drop_repeats, taken
-from reflector.routing import WAIT, Elsewhere, place_of, send_on
+from reflector.routing import WAIT, place_of
 from reflector.sources import bury_source, create_source, find_source, take_generation
 from reflector.subscriptions import close_all, read_subscriber
 from reflector.tree import is_root
@@ -112,13 +110,8 @@ def _subscribe(letter: Letter, control: Control) -> tuple[Outgoing, ...]:
     if who is None or drop_repeats(letter):
         return ()
     command = Command("subscribe", clean_folder(control.folder) or "INBOX")
-    place = place_of(letter.house, letter.tx, letter.source.list, who)
-    if control.confirmed and isinstance(place, Elsewhere):
-        outgoing = send_on(letter, who, "subscribe", place.list)
-    elif control.confirmed:
-        text, outgoing = follow(letter, who, command.folder)
-        if text.purpose == "full":  # else the room that has her word answers her
-            outgoing = reply(letter, who, text, proven=True)
+    if control.confirmed:
+        outgoing = obey(letter, who, command, quiet=True)
     else:
         outgoing = hear_stranger(untitled(letter), who, command)
     return taken(letter, outgoing).outgoing

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mail.follower_rows import ROWS_MAX, Row, digest_of
+from mail.follower_rows import Row, digest_of
 from mail.tree_control import Fold, Released, Returned
 from reflector.adopting import stage, staged, take_rows
 from reflector.handing_over import ends, released
@@ -36,7 +36,7 @@ from reflector.nodes import (
     write_node,
 )
 from reflector.sources import Source, find_source
-from reflector.subscriptions import FOREIGN
+from reflector.subscriptions import FOREIGN, close_open
 from reflector.tables import OPEN
 from reflector.told import corrected
 from reflector.tree import LEAF, SUB, list_of, parent_of, source_of
@@ -88,7 +88,8 @@ def send_back(house: House, tx: Transaction, source: Source, move: Move, now: fl
         (move.list,),
     )
     rows = [Row(*row) for row in found]
-    lots = [rows[at : at + ROWS_MAX] for at in range(0, len(rows), ROWS_MAX)] or [[]]
+    most = house.settings.rows_max
+    lots = [rows[at : at + most] for at in range(0, len(rows), most)] or [[]]
     node = ends(SUB, move.list)[0]
     digest = digest_of(rows)
     mails: Mails = ()
@@ -166,14 +167,6 @@ def let_go(house: House, tx: Transaction, control: Released, now: float) -> None
     write_node(tx, replace(node, state=state, policy=AUTO))
     look_at(tx, list_, now)
     events.append(tx, now, state, source=list_, epoch=control.epoch)
-
-
-def close_open(tx: Transaction, list_: str, until: int, now: float) -> None:
-    """End all open intervals of a list; what no post was meant for goes."""
-    open_ = f"source = ? AND until_post = {OPEN}"
-    tx.execute(f"DELETE FROM subscriber WHERE {open_} AND from_post >= ?", (list_, until))
-    tx.execute(f"UPDATE subscriber SET until_post = ?, closed = ? WHERE {open_}", (until, now, list_))
-    tx.execute("UPDATE source SET subscribers = 0 WHERE name = ?", (list_,))
 
 
 def _is_busy(tx: Transaction, list_: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mail.follower_rows import NOTHING, ROWS_MAX, Row, digest_of, join
+from mail.follower_rows import NOTHING, Row, digest_of, join
 from mail.tree_control import Adopt, Adopted, Released
 from reflector.letter import House
 from reflector.nodes import (
@@ -156,7 +156,7 @@ def _next_rows(house: House, tx: Transaction, move: Move) -> tuple[list[tuple[in
     )
     cursor = move.cursor
     for id_, hash_, address, from_post, generation, folder in scanned:
-        if len(found) == ROWS_MAX:
+        if len(found) == house.settings.rows_max:
             return found, cursor, True
         cursor = id_
         if move.kind == LEAF:

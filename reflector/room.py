@@ -12,6 +12,7 @@ from directory.names import Reflector
 from directory.snapshot import Directory
 from mail.envelope import Arrival, Outgoing, Receipt
 from mail.outcome import Deferred, Outcome, Refused
+from reflector.audit import take_audit
 from reflector.command_words import read_line, subject_of
 from reflector.commands import take_command
 from reflector.confirmations import CONFIRM, is_asked
@@ -115,6 +116,10 @@ class ReflectorRoom:
     def work(self, tx: Transaction, now: float) -> tuple[Outgoing, ...]:
         """Do a step of the lists' own work; return what is to be sent."""
         return work(House(self.host, self._directory(), self._key, self._settings), tx, now)
+
+    def audit(self, tx: Transaction, source: str, now: float) -> tuple[Outgoing, ...]:
+        """Ask a source's whole tree to report to its root, which is here; return what is to be sent."""
+        return take_audit(House(self.host, self._directory(), self._key, self._settings), tx, source, now)
 
 
 def _any_list(place: Reader | Transaction, name: Reflector) -> Source | None:

@@ -6,7 +6,7 @@ waits in the queue. A command that a list passes on is known by (ticket, hops), 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from directory.bucket import hash_of
 from mail.tree_control import Relay
@@ -24,9 +24,10 @@ HERE, WAIT = "here", "wait"
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """Another list serves her."""
+    """Another list serves her: the branch of this epoch, or, epoch 0, whoever the root says."""
 
     list: str
+    epoch: int = 0
 
 
 def place_of(house: House, tx: Transaction, list_: str, who: Subscriber) -> str | Elsewhere:
@@ -41,24 +42,33 @@ def place_of(house: House, tx: Transaction, list_: str, who: Subscriber) -> str 
     if node.state == RELEASED:
         return Elsewhere(source_of(list_))
     branch = branch_for(tx, list_, hash_)
-    return Elsewhere(branch.name) if branch else HERE
+    return Elsewhere(branch.name, branch.epoch) if branch else HERE
+
+
+def place_of_relayed(letter: Letter, who: Subscriber, relay: Relay) -> str | Elsewhere:
+    """The same for a command that another list passed on. One that was meant for this list as it was before it went
+    away and came back goes up: the list above may not have cut over to what this one is now."""
+    node = find_node(letter.tx, letter.source.list)
+    if relay.epoch and (node is None or relay.epoch > node.epoch):
+        return WAIT
+    if relay.epoch and node and relay.epoch < node.epoch:
+        return Elsewhere(letter.source.name)
+    return place_in(letter, who)
 
 
 def place_in(letter: Letter, who: Subscriber) -> str | Elsewhere:
     return place_of(letter.house, letter.tx, letter.source.list, who)
 
 
-def send_on(letter: Letter, who: Subscriber, word: str, to: str) -> Mails:
+def send_on(letter: Letter, who: Subscriber, word: str, to: Elsewhere, *, quiet: bool = False) -> Mails:
     """Pass a person's command to the list that serves her: the first step of its way."""
     ticket = f"{letter.envid[:32]}.{letter.arrival.now!r}"
-    list_ = letter.source.list
-    relay = Relay(letter.source.name, node_of(list_), word, who.address, ticket, 1, letter.source.next_post)
-    return write(letter.house, [address_of(letter.house, to)], relay, letter.arrival.now)
+    return pass_on(letter, Relay(letter.source.name, 0, word, who.address, ticket, 0, 0, quiet), to)
 
 
-def pass_on(letter: Letter, relay: Relay, to: str) -> Mails:
-    """The next step. Going up, what this list has seen is no measure of what the root has."""
+def pass_on(letter: Letter, relay: Relay, to: Elsewhere) -> Mails:
+    """The next step. A list below has seen no more than the root, and tells what it has seen."""
     list_ = letter.source.list
     since = max(relay.since, letter.source.next_post)
-    step = Relay(relay.source, node_of(list_), relay.word, relay.subscriber, relay.ticket, relay.hops + 1, since)
-    return write(letter.house, [address_of(letter.house, to)], step, letter.arrival.now)
+    step = replace(relay, node=node_of(list_), hops=relay.hops + 1, since=since, epoch=to.epoch)
+    return write(letter.house, [address_of(letter.house, to.list)], step, letter.arrival.now)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mail.follower_rows import ROWS_MAX
+
 DAY_SECONDS = 86_400
 
 
@@ -25,6 +27,7 @@ class Settings:
         10_000  # rows of one list: a post to so many is a tenth of a second of the host's only writer
     )
     fanout_max: int = 16  # sub-reflectors of one list: each range of a full list is 600 rows, one message
+    rows_max: int = ROWS_MAX  # in one message between two lists
     answer_seconds: int = 600  # for a branch that is handed over or asked back; then the range is free again
     rest_seconds_min: int = 60  # after a hand-over that came to nothing; doubled each time
     rest_seconds_max: int = 3600

@@ -108,7 +108,9 @@ def recent_posts(tx: Transaction, source: str, since: int) -> list[tuple[int, by
 def first_post(tx: Transaction, source: Source) -> int:
     """Return the number of the first post that a new follower gets."""
     row = tx.one("SELECT min(post) FROM recent_post WHERE source = ? AND post >= ?", (source.list, source.floor))
-    return source.next_post if row is None or row[0] is None else int(row[0])
+    if row is None or row[0] is None:
+        return source.next_post
+    return max(int(row[0]), source.next_post - source.backlog)
 
 
 def clean_title(text: str) -> str:

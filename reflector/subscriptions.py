@@ -119,6 +119,14 @@ def close_moved(tx: Transaction, source: str, epoch: int, until_post: int, now: 
     return count
 
 
+def close_open(tx: Transaction, list_: str, until: int, now: float) -> None:
+    """End all open intervals of a list; what no post was meant for goes."""
+    open_ = f"source = ? AND until_post = {OPEN}"
+    tx.execute(f"DELETE FROM subscriber WHERE {open_} AND from_post >= ?", (list_, until))
+    tx.execute(f"UPDATE subscriber SET until_post = ?, closed = ? WHERE {open_}", (until, now, list_))
+    tx.execute("UPDATE source SET subscribers = 0 WHERE name = ?", (list_,))
+
+
 def forget_closed(tx: Transaction, before: float) -> None:
     """Let go of what no late post can ask for any more."""
     tx.execute("DELETE FROM subscriber WHERE closed <> 0 AND closed < ?", (before,))

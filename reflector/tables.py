@@ -62,7 +62,7 @@ MIGRATION = Migration(
 # `subscriber` hold either kind under that name.
 # - source.floor: no interval that is opened from now on begins before this post; what was before is not all here.
 # - subscriber.moving: the epoch of the hand-over in which the row was sent; closed: when, for rows to be forgotten.
-#   A list's address may have several closed rows, and of one generation: it went away and came back.
+#   A list's address may have several closed rows, and of one generation and token: it went away and came back.
 # - node: what a list is in its tree (the root has a row once there is one). epoch: under which its parent handed it
 #   over; folded: the last epoch in which it was asked to come back; given: the last that it gave to a branch.
 # - branch: who serves a part of a list: a sub-reflector for a range of hashes, a leaf (kind, and name: of its host).
@@ -79,6 +79,8 @@ TREE = Migration(
     ALTER TABLE subscriber ADD COLUMN closed REAL NOT NULL DEFAULT 0;
     DROP INDEX subscriber_address;
     CREATE INDEX subscriber_address ON subscriber (source, address);
+    DROP INDEX subscriber_token;
+    CREATE INDEX subscriber_token ON subscriber (source, token) WHERE token <> '';
     CREATE INDEX subscriber_rows ON subscriber (source, kind, id, hash, address) WHERE until_post = {OPEN};
     CREATE INDEX subscriber_moving ON subscriber (source, moving) WHERE moving <> 0;
     CREATE INDEX subscriber_closed ON subscriber (closed) WHERE closed <> 0;

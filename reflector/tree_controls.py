@@ -104,7 +104,7 @@ def _perform(house: House, tx: Transaction, list_: str, control: TreeControl, ro
         case Audit():
             return take_audit(house, tx, list_, now)
         case Dissolve():
-            return dissolve(house, tx, list_, control.until, control.generation, now)
+            return dissolve(house, tx, control, now)
     return ()
 
 
