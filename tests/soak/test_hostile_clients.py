@@ -26,6 +26,7 @@ from mailbox_host.facts import facts_of
 from mailbox_host.header_cuts import MOST_WANTED, cut
 from mailbox_host.imap.commands import BodyPart, Key, Section
 from mailbox_host.imap.framing import Frame, Framer
+from mailbox_host.imap.header_words import words_of
 from mailbox_host.imap.masks import View
 from mailbox_host.imap.matching import Candidate, compile_key
 from mailbox_host.imap.parser import BadCommand, parse
@@ -52,7 +53,8 @@ Work = Callable[[bytes], object]
 def works() -> dict[str, Work]:
     """All that is done with a message because somebody asks for it."""
     found: dict[str, Work] = {"facts": facts_of, "cut": lambda content: cut(split_message(content)[0], MOST_WANTED)}
-    for name in ("FROM", "TO", "SUBJECT", "BODY", "TEXT"):
+    found["words"] = lambda content: words_of(split_message(content)[0])
+    for name in ("BODY", "TEXT"):
         found[f"search {name}"] = _search(Key(name, "qzxjkvq (a"))
     found["search SENTON"] = _search(Key("SENTON", 0))
     for name, value in VALUES.items():

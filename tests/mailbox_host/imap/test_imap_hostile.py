@@ -12,7 +12,8 @@ import pytest
 from mailbox_host import accounts, entries, folders
 from mailbox_host.bell import Bell
 from mailbox_host.imap import ImapServer, Settings, channel, fetch, keywords, lists, loading, search
-from mailbox_host.imap.settings import SIGN_INS_FAILED_MAX
+from mailbox_host.imap.framing import Frame, Framer, TooLarge
+from mailbox_host.imap.settings import LINE_OCTETS_MAX, SIGN_INS_FAILED_MAX
 from mailbox_host.imap.throttle import FREE_TRIES, KEYS_MAX, Throttle
 from mailbox_host.passwords import PasswordChecker, hash_password
 from mailbox_host.tables import MIGRATIONS
@@ -110,6 +111,13 @@ async def test_a_million_of_anything_is_no_command(host: Host, octet: bytes) -> 
     client.writer.write(b"c SEARCH " + octet * 1_000_000 + b"\r\n")
     assert await client.until(b"c") == [b"c BAD [TOOBIG] Command line too long\r\n"]
     assert (await client.ask("d NOOP"))[-1] == b"d OK Done\r\n"
+
+
+def test_a_long_line_that_arrives_at_once_is_too_long_as_well() -> None:
+    framer = Framer()
+    framer.receive(b"a NOOP " + b"x" * LINE_OCTETS_MAX + b"\r\nb NOOP\r\n")
+    assert framer.next() == TooLarge(b"a", b"BAD [TOOBIG] Command line too long", fatal=False)
+    assert framer.next() == Frame((b"b NOOP",))
 
 
 async def test_many_commands_at_once_are_answered_in_their_order(host: Host) -> None:
