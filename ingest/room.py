@@ -11,20 +11,21 @@ from urllib.parse import quote
 
 from directory.names import Follow
 from directory.snapshot import Directory
-from ingest import requests
+from ingest import feeds, requests
 from ingest.answers import answer, failed_text, help_text
 from ingest.settings import Settings
 from ingest.urls import BadUrl, canonical
 from ingest.wish import URLS_MAX, Wishes, wishes_of
 from mail.address import BadAddress, parse_address
 from mail.automatic import why_automatic
-from mail.control import FollowFeed, add_controls, read_controls
+from mail.control import Followers, FollowFeed, add_controls, read_controls
 from mail.envelope import Arrival, Outgoing, Receipt, Recipient
 from mail.headers import first_addr_spec, header_line
 from mail.outcome import Deferred, Delivered, Refused
 from store import Transaction
 
 DIRECT = "Heliograph-Direct"  # on a passed-on request: its address was looked for already
+Word = FollowFeed | Followers  # of another host
 SUBSCRIBER_QUOTED_MAX = 150  # with a URL and a folder it must fit a control field's line
 
 
@@ -71,18 +72,29 @@ class IngestRoom:
         """Tell whether this host polls for a bucket."""
         return self.directory().owner("reflectors", bucket) == self.host
 
-    def _take_controls(self, tx: Transaction, arrival: Arrival, wanted: list[FollowFeed], bucket: int) -> Receipt:
+    def _take_controls(self, tx: Transaction, arrival: Arrival, wanted: list[Word], bucket: int) -> Receipt:
         """Carry out what a host asks for. The bucket is believed: another host may have another list of suffixes."""
         if not self.polls(bucket):
             return Receipt(Deferred("4.3.0 this bucket is moving"))
-        if not all(requests.has_room(tx, each.subscriber) for each in wanted):
+        asked = [each for each in wanted if isinstance(each, FollowFeed)]
+        if not all(requests.has_room(tx, each.subscriber) for each in asked):
             return Receipt(Deferred("4.3.1 too many requests are waiting"))
+        for told in wanted:
+            if isinstance(told, Followers):
+                self._hear_followers(tx, told, arrival.now)
         direct = arrival.headers.get(DIRECT) == "yes"
         about = message_id_of(arrival, "in-reply-to")
-        for each in wanted:
+        for each in asked:
             if each.confirmed or requests.may_ask(tx, each.subscriber, arrival.now):
                 self._take(tx, each, bucket, direct=direct, asked_by=about, now=arrival.now)
         return Receipt()
+
+    def _hear_followers(self, tx: Transaction, told: Followers, now: float) -> None:
+        """A feed that nobody follows is not polled. Its edits' source is not asked about: it goes with the feed."""
+        feed = feeds.by_source(tx, told.source)
+        if feed:
+            feeds.followed_by(tx, feed, max(0, told.followers), now)
+            tx.after_commit(self.on_request)
 
     def _hear(self, tx: Transaction, arrival: Arrival) -> Receipt:
         """Do what a person's mail asks for."""
@@ -147,7 +159,7 @@ def message_id_of(arrival: Arrival, field: str) -> str:
     return said if fine else ""
 
 
-def _controls(arrival: Arrival) -> list[FollowFeed] | None:
+def _controls(arrival: Arrival) -> list[Word] | None:
     """Return a trusted mail's requests; None if it carries what is none, or no address that can be fetched.
 
     A room's mail is nobody's: what a person submitted is never read as one.
@@ -157,8 +169,8 @@ def _controls(arrival: Arrival) -> list[FollowFeed] | None:
     try:
         controls = read_controls(arrival.headers)
         for each in controls:
-            if not isinstance(each, FollowFeed) or canonical(each.url).text != each.url:
+            if not isinstance(each, Word) or (isinstance(each, FollowFeed) and canonical(each.url).text != each.url):
                 return None
     except (ValueError, BadUrl):
         return None
-    return [each for each in controls if isinstance(each, FollowFeed)]
+    return [each for each in controls if isinstance(each, Word)]

@@ -86,7 +86,15 @@ class KeepSent:
     entity: str
 
 
-Control = Welcome | Goodbye | CreateSource | RemoveSource | Subscribe | FollowFeed | KeepSent | TreeControl
+@dataclass(frozen=True, slots=True)
+class Followers:
+    """To the ingest room that polls a source's feed (the envelope sender of its posts): so many follow it now."""
+
+    source: str
+    followers: int
+
+
+Control = Welcome | Goodbye | CreateSource | RemoveSource | Subscribe | FollowFeed | Followers | KeepSent | TreeControl
 _WORDS: dict[str, type[Any]] = {
     "welcome": Welcome,
     "goodbye": Goodbye,
@@ -94,6 +102,7 @@ _WORDS: dict[str, type[Any]] = {
     "remove-source": RemoveSource,
     "subscribe": Subscribe,
     "follow-feed": FollowFeed,
+    "followers": Followers,
     "keep-sent": KeepSent,
     **TREE_WORDS,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from ingest import feeds
@@ -161,8 +163,10 @@ async def test_a_template_that_changes_is_no_edit(host, site, rss, item):
 async def test_a_feed_that_nobody_follows_is_not_polled_until_somebody_does(host, site, rss, item):
     site.pages["/feed"] = rss(item(1))
     await followed(host, site)
-    feed = feeds.by_url(host.store.reader, site.url("/feed"))
-    host.store.write_now(lambda tx: feeds.followed_by(tx, feed, 0, host.now))
+    told = f"Heliograph-Control: followers source={the_feed(host).source} followers=0\n\n"
+    host.receive(told, sender="", bucket=the_feed(host).bucket)  # anybody may say so
+    assert the_feed(host).standing == ""
+    host.receive(told, sender="", signed_by="host-2", bucket=the_feed(host).bucket)
     asked = len(site.asked)
     host.now += 100 * DAY
     host.poller.wake()
@@ -172,6 +176,22 @@ async def test_a_feed_that_nobody_follows_is_not_polled_until_somebody_does(host
     await followed(host, site)
     await host.until(lambda: len(host.posts) == 2)
     assert the_feed(host).standing == ""
+    host.receive(told.replace("=0", "=7"), sender="", signed_by="host-2", bucket=the_feed(host).bucket)
+    assert (the_feed(host).standing, the_feed(host).followers) == ("", 7)
+
+
+async def test_the_last_follower_may_leave_in_the_middle_of_a_poll(host, site, rss, item):
+    site.pages["/feed"] = rss(item(1))
+    await followed(host, site)
+    site.gate = asyncio.Event()
+    host.now += 5_000
+    host.poller.wake()
+    await host.until(lambda: len(site.asked) == 2)
+    told = f"Heliograph-Control: followers source={the_feed(host).source} followers=0\n\n"
+    host.receive(told, sender="", signed_by="host-2", bucket=the_feed(host).bucket)
+    site.gate.set()
+    await host.until(lambda: the_feed(host).last_at == host.now)
+    assert the_feed(host).standing == "asleep" and the_feed(host).next_due > host.now + 1_000 * DAY
 
 
 async def test_the_site_is_told_how_many_read(host, site, rss, item):
