@@ -99,6 +99,7 @@ class Connection:
             event = self._input.event()
             if event is None:
                 await self._flush()
+                self._doze()
                 await self._input.receive()
                 continue
             await self._react(event)
@@ -210,6 +211,10 @@ class Connection:
         self.channel.start_tls(context)
         await self._input.ready()
 
+    def _doze(self) -> None:
+        if self._deflate:
+            self._deflate.doze()
+
     async def _start_compression(self) -> None:
         await self._flush()
         self._deflate = DeflateChannel(self.channel, self._input.rest(), self._input.waker.wake)
@@ -218,8 +223,7 @@ class Connection:
 
     async def _wait_for_news(self) -> bytes | None:
         await self._flush()
-        if self._deflate:
-            self._deflate.doze()
+        self._doze()
         self._news = self._news or self._services.news_for(self.session.account, self._input.waker.wake)
         line = await self._input.line_or_news(self._news)
         if line is None:

@@ -1,7 +1,8 @@
 """COMPRESS=DEFLATE: a channel inside another, that squeezes what goes out and unpacks what comes in (RFC 4978).
 
 Law: what is unpacked at a time is bounded, and the rest has to wait for the loop's next turn, so that no bomb fills
-memory or keeps others waiting. Who sleeps in IDLE costs no more than the last 32 KiB that it has sent.
+memory or keeps others waiting. A deflater is 128 KiB, an inflater 40: who waits for its client has neither, only the
+last 32 KiB at most that the client has sent.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from collections.abc import Callable
 from mailbox_host.imap.channel import Channel
 from mailbox_host.imap.settings import READ_BUFFER_OCTETS
 
-# 2**(12+2) + 2**(5+9) octets while in use: 32 KiB instead of zlib's usual 256, for answers some 10% larger.
-WINDOW_BITS, MEMORY_LEVEL = 12, 5
-LEVEL = 3  # it runs on the event loop: 64 KiB of headers in a millisecond
+# Half of zlib's usual memory, made in a third of the time: it is made anew for each answer.
+WINDOW_BITS, MEMORY_LEVEL = 14, 7
+LEVEL = 3  # it runs on the event loop: 64 KiB of mail in half a millisecond
 HISTORY_OCTETS = 32 * 1024  # how far back a client's matches may reach (RFC 1951 2)
 
 _FLUSHED = b"\x00\x00\xff\xff"  # how a flush ends: an empty stored block, after which the next begins on an octet
@@ -70,8 +71,8 @@ class DeflateChannel:
             self._inner.send(self._deflater.compress(data) + self._deflater.flush(zlib.Z_SYNC_FLUSH))
 
     def doze(self) -> None:
-        """Give memory back: nothing is going to happen for long. The deflater begins anew after its last flush; where
-        the client has flushed too, what it has sent is all that an inflater needs to go on."""
+        """Give memory back: nothing may happen for long. A deflater can begin anew after a flush; where the client has
+        flushed too, what it has sent is all that an inflater needs to go on. Both take some 20 microseconds."""
         self._deflater = None
         if self._flushed and not self._packed and not self._full:
             self._inflater = None

@@ -203,6 +203,7 @@ async def test_who_sleeps_is_woken_and_goes_on(host: Host) -> None:
         await client.line()
         client.send(b"DONE\r\n")
         assert (await client.line()).startswith(b"d OK")
+        assert (await client.ask(b"e NOOP")) == [b"e OK Done"]
         assert (await client.ask(b"c SELECT INBOX"))[-1].startswith(b"c OK")
     (connection, *_) = [one for one in host.server._connections if one._deflate is not None]
     client.send(b"d IDLE\r\n")
