@@ -13,19 +13,25 @@ from collections.abc import Iterable, Mapping
 from store import Bodies, Reader, Transaction
 
 # What each client asks of a mailbox that is new to it, by the number under which it is kept: never use one again.
-# 1000 is taken: imap/previews.py keeps the first words of messages under it.
+# 1000 is taken: imap/previews.py keeps the first words of messages under it. 3 was what nobody asks.
 _SETS = {
     1: "From To Cc Bcc Subject Date Message-ID Priority X-Priority References Newsgroups In-Reply-To Content-Type "
     "Reply-To",  # Thunderbird, some older releases
     2: "X-TUID Message-ID",  # mbsync
-    3: "date subject from content-type to cc message-id references in-reply-to X-K9mail-Identity "
-    "X-Chat-Version",  # K-9, Thunderbird for Android
     4: "DATE FROM SUBJECT TO CC MESSAGE-ID REFERENCES CONTENT-TYPE CONTENT-DESCRIPTION IN-REPLY-TO REPLY-TO LINES "
     "LIST-POST LIST-SUBSCRIBE LIST-UNSUBSCRIBE X-LABEL X-ORIGINAL-TO",  # neomutt, later releases
     5: "From To Cc Bcc Subject Date Message-ID Priority X-Priority References Newsgroups In-Reply-To Content-Type "
     "Reply-To Received",  # Thunderbird 153, of every folder
     6: "DATE FROM SENDER SUBJECT TO CC MESSAGE-ID REFERENCES CONTENT-TYPE CONTENT-DESCRIPTION IN-REPLY-TO REPLY-TO "
     "LINES LIST-POST LIST-SUBSCRIBE LIST-UNSUBSCRIBE X-LABEL X-ORIGINAL-TO",  # neomutt 20220429
+    7: "date subject from content-type to cc bcc reply-to message-id references in-reply-to list-post list-unsubscribe "
+    "sender X-K9mail-Identity Chat-Version",  # K-9, Thunderbird for Android
+    8: "date subject from to cc message-id in-reply-to references content-type x-priority x-uniform-type-identifier "
+    "x-universally-unique-identifier list-id list-unsubscribe bimi-indicator bimi-location x-bimi-indicator-hash "
+    "authentication-results dkim-signature x-spam-status x-spam-flag received-spf X-Forefront-Antispam-Report",  # Apple
+    9: "date subject from to cc message-id in-reply-to references content-type x-priority x-uniform-type-identifier "
+    "x-universally-unique-identifier list-id list-unsubscribe bimi-indicator bimi-location x-bimi-indicator-hash "
+    "authentication-results dkim-signature",  # Apple Mail, older releases
 }
 KINDS = {frozenset(names.upper().encode().split()): kind for kind, names in _SETS.items()}
 

@@ -1,4 +1,4 @@
-"""What clients were heard to ask is kept: these are their own lines, as they came over the wire."""
+"""What clients ask is kept: these are their own lines, as they came over the wire or stand in their sources."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ HEARD = {
     "neomutt 20220429": "DATE FROM SENDER SUBJECT TO CC MESSAGE-ID REFERENCES CONTENT-TYPE CONTENT-DESCRIPTION "
     "IN-REPLY-TO REPLY-TO LINES LIST-POST LIST-SUBSCRIBE LIST-UNSUBSCRIBE X-LABEL X-ORIGINAL-TO",
     "mbsync": "X-TUID Message-ID",
+    "K-9": "date subject from content-type to cc bcc reply-to message-id references in-reply-to list-post "
+    "list-unsubscribe sender X-K9mail-Identity Chat-Version",
+    "Apple Mail": "date subject from to cc message-id in-reply-to references content-type x-priority "
+    "x-uniform-type-identifier x-universally-unique-identifier list-id list-unsubscribe bimi-indicator bimi-location "
+    "x-bimi-indicator-hash authentication-results dkim-signature",
 }
 
 
@@ -21,7 +26,8 @@ def test_it_is_kept_once_for_everyone(names: str) -> None:
 
 
 def test_every_set_has_a_number_of_its_own() -> None:
-    assert sorted(KINDS.values()) == list(range(1, len(KINDS) + 1))
+    assert len(set(KINDS.values())) == len(KINDS)
+    assert not {3, 1000} & set(KINDS.values()), "taken by something else, once or now"
 
 
 def test_what_is_searched_is_what_thunderbird_has_kept() -> None:
