@@ -7,13 +7,18 @@ from this very host; everything else is personal mail, filed once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from directory.names import Leaf, Name, Timeline
 from directory.snapshot import Directory
 from mail.address import is_entity
 from mail.control import FIELD, Goodbye, KeepSent, Welcome, read_controls
 from mail.envelope import Arrival, Receipt
+from mail.follower_rows import read_rows
+from mail.headers import split_message
 from mail.outcome import Deferred, Delivered, Outcome, Refused
+from mail.tree_control import Adopt
+from mailbox_host import leaves
 from mailbox_host.accounts import account_id, exists
 from mailbox_host.bell import Bell
 from mailbox_host.follows import TooManyFollows
@@ -64,6 +69,8 @@ class MailboxRoom:
             case Timeline(entity):
                 return Receipt(self._timeline(tx, arrival, entity))
             case Leaf(source, host) if host == self._host:
+                if _may_speak_for_sources(arrival) and arrival.headers.has(FIELD):
+                    return self._leaf_control(tx, arrival, source)
                 return Receipt(self._leaf(tx, arrival, source))
         return Receipt(NO_SUCH_USER)
 
@@ -78,7 +85,7 @@ class MailboxRoom:
         return self._personal(tx, arrival, account)
 
     def _leaf(self, tx: Transaction, arrival: Arrival, source: str) -> Outcome:
-        """A post for all followers on this host: one row, and none where nobody follows."""
+        """A post for all followers on this host: one row. Where nobody follows, none, unless there is a leaf."""
         if not _may_speak_for_sources(arrival):
             return Refused("5.7.1 Only the source's reflector delivers here")
         post = _read_post(arrival)
@@ -86,9 +93,27 @@ class MailboxRoom:
             return Refused("5.6.0 Not a post of this source", 554)
         if not self._speaks_for(arrival, source):
             return _not_yet(source)
-        if anyone_follows(tx, source, post.number) and log_post(tx, post):
+        wanted = anyone_follows(tx, source, post.number) or leaves.is_registered(tx, source, post.number)
+        if wanted and log_post(tx, post):
             self._logged(tx, post)
         return Delivered()
+
+    def _leaf_control(self, tx: Transaction, arrival: Arrival, source: str) -> Receipt:
+        """What the source's reflector says about all its followers here."""
+        try:
+            (control,) = read_controls(arrival.headers)
+            rows = read_rows(split_message(arrival.content)[1]) if isinstance(control, Adopt) else []
+        except ValueError as fault:
+            return Receipt(Deferred(f"4.6.0 Control not understood: {fault}"))
+        if not isinstance(control, leaves.LeafControl) or (control.source, control.host) != (source, self._host):
+            return Receipt(Refused("5.5.4 This control is not for this leaf"))
+        if not self._speaks_for(arrival, source):
+            return Receipt(_not_yet(source))
+        names = self._directory().names
+        outgoing = leaves.take(tx, names, self._host, control, rows, arrival.now)
+        for row in rows:
+            tx.after_commit(partial(self._bell.ring_account, row.who))
+        return Receipt(Delivered(), outgoing)
 
     def _post(self, tx: Transaction, arrival: Arrival, account: str) -> Outcome:
         """A post for one follower on this host."""

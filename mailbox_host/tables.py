@@ -123,4 +123,21 @@ HEADER_WORDS = Migration(
 
 KEEPS_SENT = Migration("mailbox_host", 5, "ALTER TABLE account ADD COLUMN keeps_sent INTEGER NOT NULL DEFAULT 0")
 
-MIGRATIONS = (MIGRATION, HEADER_CUTS, KEEPING, HEADER_WORDS, KEEPS_SENT)
+# Sources whose followers here were handed over to this host (leaves.py): under which epoch, and up to which post every
+# post is kept; folded: the last epoch in which they were asked back. leaf_part: a hand-over, as far as it has come.
+LEAVES = Migration(
+    "mailbox_host",
+    6,
+    """
+    CREATE TABLE leaf (
+        source TEXT PRIMARY KEY, epoch INTEGER NOT NULL, until_post INTEGER NOT NULL, folded INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE leaf_part (
+        source TEXT NOT NULL, epoch INTEGER NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL,
+        rows INTEGER NOT NULL, digest TEXT NOT NULL, refused TEXT NOT NULL, at REAL NOT NULL,
+        PRIMARY KEY (source, epoch, part)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS = (MIGRATION, HEADER_CUTS, KEEPING, HEADER_WORDS, KEEPS_SENT, LEAVES)

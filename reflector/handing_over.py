@@ -31,6 +31,7 @@ from reflector.tree import LEAF, SUB, Range, node_of
 from reflector.tree_mail import Mails, branch_address, write
 from store import Transaction, events
 
+FULL = "full"  # what a leaf says of somebody who follows too many (mailbox_host.leaves)
 SCANNED_MAX = 10_000  # rows looked through for one message: 20 ms of the writer's time
 
 
@@ -72,7 +73,8 @@ def take_answer(house: House, tx: Transaction, move: Move, answer: Adopted, refu
     if (answer.rows, int(answer.digest or "0", 16)) != (move.rows, int(move.digest, 16)):
         events.append(tx, now, "digest-differs", source=move.list, branch=move.branch, epoch=move.epoch)
         return give_up(house, tx, move, now)
-    _cut_over(tx, move, [row.who for row in refused], now)
+    # Who has too many follows stays with us; who has no account any more is gone from the list too.
+    _cut_over(tx, move, [house.names.person(row.who) for row in refused if row.folder == FULL], now)
     node = find_node(tx, move.list)
     assert node is not None
     write_node(tx, replace(node, tries=0, rest_until=0.0))
@@ -80,14 +82,14 @@ def take_answer(house: House, tx: Transaction, move: Move, answer: Adopted, refu
     return ()
 
 
-def _cut_over(tx: Transaction, move: Move, refused: list[str], now: float) -> None:
+def _cut_over(tx: Transaction, move: Move, stay: list[str], now: float) -> None:
     row = tx.one("SELECT next_post FROM source WHERE name = ?", (move.list,))
     assert row is not None
     until = int(row[0])
-    for entity in refused:  # they stay with us
+    for address in stay:
         tx.execute(
-            "UPDATE subscriber SET moving = 0 WHERE source = ? AND moving = ? AND address LIKE ? || '@%'",
-            (move.list, move.epoch, entity),
+            "UPDATE subscriber SET moving = 0 WHERE source = ? AND moving = ? AND address = ?",
+            (move.list, move.epoch, address),
         )
     count = close_moved(tx, move.list, move.epoch, until, now)
     add_branch(tx, Branch(move.list, move.branch, move.kind, move.lo, move.hi, until, OPEN, move.epoch, total=count))

@@ -12,7 +12,7 @@ from mail.follower_rows import Row
 from reflector.answers import control_mail, voice
 from reflector.expansion import return_domain
 from reflector.letter import Letter
-from reflector.nodes import has_leaf, look_at
+from reflector.nodes import count_at_leaf, has_leaf, look_at
 from reflector.sources import first_post, recent_posts, take_generation
 from reflector.subscriptions import (
     Interval,
@@ -53,8 +53,10 @@ def leave(letter: Letter, who: Subscriber) -> Change:
     generation = take_generation(tx, source.list)
     if known:
         unsubscribe(tx, source.list, who.address, source.next_post, generation, letter.arrival.now)
-    elif who.entity:
+    if who.entity:
         note_told(letter, who.entity, Row(who.entity, source.next_post, generation), until=source.next_post)
+        if not known:
+            count_at_leaf(tx, source.list, letter.house.home(who.entity), -1)
     look_at(tx, source.list, letter.arrival.now + LOOK_SECONDS)
     letter.tell("unsubscribed", address=who.address, until=source.next_post, generation=generation)
     text = voice(letter).goodbye()
@@ -66,8 +68,10 @@ def _follow_anew(letter: Letter, who: Subscriber, folder: str, *, rowless: bool)
     tx, source = letter.tx, letter.source
     generation = take_generation(tx, source.list)
     from_post = max(first_post(tx, source), last_until(tx, source.list, who.address))
-    if rowless:
+    if who.entity:
         note_told(letter, who.entity, Row(who.entity, from_post, generation, folder), until=OPEN)
+    if rowless:
+        count_at_leaf(tx, source.list, letter.house.home(who.entity), 1)
     else:
         token = "" if who.entity else bounce_token(letter.house.key, source.list, who.address, generation)
         subscribe(tx, source.list, who, from_post, generation, token, folder)
@@ -84,6 +88,7 @@ def _follow_again(letter: Letter, who: Subscriber, interval: Interval, folder: s
     if not who.entity:
         return text, ()
     generation = take_generation(letter.tx, letter.source.list)
+    note_told(letter, who.entity, Row(who.entity, interval.from_post, generation, folder), until=OPEN)
     change(letter.tx, letter.source.list, who.address, generation, folder)
     welcome = Welcome(letter.source.name, interval.from_post, generation, folder)
     return text, (control_mail(letter, [who.entity], text, welcome),)

@@ -166,6 +166,12 @@ def has_leaf(place: Reader | Transaction, list_: str, host: str) -> bool:
     return branch is not None and branch.kind == LEAF
 
 
+def count_at_leaf(tx: Transaction, list_: str, host: str, more: int) -> None:
+    """Keep a rough count of a leaf's followers: who asks twice counts twice, until the leaf is asked."""
+    sql = f"UPDATE branch SET total = max(total + ?, 0) WHERE list = ? AND name = ? AND until_post = {OPEN}"
+    tx.execute(sql, (more, list_, host))
+
+
 def branches_of_post(tx: Transaction, list_: str, post: int) -> list[tuple[str, str]]:
     """Return (kind, name) of every branch that a post goes to."""
     sql = "SELECT DISTINCT kind, name FROM branch WHERE list = ? AND until_post > ? AND from_post <= ?"

@@ -1,4 +1,4 @@
-"""What followers without a row were told lately: at a leaf asked who follows, it may not have arrived.
+"""What followers in the fabric were told lately: at a leaf asked who follows, it may not have arrived.
 
 Law: a welcome or goodbye that was sent counts from then on, wherever it is. A queue gives up after days; what is older
 than `repeat_seconds` has come, or never will.

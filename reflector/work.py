@@ -11,6 +11,7 @@ from dataclasses import replace
 from reflector.folding import ask_back, send_back
 from reflector.growth import wants_fold, wants_split
 from reflector.handing_over import begin, give_up, send_part
+from reflector.leaf_tending import tend_leaves
 from reflector.letter import House
 from reflector.nodes import (
     BACK,
@@ -79,7 +80,7 @@ def _look(house: House, tx: Transaction, list_: str, now: float) -> Mails:
     if node.rest_until > now:
         look_at(tx, list_, node.rest_until)
         return mails
-    return mails + _tend_ranges(house, tx, source, node, now)
+    return mails + (tend_leaves(house, tx, source, node, now) or _tend_ranges(house, tx, source, node, now))
 
 
 def _tend_ranges(house: House, tx: Transaction, source: Source, node: Node, now: float) -> Mails:

@@ -29,8 +29,7 @@ from mailbox_host.bell import Bell
 from mailbox_host.room import MailboxRoom
 from mailbox_host.tables import MIGRATIONS as MAILBOXES
 from reflector import MIGRATIONS as REFLECTORS
-from reflector import ReflectorRoom, Settings
-from reflector import tending
+from reflector import ReflectorRoom, Settings, tending
 from store import Bodies, Transaction
 from store.bodies import MIGRATION as BODIES
 
