@@ -19,8 +19,6 @@ SEEN_MAX = 5_000  # of one feed: one that gives everything a new guid with every
 
 DUE_WINDOW = 2_000  # of what is due, so much is looked at (a few ms)
 NEVER = 1e12  # `next_due` of what is not polled
-REDIRECTS_BELIEVED = 3  # so many permanent redirects in a row to one place,
-REDIRECTED_SECONDS = 86_400.0  # over so long: a broken proxy for an hour changes nothing
 
 Source = Reader | Transaction
 
@@ -175,29 +173,6 @@ def rest(tx: Transaction, domain: str, *, until: float, now: float) -> None:
     """Leave a whole domain alone: one that counts our requests counts all of them."""
     tx.execute("DELETE FROM resting WHERE until <= ?", (now,))
     tx.execute("INSERT OR REPLACE INTO resting (domain, until) VALUES (?, ?)", (domain, until))
-
-
-def redirected(tx: Transaction, feed: int, url: str, now: float) -> bool:
-    """Count a permanent redirect; True once it is to be believed."""
-    row = tx.one("SELECT url, hits, since FROM redirected WHERE feed = ?", (feed,))
-    hits, since = (row[1] + 1, row[2]) if row and row[0] == url else (1, now)
-    tx.execute("INSERT OR REPLACE INTO redirected VALUES (?, ?, ?, ?)", (feed, url, hits, since))
-    return bool(hits >= REDIRECTS_BELIEVED and now - since >= REDIRECTED_SECONDS)
-
-
-def not_redirected(tx: Transaction, feed: int) -> None:
-    tx.execute("DELETE FROM redirected WHERE feed = ?", (feed,))
-
-
-def settle_at(tx: Transaction, feed: Feed, url: str, domain: str) -> None:
-    """Poll a feed at another address from now on; who asks for the old one is still understood."""
-    tx.execute("INSERT OR REPLACE INTO former_url (url, feed) VALUES (?, ?)", (feed.url, feed.id))
-    tx.execute("DELETE FROM former_url WHERE url = ?", (url,))
-    tx.execute(
-        "UPDATE feed SET url = ?, domain = ?, found_at = CASE found_at WHEN ? THEN '' ELSE found_at END WHERE id = ?",
-        (url, domain, url, feed.id),
-    )
-    not_redirected(tx, feed.id)
 
 
 def followed_by(tx: Transaction, feed: Feed, followers: int, now: float) -> None:

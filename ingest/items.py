@@ -74,7 +74,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item, ready to be mailed: `html` is sanitised, `text` is the same for people without HTML."""
+    """One item, ready to be mailed: `html` is sanitised, `text` is the same for people without HTML, and flows."""
 
     title: str
     author: str

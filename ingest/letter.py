@@ -10,7 +10,6 @@ import html
 
 from ingest.header_text import line_of, web_link
 from ingest.items import Attachment, Item
-from ingest.plain_text import flowed
 
 STYLE = """\
 :root { color-scheme: light dark; }
@@ -54,9 +53,8 @@ def described(attachment: Attachment) -> str:
 
 
 def _text(item: Item, link: str, below: list[tuple[str, str]]) -> str:
-    words = flowed(item.text)
     foot = "\n".join([*(f"{what}: {url}" for what, url in below), *([link] if link else [])])
-    return "\n\n".join(filter(None, [words, foot])) or "(nothing)"
+    return "\n\n".join(filter(None, [item.text, foot])) or "(nothing)"
 
 
 def _html(item: Item, title: str, feed: str, link: str, below: list[tuple[str, str]], language: str) -> str:

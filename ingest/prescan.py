@@ -15,7 +15,7 @@ from ingest.raw_item import key_of
 
 HEAD_OCTETS = 400  # an XML declaration is in them
 _MARK = re.compile(
-    rb"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<(/?)((?:[\w.-]{1,30}:)?(?:item|entry))(?=[\s/>])[^>]*>",
+    rb"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<(/?)((?:[\w.-]{1,30}:)?(?:item|entry))(?=[\s/>])[^<>]*>",
     re.DOTALL | re.IGNORECASE,
 )
 # Where "<" may be half of a character, or two octets.

@@ -14,7 +14,7 @@ IMAGES_MAX = 500  # beyond, they stay as they are
 _IMAGE = re.compile(r"<img\b([^<>]{0,8000})>", re.IGNORECASE)
 _PLAYER = re.compile(r"<(iframe|video|audio|embed)\b([^<>]{0,8000})>", re.IGNORECASE)
 _SOURCE = re.compile(r"<source\b([^<>]{0,8000})>", re.IGNORECASE)
-_ATTRIBUTE = re.compile(r"([a-zA-Z_:][-\w:.]{0,60})\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
+_ATTRIBUTE = re.compile(r"([a-zA-Z_:][-\w:.]{0,60})\s*=\s*(?:\"([^\"]*)(?:\"|\Z)|'([^']*)(?:'|\Z)|([^\s\"'>]+))")
 _LAZY = ("data-src", "data-lazy-src", "data-original", "data-orig-file", "data-full-url", "data-url", "data-image")
 _SETS = ("srcset", "data-srcset", "data-lazy-srcset")
 _PLACEHOLDER = re.compile(

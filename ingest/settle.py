@@ -6,7 +6,7 @@ ended or fell silent, and once when it is back, in the transaction that remember
 
 from __future__ import annotations
 
-from ingest import deliver, feeds
+from ingest import deliver, feeds, moved
 from ingest.feeds import Feed, Polled
 from ingest.fetched import Failed, Fetched, Unchanged
 from ingest.found import Found
@@ -113,14 +113,14 @@ def _write_polled(tools: Tools, tx: Transaction, feed: Feed, polled: Polled, las
 def _heed_redirect(tools: Tools, tx: Transaction, feed: Feed, lasting: str, now: float) -> None:
     """Believe a permanent redirect in time, if this host polls there too and has no other feed at that place."""
     if lasting in ("", feed.url):
-        feeds.not_redirected(tx, feed.id)
+        moved.not_redirected(tx, feed.id)
         return
     try:
         there = canonical(lasting)
     except BadUrl:
         return
-    if feeds.redirected(tx, feed.id, there.text, now):
+    if moved.redirected(tx, feed.id, there.text, now):
         known = feeds.by_url(tx, there.text)
         ours = tools.room.polls(tools.room.bucket_of(there.text))
         if ours and (known is None or known.id == feed.id):
-            feeds.settle_at(tx, feed, there.text, there.domain)
+            moved.settle_at(tx, feed, there.text, there.domain)

@@ -19,6 +19,7 @@ from ingest.discover import feeds_of
 from ingest.items import ANSWER, QUESTION
 from ingest.parse import parse_xml
 from ingest.parse_json import parse_json
+from ingest.plain_text import flowed
 from ingest.raw_item import Feed, NoFeed, Passed, RawItem
 from ingest.render import rendered
 from ingest.sniff import kind_of
@@ -76,7 +77,7 @@ def _item(item: RawItem | Passed) -> dict[str, Any]:
         "author": item.author,
         "link": item.link,
         "date": item.date,
-        "text": text,
+        "text": flowed(text),
         "html": clean,
         "attachments": item.attachments,
         "language": item.language,

@@ -16,9 +16,12 @@ import pytest
 from ingest.fetch import Fetcher
 from ingest.fetched import WEEK, Failed, Fetched, Unchanged, Validators, fresh_seconds, validators, wait_seconds
 from ingest.settings import Settings
-from ingest.unpack import BadEncoding, TooLarge, unpacked
+from ingest.unpack import BadEncoding, TooLarge, unpacked, zstd
 
 SETTINGS = Settings(allow_networks=(ipaddress.ip_network("127.0.0.0/8"),), octets_max=100_000)
+
+
+PACKS = ((gzip.compress, "gzip"), (zlib.compress, "deflate"), (brotli.compress, "br"), (zstd.compress, "zstd"))
 
 
 @pytest.fixture
@@ -65,6 +68,7 @@ def test_validators_that_could_not_be_sent_back_are_none():
         ("deflate", zlib.compress),
         ("deflate", lambda c: zlib.compress(c, wbits=-15)),
         ("br", brotli.compress),
+        ("zstd", zstd.compress),
     ],
 )
 async def test_packed_documents_and_bombs(fetcher, site, encoding, pack):
@@ -81,7 +85,12 @@ async def test_packed_documents_and_bombs(fetcher, site, encoding, pack):
 
 
 def test_unpacking_stops_in_time():
-    for pack, name in ((gzip.compress, "gzip"), (zlib.compress, "deflate"), (brotli.compress, "br")):
+    for pack, name in (
+        (gzip.compress, "gzip"),
+        (zlib.compress, "deflate"),
+        (brotli.compress, "br"),
+        (zstd.compress, "zstd"),
+    ):
         assert unpacked(pack(bytes(1000)), name, 1000) == bytes(1000)
         with pytest.raises(TooLarge):
             unpacked(pack(bytes(1001)), name, 1000)
@@ -90,7 +99,12 @@ def test_unpacking_stops_in_time():
 
 
 def test_a_bomb_takes_no_more_memory_than_what_is_taken_in():
-    for pack, name in ((gzip.compress, "gzip"), (zlib.compress, "deflate"), (brotli.compress, "br")):
+    for pack, name in (
+        (gzip.compress, "gzip"),
+        (zlib.compress, "deflate"),
+        (brotli.compress, "br"),
+        (zstd.compress, "zstd"),
+    ):
         bomb = pack(bytes(8_000_000))
         tracemalloc.start()
         with pytest.raises(TooLarge):
@@ -98,6 +112,12 @@ def test_a_bomb_takes_no_more_memory_than_what_is_taken_in():
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 2_000_000, name
+
+
+def test_nobody_asks_for_much_memory_by_a_wide_window():
+    options = {zstd.CompressionParameter.window_log: 27}
+    with pytest.raises(BadEncoding):
+        unpacked(zstd.compress(bytes(200_000_000), options=options), "zstd", 100_000)
 
 
 async def test_too_large_is_refused_before_and_while_reading(fetcher, site):

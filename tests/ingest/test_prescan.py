@@ -77,6 +77,12 @@ def test_of_a_hundred_thousand_items_the_newest_count(rss, newest_first):
     assert all(isinstance(each, Passed) for each in parsed(content, {each.raw for each in items}))
 
 
+@pytest.mark.parametrize("octets", [b"<item ", b"<!--", b"<![CDATA[", b"<item><!--", b"<item></item><item", b"</item>"])
+def test_splitting_is_linear(octets):
+    """Twice as much costs no more than about twice as many steps; a quadratic scan of this would take hours."""
+    assert split(b"<rss>" + octets * (4_000_000 // len(octets))) is None
+
+
 def paths():
     data = os.environ.get("HELIOGRAPH_DATA")
     return sorted([*FEEDS.iterdir(), *((Path(data) / "feeds").iterdir() if data else ())])
