@@ -74,12 +74,16 @@ def submitted(
 
 
 def received_field(session: Session, envelope: Envelope, me: str, number: str, now: float) -> bytes:
-    """The trace field (RFC 5321 4.4); it does not name the user who signed in. `me`: this host's full name."""
+    """The trace field (RFC 5321 4.4). Of who signed in it says neither the name nor the address of the client: a post
+    carries it to every follower; the log has both. `me`: this host's full name."""
     kind = "LMTP" if session.role == "lmtp" else "UTF8SMTP" if envelope.smtputf8 else "ESMTP"
     kind += ("S" if session.tls else "") + ("A" if session.entity else "")  # RFC 3848
-    helo = "".join(c for c in session.helo if c.isascii() and (c.isalnum() or c in ".-:[]"))[:255] or "unknown"
-    by = f"by {me} with {kind} id {number};"
-    return f"Received: from {helo} ([{session.peer}])\r\n\t{by}\r\n\t{formatdate(now)}\r\n".encode()
+    client = "" if session.entity else f"from {_clean_helo(session.helo)} ([{session.peer}])\r\n\t"
+    return f"Received: {client}by {me} with {kind} id {number};\r\n\t{formatdate(now)}\r\n".encode()
+
+
+def _clean_helo(helo: str) -> str:
+    return "".join(c for c in helo if c.isascii() and (c.isalnum() or c in ".-:[]"))[:255] or "unknown"
 
 
 def meaning(flow: Flow, recipient: RcptTo) -> Name:

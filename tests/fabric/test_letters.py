@@ -24,6 +24,14 @@ async def test_a_letter_that_is_said_again_and_again_is_filed_once(town: Town) -
     assert (await town.person("heidi").subjects()).count("said again") == 2
 
 
+async def test_the_trace_tells_readers_nothing_of_where_the_author_sat(town: Town) -> None:
+    await town.person("alice", 2).send("heidi@fabric.test", "from home")
+    await town.still()
+    (found,) = await town.person("heidi").letters()
+    (trace,) = found.get_all("Received")  # heidi lives where alice submitted it
+    assert " ".join(trace.split()).startswith("by host-2.fabric.test with ESMTPSA id ")
+
+
 async def test_fifty_recipients_on_three_hosts_get_it_once_each_in_one_transaction_a_host(town: Town) -> None:
     names = [f"guest-{number}" for number in range(50)]
     await town.add(*names)
