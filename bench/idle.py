@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from email.policy import SMTP
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent))  # else `ingest` would be bench/ingest.py
 from heliograph.demo.people import Person, letter
 from heliograph.demo.stage import PASSWORD, Stage, stage
 from heliograph.tables import MIGRATIONS
