@@ -141,7 +141,7 @@ async def test_windows_into_a_large_message_are_bounded(host: Host, monkeypatch:
     host.file(b"Subject: big\r\n\r\n" + b"x" * 1_000_000)
     client = await host.connect()
     windows = " ".join(f"BODY.PEEK[]<{number}.9999999>" for number in range(90))
-    assert (await client.ask(f"c FETCH 1 ({windows})"))[-1].startswith(b"c NO These are too many parts")
+    assert (await client.ask(f"c FETCH 1 ({windows})"))[-1].startswith(b"c NO [LIMIT] These are too many parts")
     assert (await client.ask("d FETCH 1 (BODY.PEEK[] BODY.PEEK[1] BODY.PEEK[TEXT])"))[-1] == b"d OK Done\r\n"
     assert (await client.ask(f"e FETCH 1 ({'BODY[]<1.1> ' * 999}BODY[])"))[-1].startswith(b"e BAD")
 
