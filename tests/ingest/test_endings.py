@@ -47,6 +47,20 @@ async def test_a_permanent_redirect_is_believed_after_three_polls_over_a_day(hos
     assert len(feed_list(host.store.reader)) == 1
 
 
+async def test_two_hits_over_many_days_are_not_enough(host, site, rss, item):
+    site.pages["/feed"] = site.pages["/new"] = rss(item(1))
+    await followed(host, site)
+    site.pages["/feed"] = (308, {"Location": "/new"}, b"")
+    for _ in range(2):
+        await host.poll_again(9 * DAY)
+    assert the_feed(host).url == site.url("/feed")
+    site.pages["/feed"] = rss(item(1))  # it was a mistake: counting begins again
+    await host.poll_again(9 * DAY)
+    site.pages["/feed"] = (308, {"Location": "/new"}, b"")
+    await host.poll_again(9 * DAY)
+    assert the_feed(host).url == site.url("/feed")
+
+
 @pytest.mark.parametrize("code", [302, 303, 307])
 async def test_a_passing_redirect_changes_nothing_and_a_changing_one_neither(host, site, rss, item, code):
     site.pages["/feed"] = site.pages["/a"] = site.pages["/b"] = rss(item(1))

@@ -327,3 +327,13 @@ async def test_what_comes_due_while_the_poller_looks_does_not_wait_for_the_next_
     host.poller.wake()
     async with asyncio.timeout(20):
         await host.until(lambda: host.store.reader.all("SELECT 1 FROM feed WHERE last_at >= ?", (soon,)))
+
+
+async def test_items_that_share_a_guid_are_told_apart_also_when_their_octets_are_known(host, site, rss, item):
+    """The first one was alone with it; once it is off the list, its guid must not be taken for the newest's."""
+    site.pages["/feed"] = rss(item(1, guid="the blog"))
+    await followed(host, site)
+    for newest in (2, 3, 4):
+        site.pages["/feed"] = rss(item(newest, guid="the blog"), item(newest - 1, guid="the blog"))
+        await host.poll_again()
+    assert subjects(host) == [f"Post {n}" for n in range(1, 5)]
