@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 
 import pytest
 
@@ -10,6 +11,8 @@ from ingest import feeds
 from ingest.listing import feed_list
 from ingest.schedule import not_skipped, skip_mask
 from ingest.seen import Seen, pack, unpack
+from ingest.tables import MIGRATIONS
+from store import Store
 
 DAY = 86_400
 
@@ -223,3 +226,18 @@ def test_what_was_seen_is_packed_and_unpacked():
     assert unpack(b"[[1,2,null,4,5]]") == [Seen(1, 2, None, 4, 5)]
     forty = [Seen(n, n, n + 100, n + 200, 19_000, n + 300) for n in range(40)]
     assert len(pack(forty)) < 1_100
+
+
+def test_what_was_seen_before_it_was_packed_is_still_known(tmp_path):
+    columns = "(url, domain, bucket, source, title, created_at, next_due)"
+    with closing(Store(tmp_path / "host.db", [MIGRATIONS[0]])) as old:
+        feed = f"INSERT INTO feed {columns} VALUES ('http://a.b/', 'a.b', 1, 'a', 'A', 0, 0)"
+        old.write_now(lambda tx: tx.execute(feed))
+        rows = [(1, -7, 1, 2, 3, 19_000), (1, 8, None, None, 4, 19_001)]
+        old.write_now(lambda tx: tx.executemany("INSERT INTO seen_item VALUES (?, ?, ?, ?, ?, ?)", rows))
+    with closing(Store(tmp_path / "host.db", MIGRATIONS)) as new:
+        before = feeds.seen_of(new.reader, 1)
+        assert before == [Seen(-7, -7, 2, 3, 19_000), Seen(8, None, None, 4, 19_001)]
+        new.write_now(lambda tx: feeds.remember(tx, 1, [Seen(9, 9, None, 5, 19_002)], before))
+        assert sorted(each.item for each in feeds.seen_of(new.reader, 1)) == [-7, 8, 9]
+        assert feeds.by_url(new.reader, "http://a.b/").followers == -1
