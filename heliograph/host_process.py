@@ -42,7 +42,6 @@ def run_host(config: Config, name: str, ready_fd: int | None, life_fd: int | Non
     if not folder.is_dir():
         raise CommandError(exits.UNAVAILABLE, f"{name} is not on this machine: there is no {folder}")
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's own; ours tells the same once
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells of every connection, unescaped
     if life_fd is not None:
         threading.Thread(target=_end_with_parent, args=(life_fd,), daemon=True, name="life").start()
@@ -59,10 +58,18 @@ async def _run(config: Config, name: str, ready_fd: int | None) -> None:
     host = Host(config, name)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    start = loop.create_task(host.start())
+
+    def end() -> None:
+        stop.set()
+        start.cancel()  # it may wait for a zone, for as long as there is none
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     try:
-        await host.start()
+        await start
+    except asyncio.CancelledError:
+        return
     except Locked as held:
         raise CommandError(exits.TEMPFAIL, f"{held}: is the fabric up already? See `heliograph status`") from None
     except NoZone as error:

@@ -156,6 +156,7 @@ def test_a_missing_certificate_is_named() -> None:
         certificate.unlink()
         ended = here.command("up")
         assert str(certificate) in ended.stderr
+        assert "killed" not in ended.stderr  # the others wait for the zone, and end when they are told
 
 
 def test_host_in_the_foreground() -> None:
