@@ -11,61 +11,83 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from mail.headers import drop_headers
+from mail.sevenbit import to_seven_bits
 from mail.signature import TRUSTED_PREFIX, carries_fabric_fields
-from spool.letter import Content, prepare
+from spool.letter import Content, normal, prepare
 from spool.queue import Message, message
 from spool.runner_settings import Settings
+from spool.stamp import Departing, Stamp, nothing_in_front
 from store import Bodies, Reader, Store
+
+INSIDE, ABROAD, ABROAD_IN_ASCII = range(3)
+Form = int
+
+
+def form_for(abroad: bool, eightbit: bool) -> Form:
+    """In which form a message goes to a host that does, or does not, take eight-bit mail. Ours all do."""
+    if not abroad:
+        return INSIDE
+    return ABROAD if eightbit else ABROAD_IN_ASCII
+
+
+def unstamped(content: bytes, about: Message) -> Departing:
+    """What leaves without a stamp leaves at least without our own fields. The signature goes with the fields that it
+    vouches for: whoever has it could add them again and be believed."""
+    if carries_fabric_fields(content):
+        content = drop_headers(content, ("dkim-signature",), prefix=TRUSTED_PREFIX)
+    return Departing(content, nothing_in_front)
 
 
 class Contents:
     """Reads and prepares queued messages."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, stamp: Stamp = unstamped) -> None:
         self._store = store
+        self._stamp = stamp
         self._settings = settings
-        self._kept: OrderedDict[tuple[int, bool], Content] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, Form], Content] = OrderedDict()
         self._octets = 0
         self._large = asyncio.Semaphore(settings.large_at_once)
 
     @asynccontextmanager
-    async def of(self, about: Message, abroad: bool) -> AsyncIterator[Content | None]:
-        """Lend a message, without our own fields if it goes `abroad`; None where it was dropped meanwhile."""
-        content = self._kept.get((about.id, abroad)) or self._read(about, abroad)
+    async def of(self, about: Message, form: Form) -> AsyncIterator[Content | None]:
+        """Lend a message; None where it was dropped meanwhile."""
+        content = self._kept.get((about.id, form)) or self._read(about, form)
         if content is not None:
             yield content
             return
         async with self._large:
-            yield await self._store.read(lambda reader: _read_large(reader, about, abroad))
+            yield await self._store.read(lambda reader: self._read_large(reader, about, form))
 
-    def _read(self, about: Message, abroad: bool) -> Content | None:
+    def _read(self, about: Message, form: Form) -> Content | None:
         """Read a small message right here: quicker than a thread would hear of it."""
         found = Bodies.read_small(self._store.reader, about.body, self._settings.large_octets)
         if found is None:
             return None
-        content = _prepared(found, abroad)
-        self._keep((about.id, abroad), content)
+        content = self._prepared(found, about, form)
+        self._keep((about.id, form), content)
         return content
 
-    def _keep(self, key: tuple[int, bool], content: Content) -> None:
+    def _keep(self, key: tuple[int, Form], content: Content) -> None:
         self._kept[key] = content
         self._octets += len(content.wire)
         while self._octets > self._settings.cache_octets_max:
             _, gone = self._kept.popitem(last=False)
             self._octets -= len(gone.wire)
 
+    def _read_large(self, reader: Reader, about: Message, form: Form) -> Content | None:
+        try:
+            return self._prepared(Bodies.read(reader, about.body), about, form)
+        except KeyError:
+            if message(reader, about.id) is None:
+                return None
+            raise
 
-def _read_large(reader: Reader, about: Message, abroad: bool) -> Content | None:
-    try:
-        return _prepared(Bodies.read(reader, about.body), abroad)
-    except KeyError:
-        if message(reader, about.id) is None:
-            return None
-        raise
-
-
-def _prepared(content: bytes, abroad: bool) -> Content:
-    if abroad and carries_fabric_fields(content):
-        # The signature goes with the fields that it vouches for: whoever has it could add them again and be believed.
-        content = drop_headers(content, ("dkim-signature",), prefix=TRUSTED_PREFIX)
-    return prepare(content)
+    def _prepared(self, content: bytes, about: Message, form: Form) -> Content:
+        if form == INSIDE:
+            return prepare(content)
+        content = normal(content)
+        if form == ABROAD_IN_ASCII and not content.isascii():
+            content = to_seven_bits(content) or content  # what cannot be made so is refused with the reason
+        departing = self._stamp(content, about)
+        return prepare(departing.content, departing.front)

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 
 from mail.outcome import Deferred, Delivered, Outcome
-from spool.contents import Contents
+from spool.contents import Contents, form_for
 from spool.destination import Batch, Destination
 from spool.ledger import FAULT
 from spool.letter import Content, Letter
@@ -21,20 +21,23 @@ log = logging.getLogger("heliograph.spool")
 TOO_MANY = 452  # RFC 5321 4.5.3.1.10
 
 
-async def deliver(session: Session, batch: Batch, destination: Destination, contents: Contents) -> list[Outcome]:
+async def deliver(
+    session: Session, batch: Batch, destination: Destination, contents: Contents, now: float
+) -> list[Outcome]:
     """Send a batch; return an outcome for each of its rows. Nothing is raised but cancellation."""
     try:
-        async with contents.of(batch.message, destination.via is None) as content:
+        form = form_for(destination.via is None, session.offer.eightbit)
+        async with contents.of(batch.message, form) as content:
             if content is None:  # dropped by the operator: settling will find no rows
                 return [FAULT] * len(batch.rows)
-            return await session.deliver(letter_of(batch, content))
+            return await session.deliver(letter_of(batch, content, now))
     except Exception:
         log.exception("message %d could not be sent to %s; tried again later", batch.message.id, destination.name)
         session.close()
         return [FAULT] * len(batch.rows)
 
 
-def letter_of(batch: Batch, content: Content) -> Letter:
+def letter_of(batch: Batch, content: Content, now: float) -> Letter:
     message = batch.message
     noted = any(row.notify or row.orcpt for row in batch.rows)
     return Letter(
@@ -45,6 +48,7 @@ def letter_of(batch: Batch, content: Content) -> Letter:
         ret=message.ret,
         smtputf8=bool(message.smtputf8),
         notes=[(row.notify, row.orcpt) for row in batch.rows] if noted else (),
+        front=content.front(batch.sender, now),
     )
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from mail.headers import split_message
 from mail.outcome import Deferred, Outcome, Refused, outcome_of
 from spool.reply_reader import Reply
+from spool.stamp import Front, nothing_in_front
 
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _XTEXT = re.compile(r"[^!-*,-<>-~]")
@@ -33,12 +34,14 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A message ready for the wire: CRLF only, dots stuffed, without the final dot."""
+    """A message ready for the wire: CRLF only, dots stuffed, without the final dot. `front`: what each transaction has
+    in front of it."""
 
     wire: bytes
     size: int
     eightbit: bool
     utf8_header: bool
+    front: Front = nothing_in_front
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,11 @@ class Letter:
     ret: str = ""
     smtputf8: bool = False
     notes: Sequence[tuple[str, str]] = ()
+    front: bytes = b""  # header fields before the content: no dot to stuff
+
+    @property
+    def size(self) -> int:
+        return len(self.front) + self.content.size
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -61,18 +69,22 @@ class Letter:
         return self.smtputf8 and self.content.utf8_header
 
 
-def prepare(message: bytes) -> Content:
-    """Make a message ready. Rooms and doors keep CRLF; if one ever did not, the world must not see it (smuggling)."""
-    size = len(message)
+def normal(message: bytes) -> bytes:
+    """Rooms and doors keep CRLF; if one ever did not, the world must not see it (smuggling)."""
     if not message.count(b"\r\n") == message.count(b"\n") == message.count(b"\r"):
         message = _BARE.sub(b"\r\n", message)
-    if not message.endswith(b"\r\n"):
-        message += b"\r\n"
+    return message if message.endswith(b"\r\n") else message + b"\r\n"
+
+
+def prepare(message: bytes, front: Front = nothing_in_front) -> Content:
+    """Make a message ready."""
+    size = len(message)
+    message = normal(message)
     wire = message.replace(b"\r\n.", b"\r\n..")
     if wire.startswith(b"."):
         wire = b"." + wire
     eightbit = not message.isascii()
-    return Content(wire, size, eightbit, eightbit and not split_message(message)[0].isascii())
+    return Content(wire, size, eightbit, eightbit and not split_message(message)[0].isascii(), front)
 
 
 def read_offer(lines: Sequence[str]) -> Offer:
@@ -97,7 +109,7 @@ def misfit(letter: Letter, offer: Offer) -> Refused | None:
         return Refused("5.6.7 the next host does not take internationalized mail (SMTPUTF8)", 553)
     if letter.content.eightbit and not offer.eightbit:  # RFC 6152 3: convert, which breaks signatures, or refuse
         return Refused("5.6.3 the next host does not take 8-bit mail (8BITMIME)", 554)
-    if 0 < offer.size < letter.content.size:
+    if 0 < offer.size < letter.size:
         return Refused(f"5.3.4 the message is larger than the {offer.size} octets that the next host takes", 552)
     return None
 
@@ -105,7 +117,7 @@ def misfit(letter: Letter, offer: Offer) -> Refused | None:
 def mail_command(letter: Letter, offer: Offer) -> bytes:
     words = [f"MAIL FROM:<{letter.sender}>"]
     if offer.size:
-        words.append(f"SIZE={letter.content.size}")
+        words.append(f"SIZE={letter.size}")
     if offer.eightbit and letter.content.eightbit:
         words.append("BODY=8BITMIME")
     if letter.needs_smtputf8:

@@ -124,14 +124,14 @@ class Outbox:
             return session
         try:
             used = session or self._kept(destination)
-            outcomes = await deliver(used, batch, destination, self._contents) if used else []
+            outcomes = await deliver(used, batch, destination, self._contents, self._clock()) if used else []
             if used is None or used.is_stale:
                 reached = await self._reach(destination)
                 if not isinstance(reached, Session):
                     self._unreached(destination, batch, reached)
                     return None
                 used = reached
-                outcomes = await deliver(used, batch, destination, self._contents)
+                outcomes = await deliver(used, batch, destination, self._contents, self._clock())
         except BaseException:
             destination.breaker.abandoned()
             raise

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
 
-from spool.contents import Contents
+from spool.contents import Contents, unstamped
 from spool.destination import Destination
 from spool.inbox import Inbox
 from spool.ledger import Ledger
@@ -28,6 +28,7 @@ from spool.route import Fabric
 from spool.runner_settings import Settings
 from spool.settle import Settled, Settler
 from spool.smtp_client import Client
+from spool.stamp import Stamp
 from spool.step import Step
 from store import Store, StoreFull
 
@@ -49,12 +50,14 @@ class Runner:
         settings: Settings,
         clock: Callable[[], float] = time.time,
         random: Callable[[], float] = random.random,
+        stamp: Stamp = unstamped,
     ) -> None:
         self._store = store
         self._queue = queue
         self._fabric = fabric
         self._settings = settings
         self._clock = clock
+        self._stamp = stamp
         self.settler = Settler(queue, settings, random)
         self._tasks: list[asyncio.Task[None]] = []
         self._thread = 0
@@ -201,7 +204,7 @@ class Runner:
         return Outbox(
             client=client,
             exchanges=exchanges,
-            contents=Contents(self._store, settings),
+            contents=Contents(self._store, settings, self._stamp),
             ledger=self._ledger,
             settings=settings,
             clock=self._clock,

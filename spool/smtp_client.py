@@ -239,7 +239,7 @@ class Session:
             self._start_over()
             return judge(mail, answers, mail)
         try:
-            await self._wire.say_long(letter.content.wire, b".\r\n", self._times.block)
+            await self._wire.say_long(letter.front, letter.content.wire, b".\r\n", self._times.block)
             (end,) = await self._wire.hear(1, self._times.dot)
         except Lost as lost:
             early = next((reply for reply in self._wire.heard if reply.code >= 400), None)

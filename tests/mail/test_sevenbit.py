@@ -1,0 +1,75 @@
+"""Eight-bit mail for seven-bit hosts: readers see the same."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from email.message import EmailMessage, Message
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mail.sevenbit import to_seven_bits
+
+HEAD = "From: bob@fabric.test\r\nMIME-Version: 1.0\r\n"
+
+
+def read(content: bytes) -> list[tuple[str, str, bytes]]:
+    whole = email.message_from_bytes(content, policy=email.policy.SMTP)
+    return [(p.get_content_type(), str(p.get_content_charset()), _payload(p)) for p in whole.walk()]
+
+
+def _payload(part: Message) -> bytes:
+    payload = part.get_payload(decode=True)
+    return payload.replace(b"\r\n", b"\n") if isinstance(payload, bytes) else b""
+
+
+def plain(text: str, encoding: str = "8bit") -> bytes:
+    fields = f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
+    return (fields + text).encode()
+
+
+def test_text_becomes_quoted_printable() -> None:
+    made = to_seven_bits(HEAD.encode() + plain("Grüße = 1\r\n.\r\nlang " + "ß" * 200 + " \r\n"))
+    assert made is not None and made.isascii()
+    assert made.count(b"Content-Transfer-Encoding:") == 1
+    assert max(map(len, made.split(b"\r\n"))) <= 76
+    assert read(made) == read(HEAD.encode() + plain("Grüße = 1\r\n.\r\nlang " + "ß" * 200 + " \r\n"))
+
+
+def test_parts_are_encoded_where_they_need_it() -> None:
+    letter = EmailMessage(policy=email.policy.SMTP.clone(cte_type="8bit"))
+    letter.set_content("grün\n", cte="8bit")
+    letter.add_alternative("<p>grün</p>\n", subtype="html", cte="8bit")
+    letter.add_attachment("nur ASCII\n", cte="7bit")
+    inner = EmailMessage(policy=letter.policy)
+    inner.set_content("innen: größer\n", cte="8bit")
+    letter.add_attachment(inner)
+    content = letter.as_bytes()
+    made = to_seven_bits(content)
+    assert not content.isascii() and made is not None and made.isascii()
+    assert read(made) == read(content)
+    assert b"nur ASCII" in made
+
+
+def test_what_another_signed_stays_and_so_do_headers_beyond_ascii() -> None:
+    signed = HEAD + "Content-Type: multipart/signed; boundary=x\r\n\r\n--x\r\n\r\nü\r\n--x--\r\n"
+    assert to_seven_bits(signed.encode()) is None
+    assert to_seven_bits("From: Bücher <b@x.test>\r\n\r\nx".encode()) is None
+    assert to_seven_bits(HEAD.encode() + plain("ü", "base64")) is None
+
+
+PIECES = st.sampled_from(["--x\r\n", "--x--\r\n", "ü\r\n", "\r\n", "Content-Type: text/plain\r\n", "a", "=3D \r\n"])
+
+
+@given(st.lists(PIECES, max_size=25).map("".join))
+def test_any_multipart_is_made_ascii_or_refused(text: str) -> None:
+    made = to_seven_bits((HEAD + 'Content-Type: multipart/mixed; boundary="x"\r\n\r\n' + text).encode())
+    assert made is None or made.isascii()
+
+
+@given(st.text(alphabet="ü =\tx.\n", max_size=300))
+def test_any_text_survives(text: str) -> None:
+    content = HEAD.encode() + plain(text.replace("\n", "\r\n"))
+    made = to_seven_bits(content)
+    assert made is not None and made.isascii() and read(made) == read(content)
