@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from gateway.connection import Connection, Crowd, plain
+from gateway.problem import Problem, response_of
 from gateway.route import Found, Request, Response, Route, find
 from gateway.settings import Settings
 
@@ -110,9 +111,9 @@ def _asked(
 async def _body(asked: web.BaseRequest, octets_max: int) -> bytes | Response:
     """Read the body, no more of it than the route takes."""
     if asked.headers.get("Content-Encoding", "identity").lower() != "identity":
-        return Response(415, b"send the body as it is\n", headers={"Accept-Encoding": "identity"})
+        return response_of(Problem(415, "send the body as it is", {"Accept-Encoding": "identity"}))
     if (asked.content_length or 0) > octets_max:
-        return Response(413, b"too large\n")
+        return response_of(Problem(413, f"at most {octets_max} octets"))
     if asked.headers.get("Expect", "").lower() == "100-continue":  # RFC 9110 10.1.1: it waits before it sends
         await asked.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = bytearray()
@@ -120,7 +121,7 @@ async def _body(asked: web.BaseRequest, octets_max: int) -> bytes | Response:
         async for chunk in asked.content.iter_any():
             body += chunk
             if len(body) > octets_max:
-                return Response(413, b"too large\n")
+                return response_of(Problem(413, f"at most {octets_max} octets"))
     except (web.RequestPayloadError, ConnectionError):  # chunks that are none; a client that is gone
         return Response(400, b"bad request\n")
     return bytes(body)

@@ -21,6 +21,7 @@ PARTS = {
     "where": "heliograph.commands.where:where",
     "queue": "heliograph.commands.queue:queue",
     "feed": "heliograph.commands.feed:feed",
+    "app": "heliograph.commands.app:app",
     "status": "heliograph.commands.status:status",
     "doctor": "heliograph.commands.doctor:doctor",
 }

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from directory.names import Foreign, Leaf, Name, Reflector, Timeline
+from heliograph.applications import Judged
 from heliograph.flow import Flow
-from heliograph.intake import Part, arrived, foreign_from, meaning, received_field, submitted
+from heliograph.intake import Part, arrived, foreign_from, meaning, published, received_field, submitted
+from ingest.applications import Application, is_token
 from mail.address import Address
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mail.signature import is_proven
@@ -27,6 +29,8 @@ from store import Bodies, Reader, Store, Transaction, events
 
 OK = Delivered("2.1.5 Ok")
 FULL = Deferred("4.2.2 the mailbox is full, try again later", 452)  # RFC 5321 4.2.3; RFC 3463 3.3
+
+SLOW = Deferred("4.7.1 too many posts at once, try again later", 450)
 
 # People who were there a moment ago need no look into the database: a fan-out names the same ones with every post. Who
 # is removed meanwhile gets a notice instead of a refusal, as from another host that asked before (spool.callout).
@@ -44,13 +48,16 @@ class Ask(Protocol):
 class Doormen:
     """Whom the door asks: `knows` of this host's rooms, `is_full` of its mailboxes, `refuses` of the reflectors what
     is no post (content, who signed in), `callout` of another host, `login` for a password (entity, password, the
-    client's address)."""
+    client's address), `application` for a token (source, token, the client's address), `too_soon`
+    by how many seconds its next post comes too early."""
 
     knows: Callable[[Reader, Name], bool]
     is_full: Callable[[Reader, Timeline], bool]
     refuses: Callable[[Reader, Reflector, bytes, str], Refused | None]
     callout: Ask
     login: Callable[[str, bytes, str], Awaitable[Outcome]]
+    application: Callable[[str, str, str], Awaitable[Judged]]
+    too_soon: Callable[[str], float]
 
 
 class HostDoor:
@@ -68,10 +75,19 @@ class HostDoor:
 
     async def authenticate(self, session: Session, username: str, password: bytes) -> Outcome:
         entity = entity_of(username, self._flow)
+        if is_token(token := password.decode("ascii", "replace")):
+            return await self._sign_in_application(session, entity, token)
         outcome = await self._ask.login(entity, password, session.peer)
         if isinstance(outcome, Delivered):
             session.entity, session.keeps_sent = entity, outcome == WELCOME_KEEPING_SENT
         return outcome
+
+    async def _sign_in_application(self, session: Session, name: str, token: str) -> Outcome:
+        judged = await self._ask.application(name, token, session.peer)
+        if not isinstance(judged, Application):
+            return judged
+        session.entity, session.source = judged.owner, name
+        return Delivered("2.7.0 Welcome")
 
     def prove(self, session: Session, host: str, nonce: str, proof: str) -> Outcome:
         key = self._flow.directory().key_of(host)
@@ -85,12 +101,17 @@ class HostDoor:
         if session.role != "submission" or sender is None:
             return Delivered("2.1.0 Ok")
         names = self._flow.directory().names
+        if session.source:
+            own = names.reflector(session.source)
+            return OK if str(sender) == own else Refused(f"5.7.1 send as yourself: you are signed in as {own}", 553)
         if names.local_entity(str(sender)) == session.entity:
             return Delivered("2.1.0 Ok")
         return Refused(f"5.7.1 send as yourself: you are signed in as {names.person(session.entity)}", 553)
 
     def recipient(self, session: Session, envelope: Envelope, address: Address) -> Outcome | Awaitable[Outcome]:
         name = self._flow.name_of(address)
+        if session.source and str(address) != self._flow.directory().names.reflector(session.source):
+            return Refused("5.7.1 this token is for posts to its own source alone")
         if isinstance(name, Foreign):
             return OK if session.entity else Refused("5.7.1 relaying denied: sign in first", 554)
         if _is_between_hosts(name) and not session.host:  # 451: a new host may be ahead of the zone here
@@ -108,13 +129,17 @@ class HostDoor:
             case _:
                 return OK  # the zone does not say where: the queue waits until it does
 
-    async def accept(self, session: Session, envelope: Envelope, content: bytes) -> Outcome:
+    async def accept(self, session: Session, envelope: Envelope, content: bytes, known_by: str = "") -> Outcome:
+        """`known_by`: what a post is known by, instead of its octets, should it come again (64 hex digits)."""
         now = self._clock()
         directory = self._flow.directory()
+        if session.source:  # what cannot be delivered is for the person who answers for the application
+            envelope.sender = directory.names.person(session.entity)
         parts = self._parts(session, envelope, content, now)
         if isinstance(parts, Deferred | Refused):
             return parts
-        envid = envelope.envid if session.host and envelope.envid else hashlib.sha256(content).hexdigest()
+        given = envelope.envid if session.host else known_by
+        envid = given or hashlib.sha256(content).hexdigest()
         me = f"{self._flow.me.host}.{directory.names.domain}"
         trace = received_field(session, envelope, me, envid[:16], now)
         ids = await self._store.write(lambda tx: [self._spool(tx, envelope, trace, part, envid, now) for part in parts])
@@ -127,6 +152,10 @@ class HostDoor:
         whatever sender a stranger names."""
         directory = self._flow.directory()
         parts: list[Part] | Deferred | Refused
+        if session.source:
+            if self._ask.too_soon(session.source):
+                return SLOW
+            return published(content, session, self._flow, now, secrets.token_hex(16))
         if session.entity:
             wrong = foreign_from(content, session.entity, directory.names)
             parts = wrong or submitted(envelope, content, session, self._flow, now, secrets.token_hex(16))

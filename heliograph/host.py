@@ -18,6 +18,7 @@ from directory.settings import Settings as DirectorySettings
 from directory.snapshot import Directory
 from gateway.server import HttpsServer
 from gateway.settings import Settings as HttpsSettings
+from heliograph.applications import PURPOSE, Applications
 from heliograph.control import ControlServer
 from heliograph.door import Doormen, HostDoor
 from heliograph.flow import Flow, Identity, Rooms
@@ -26,6 +27,7 @@ from heliograph.lock import HostLock
 from heliograph.login import Login
 from heliograph.operations import Answer, Site
 from heliograph.ownership import claim
+from heliograph.publishing import HttpPublisher
 from heliograph.rounds import Rounds
 from heliograph.settings import Config
 from heliograph.streams import Streams
@@ -192,6 +194,9 @@ class Host:
         checker = PasswordChecker()
         throttle = Throttle()
         self.login = Login(self.ownership.owns, self.store, self._now, self.streams, checker, throttle, self._clock)
+        self.applications = Applications(
+            self.ownership.owns, self.store, self._now, self.streams, throttle, self._clock
+        )
         self.imap = ImapServer(
             self.store,
             self.bell,
@@ -214,18 +219,27 @@ class Host:
         ports = self.config.ports
         self._running.push_async_callback(self.imap.close)
         self._running.push_async_callback(self.streams.close)
-        await self.streams.serve(self.address, {"imap": self.imap.handle_stream})
-        await self._open_mail_doors()
+        await self.streams.serve(
+            self.address, {"imap": self.imap.handle_stream, PURPOSE: self.applications.handle_stream}
+        )
+        door = await self._open_mail_doors()
         await self.imap.serve(self.address, ports.imap)
         await self.imap.serve(self.address, ports.imaps, implicit=True)
-        https = HttpsServer(routes(self._now), HttpsSettings(), self._tls.context)
+        publisher = HttpPublisher(
+            self.applications,
+            door,
+            lambda: self._now().names,
+            self.config.smtp.message_octets_max,
+            self._clock,
+        )
+        https = HttpsServer(routes(self._now, publisher), HttpsSettings(), self._tls.context)
         self._running.push_async_callback(https.close)
         await https.serve(self.address, ports.https)
         control = ControlServer(self._folder, self.store, self._site(), self._clock)
         await control.start()
         self._running.push_async_callback(control.stop)
 
-    async def _open_mail_doors(self) -> None:
+    async def _open_mail_doors(self) -> HostDoor:
         smtp, ports, tls = self.config.smtp, self.config.ports, self._tls.context
         settings = SmtpSettings(
             hostname=self.hostname,
@@ -237,7 +251,15 @@ class Host:
             self.store,
             self.flow,
             self.queue,
-            Doormen(self._knows, self.mailbox.is_full, self.reflector.refuses, self.callout, self.login.check),
+            Doormen(
+                self._knows,
+                self.mailbox.is_full,
+                self.reflector.refuses,
+                self.callout,
+                self.login.check,
+                self.applications.check,
+                self.applications.wait,
+            ),
             self._clock,
         )
         lobby = Lobby(settings)
@@ -249,6 +271,7 @@ class Host:
         ):
             listener = await serve(door, settings, role, (self.address, port), tls, implicit, lobby)  # type: ignore[arg-type]
             self._running.push_async_callback(listener.close)
+        return door
 
     def _knows(self, reader: Reader, name: Name) -> bool:
         """Tell whether a name of this host exists."""

@@ -73,11 +73,29 @@ def submitted(
     return parts
 
 
+def published(content: bytes, session: Session, flow: Flow, now: float, fresh_id: str) -> list[Part] | Refused:
+    """An application's post, vouched for as its owner's, for its own source alone. It has words: without any, its
+    Subject could be a command of the owner's."""
+    names, headers = flow.directory().names, Headers.parse(split_message(content)[0])
+    address = names.reflector(session.source)
+    fields = headers.all("from")
+    if len(fields) != 1 or names_several(fields[0]) or first_addr_spec(fields[0]) != address:
+        return Refused(f"5.7.1 the From field must be one address, {address}")
+    if not split_message(content)[1].strip():
+        return Refused("5.6.0 a post has a text")
+    content = _completed(_stripped(content), names.domain, now, fresh_id)
+    vouched = add_headers(content, [("Heliograph-Authenticated", session.entity)])
+    if isinstance(flow.route(address), Via):
+        vouched = sign(vouched, domain=names.domain, host=flow.me.host, key=flow.me.key)
+    return [Part(vouched, [RcptTo(address)], flow.me.host)]
+
+
 def received_field(session: Session, envelope: Envelope, me: str, number: str, now: float) -> bytes:
     """The trace field (RFC 5321 4.4). Of who signed in it says neither the name nor the address of the client: a post
     carries it to every follower; the log has both. `me`: this host's full name."""
     kind = "LMTP" if session.role == "lmtp" else "UTF8SMTP" if envelope.smtputf8 else "ESMTP"
     kind += ("S" if session.tls else "") + ("A" if session.entity else "")  # RFC 3848
+    kind = "HTTPS" if session.role == "https" else kind
     client = "" if session.entity else f"from {_clean_helo(session.helo)} ([{session.peer}])\r\n\t"
     return f"Received: {client}by {me} with {kind} id {number};\r\n\t{formatdate(now)}\r\n".encode()
 

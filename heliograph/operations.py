@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from email.utils import formatdate
 
 from directory.names import Timeline
-from heliograph import exits, keeping
+from heliograph import exits, keeping, publishers
 from heliograph.exits import CommandError
 from heliograph.location import NAMES_RULE, locate
 from heliograph.site import ROWS_MAX, Answer, Site, Source, check_account
+from heliograph.source_word import source_word
 from ingest import listing
 from mail.address import is_entity
-from mail.control import CreateSource, RemoveSource, add_controls
-from mail.envelope import Outgoing, Recipient
+from mail.control import CreateSource, RemoveSource
 from mailbox_host import accounts
 from spool import listing as queue_listing
 from store import Reader, Transaction, events
@@ -34,7 +33,7 @@ def add_account(tx: Transaction, site: Site, now: float, name: str, hash: str, t
         accounts.add(tx, name, hash, now)
     except accounts.AccountExists:
         raise CommandError(exits.CANTCREAT, f"{name}: has an account already: `account passwd` changes it") from None
-    site.dispatch(tx, _control(site, name, CreateSource(name, name, title), now), now)
+    site.dispatch(tx, source_word(site, name, CreateSource(name, name, title), now), now)
     events.append(tx, now, "account-added", account=name)
     return {"account": name, "host": site.host}
 
@@ -48,7 +47,7 @@ def import_accounts(tx: Transaction, site: Site, now: float, rows: list[list[str
         _check_here(site, name)
     accounts.add_many(tx, fresh, now)
     for name, _ in fresh:
-        site.dispatch(tx, _control(site, name, CreateSource(name, name), now), now)
+        site.dispatch(tx, source_word(site, name, CreateSource(name, name), now), now)
     events.append(tx, now, "accounts-imported", count=len(fresh))
     return {"added": len(fresh), "present": len(rows) - len(fresh)}
 
@@ -65,7 +64,7 @@ def remove_account(tx: Transaction, site: Site, now: float, name: str) -> Answer
     """Remove an account with all its mail, and its reflector."""
     check_account(tx, site, name)
     accounts.remove(tx, name)
-    site.dispatch(tx, _control(site, name, RemoveSource(name), now), now)
+    site.dispatch(tx, source_word(site, name, RemoveSource(name), now), now)
     events.append(tx, now, "account-removed", account=name)
     return {"account": name, "host": site.host}
 
@@ -143,6 +142,9 @@ WRITES: Mapping[str, Callable[..., Answer]] = {
     "queue retry": retry_queue,
     "queue drop": drop_queue,
     "feed poll": poll_feed,
+    "app add": publishers.add_application,
+    "app rotate": publishers.rotate_application,
+    "app revoke": publishers.revoke_application,
 }
 READS: Mapping[str, Callable[..., Answer]] = {
     "account list": list_accounts,
@@ -152,6 +154,7 @@ READS: Mapping[str, Callable[..., Answer]] = {
     "queue counts": count_queue,
     "feed list": list_feeds,
     "feed show": show_feed,
+    "app list": publishers.list_applications,
     "status": status,
     "where": where,
 }
@@ -169,19 +172,3 @@ def _check_here(site: Site, name: str) -> None:
     if not site.owns(Timeline(name, "", bucket)):
         text = f"b{bucket}.timeline was not handed over to {owner} yet: set the zone back and do it at its last owner"
         raise CommandError(exits.TEMPFAIL, f"{name}: {text}")
-
-
-def _control(site: Site, name: str, control: CreateSource | RemoveSource, now: float) -> Outgoing:
-    """Control mail to an entity's reflector. Each has a Message-ID of its own, since a repeat is dropped there."""
-    names = site.directory().names
-    to = names.reflector_inside(name, "control")
-    lines = (
-        f"From: postmaster@{names.domain}",
-        f"To: {to}",
-        f"Subject: {type(control).__name__} {name}",
-        f"Date: {formatdate(now)}",
-        f"Message-ID: <{name}.{now:.6f}@{site.host}.{names.domain}>",
-        "Auto-Submitted: auto-generated",
-    )
-    content = add_controls("\r\n".join((*lines, "", "")).encode(), control)
-    return Outgoing("", (Recipient(to),), content, signed=True)

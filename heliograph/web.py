@@ -9,12 +9,13 @@ from collections.abc import Callable
 
 from directory.snapshot import Directory
 from gateway.autoconfig import autoconfig_routes
+from gateway.posts import Publisher, post_routes
 from gateway.route import Request, Response, Route
 
 
-def routes(now: Callable[[], Directory]) -> tuple[Route, ...]:
-    """Every route of a running host. `now`: the zone as it is."""
-    return (Route("GET", "/healthz", _is_up), *autoconfig_routes(now))
+def routes(now: Callable[[], Directory], publisher: Publisher) -> tuple[Route, ...]:
+    """Every route of a running host. `now`: the zone as it is; `publisher`: who takes posts."""
+    return (Route("GET", "/healthz", _is_up), *autoconfig_routes(now), *post_routes(publisher))
 
 
 async def _is_up(_: Request) -> Response:

@@ -71,4 +71,30 @@ PACKED = Migration(
     CREATE TABLE resting (domain TEXT PRIMARY KEY, until REAL NOT NULL) STRICT, WITHOUT ROWID
     """,
 )
-MIGRATIONS = (MIGRATION, PACKED)
+# Publishers. `application`: a program's source and the fingerprint of its token; `posted_key`: what an Idempotency-Key
+# stood for (a digest). `newsletter`: an address of somebody's that she gave away; `source`: what it is followed as;
+# `day`, `taken`: how much came today. `request`: the words that the follower's posts must or must not have.
+PUBLISHERS = Migration(
+    "ingest",
+    3,
+    """
+    CREATE TABLE application (
+        name TEXT PRIMARY KEY, owner TEXT NOT NULL, title TEXT NOT NULL, created_at REAL NOT NULL,
+        rotated_at REAL NOT NULL, token BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE posted_key (
+        application TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL, at REAL NOT NULL,
+        PRIMARY KEY (application, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX posted_key_at ON posted_key (at);
+    CREATE INDEX posted_key_newest ON posted_key (application, at);
+    CREATE TABLE newsletter (
+        token TEXT PRIMARY KEY, account TEXT NOT NULL, name TEXT NOT NULL, source TEXT NOT NULL, folder TEXT NOT NULL,
+        created_at REAL NOT NULL, last_at REAL NOT NULL DEFAULT 0, day INTEGER NOT NULL DEFAULT 0,
+        taken INTEGER NOT NULL DEFAULT 0, UNIQUE (account, name)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE request ADD COLUMN only_words TEXT NOT NULL DEFAULT '';
+    ALTER TABLE request ADD COLUMN without_words TEXT NOT NULL DEFAULT ''
+    """,
+)
+MIGRATIONS = (MIGRATION, PACKED, PUBLISHERS)

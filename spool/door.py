@@ -12,13 +12,14 @@ from typing import Literal, Protocol
 from mail.address import Address
 from mail.outcome import Outcome
 
-Role = Literal["mx", "submission", "lmtp"]
+Role = Literal["mx", "submission", "lmtp", "https"]
 
 
 @dataclass(slots=True)
 class Session:
     """What is known of a connection's other end. `entity`: who signed in; `keeps_sent`: she wants copies of what she
-    sends; `host`: a fabric host that proved itself."""
+    sends; `source`: an application of hers signed in, which posts there and nowhere else; `host`: a fabric host that
+    proved itself."""
 
     role: Role
     peer: str  # its IP address
@@ -26,6 +27,7 @@ class Session:
     tls: bool = False
     entity: str = ""
     keeps_sent: bool = False
+    source: str = ""
     host: str = ""
 
 

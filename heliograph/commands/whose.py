@@ -11,6 +11,7 @@ from heliograph import exits
 from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
+    from directory.snapshot import Map
     from heliograph.settings import Config
 
 
@@ -25,12 +26,12 @@ def entity_of(config: Config, name: str) -> str:
     return entity
 
 
-def owner_of(config: Config, entity: str) -> str:
-    """Return the host that owns an entity's timeline; it must be on this machine."""
+def owner_of(config: Config, entity: str, map_: Map = "timeline") -> str:
+    """Return the host that owns an entity's timeline, or its reflector; it must be on this machine."""
     from heliograph.published import published_directory
 
     directory = published_directory(config)
-    owner = directory.owner("timeline", directory.names.bucket(entity))
+    owner = directory.owner(map_, directory.names.bucket(entity))
     if not config.host_folder(owner).is_dir():
         text = f"{entity} belongs to {owner}, which is not on this machine: run this where {owner} runs"
         raise CommandError(exits.UNAVAILABLE, text)

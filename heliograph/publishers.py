@@ -1,0 +1,82 @@
+"""What the command can do to applications.
+
+Law: as in operations.py. A token is made by the command and never comes here: its fingerprint does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from directory.names import Reflector
+from heliograph import exits
+from heliograph.exits import CommandError
+from heliograph.location import NAMES_RULE
+from heliograph.site import ROWS_MAX, Answer, Site, Source
+from heliograph.source_word import source_word
+from ingest import applications
+from ingest.applications import Application
+from mail.address import is_entity
+from mail.control import CreateSource
+from reflector.sources import find_source
+from store import Transaction, events
+
+TITLE_CHARACTERS_MAX = 100
+Fingerprint = str  # in hex
+
+
+def add_application(
+    tx: Transaction, site: Site, now: float, name: str, owner: str, title: str, token: Fingerprint
+) -> Answer:
+    """Let there be a source, and a program that posts to it."""
+    _check_here(site, name)
+    known = find_source(tx, name)
+    if not is_entity(owner) or owner == name:
+        raise CommandError(exits.DATA, f"{owner!r}: is no person: an application is answered for by an account")
+    if known and known.owner != owner:
+        raise CommandError(exits.CANTCREAT, f"{name}: is {known.owner}'s already: choose another name")
+    shown = " ".join(title.split())[:TITLE_CHARACTERS_MAX]
+    try:
+        applications.add(tx, Application(name, owner, shown), bytes.fromhex(token), now)
+    except applications.Taken:
+        raise CommandError(
+            exits.CANTCREAT, f"{name}: is an application already: `app rotate` makes a new token"
+        ) from None
+    site.dispatch(tx, source_word(site, name, CreateSource(name, owner, shown), now), now)
+    events.append(tx, now, "application-added", application=name, owner=owner)
+    return {"application": name, "host": site.host, "owner": owner}
+
+
+def rotate_application(tx: Transaction, site: Site, now: float, name: str, token: Fingerprint) -> Answer:
+    """Give an application a new token; the old one opens nothing from this moment on."""
+    if not applications.rotate(tx, name, bytes.fromhex(token), now):
+        raise _unknown(site, name)
+    events.append(tx, now, "application-rotated", application=name)
+    return {"application": name, "host": site.host}
+
+
+def revoke_application(tx: Transaction, site: Site, now: float, name: str) -> Answer:
+    """Take an application's token back. Its source stays its owner's, with its followers."""
+    if not applications.revoke(tx, name):
+        raise _unknown(site, name)
+    events.append(tx, now, "application-revoked", application=name)
+    return {"application": name, "host": site.host}
+
+
+def list_applications(source: Source, site: Site, now: float, after: str = "") -> Answer:
+    """A page of applications, by name."""
+    rows = applications.page(source, after, ROWS_MAX)
+    return {"host": site.host, "applications": [asdict(row) for row in rows], "more": len(rows) == ROWS_MAX}
+
+
+def _check_here(site: Site, name: str) -> None:
+    """An application lives where its source's reflector does: only there are its tokens looked for."""
+    if not is_entity(name):
+        raise CommandError(exits.DATA, f"{name!r}: is no name for a source: {NAMES_RULE}")
+    bucket = site.directory().names.bucket(name)
+    if not site.owns(Reflector(name, "", bucket)):
+        owner = site.directory().owner("reflectors", bucket)
+        raise CommandError(exits.UNAVAILABLE, f"{name} belongs to {owner}, not to {site.host}: do it at {owner}")
+
+
+def _unknown(site: Site, name: str) -> CommandError:
+    return CommandError(exits.NOUSER, f"{name}: is no application at {site.host}: see `app list`")
