@@ -6,7 +6,7 @@ Law: a snapshot is immutable; who holds one sees one consistent serial. TTLs con
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from directory.names import FabricNames, Follow, Leaf, Name, Reflector, Timeline
@@ -35,7 +35,7 @@ class Service:
 @dataclass(frozen=True, slots=True)
 class Directory:
     """Who owns which bucket. `timeline` and `reflectors` hold a host's name per bucket, in order of bucket.
-    `services`: of each, the preferred one first."""
+    `services`: of each, the preferred one first. `former`: by map and bucket, whom the zone named lately."""
 
     names: FabricNames
     serial: int
@@ -43,10 +43,18 @@ class Directory:
     timeline: tuple[str, ...]
     reflectors: tuple[str, ...]
     services: tuple[Service, ...] = ()
+    former: Mapping[tuple[str, int], frozenset[str]] = field(default_factory=dict)
 
     def owner(self, which: Map, bucket: int) -> str:
         """Return the name of the host that the zone names for a bucket."""
         return (self.timeline if which == "timeline" else self.reflectors)[bucket]
+
+    def speaks_for(self, which: Map, bucket: int, host: str) -> bool:
+        """Tell whether a host's word about a bucket is believed: the owner's, and that of whom the zone named lately,
+        as long as it publishes its key: what they signed may still be on its way."""
+        return host == self.owner(which, bucket) or (
+            host in self.former.get((which, bucket), ()) and self.key_of(host) is not None
+        )
 
     def host_of(self, name: Name) -> str:
         """Return the host that a name lives on, or "" where any host will do (follow@D, roles) or none does."""

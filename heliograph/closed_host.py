@@ -40,14 +40,17 @@ class ClosedHost:
     """A host that is down: operations run here, on its database. Hold its lock."""
 
     def __init__(self, config: Config, name: str) -> None:
-        directory = published_directory(config)
+        zone = published_directory(config)
         queue = Queue()
         me = Identity(name, read_key(config, name), config.ports.smtp, config.postmaster)
         self._store = Store(config.host_folder(name) / DATABASE, MIGRATIONS)
-        owns = self._store.write_now(lambda tx: claim(tx, name, directory)).owns
-        flow = Flow(me, lambda: directory, queue, Rooms(ClosedRoom(), ClosedRoom(), ClosedRoom()), owns)
+        owned = self._store.write_now(lambda tx: claim(tx, name, zone))
+        directory = owned.directory(zone)
+        flow = Flow(me, lambda: directory, queue, Rooms(ClosedRoom(), ClosedRoom(), ClosedRoom()), owned)
         settler = Settler(queue, RunnerSettings(name, f"{name}.{config.domain}"), random.random)
-        self._site = Site(name, lambda: directory, queue, flow.dispatch, settler, owns=owns)
+        self._site = Site(
+            name, lambda: directory, queue, flow.dispatch, settler, owns=owned.owns, owns_now=owned.owns_now
+        )
 
     def ask(self, operation: str, **arguments: Any) -> Answer:
         site, now = self._site, time.time()

@@ -39,6 +39,16 @@ class Room(Protocol[Claimed]):
     def receive(self, tx: Transaction, arrival: Arrival, name: Claimed, /) -> Receipt: ...
 
 
+class Owned(Protocol):
+    """What this host owns (see ownership.py). `awaits`: on its way here; `owns_now`: in the transaction that files."""
+
+    def owns(self, name: Name, /) -> bool: ...
+
+    def awaits(self, name: Name, /) -> bool: ...
+
+    def owns_now(self, tx: Transaction, name: Name, /) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """Who claims what."""
@@ -80,11 +90,11 @@ class Flow:
         directory: Callable[[], Directory],
         queue: Queue,
         rooms: Rooms,
-        owns: Callable[[Name], bool],
+        owned: Owned,
     ) -> None:
         self.me = me
         self.directory = directory
-        self._owns = owns
+        self._owned = owned
         self._queue = queue
         self._rooms = rooms
         self._relays = dict(me.relays)
@@ -111,11 +121,11 @@ class Flow:
                 return Here()
             case Leaf(_, self.me.host):
                 return Here()
-        if self._owns(name):
+        if self._owned.owns(name):
             return Here()
         directory = self.directory()
         owner = directory.host_of(name)
-        if owner == self.me.host:
+        if not owner or self._owned.awaits(name):
             return Deferred("4.3.2 the zone names this host for its bucket, which was not handed over to it")
         record = directory.hosts.get(owner)
         if record is None:  # a zone never refuses mail: it may be about to be mended
@@ -140,7 +150,10 @@ class Flow:
         self._dispatch(tx, outgoing, now, hands=0)
 
     def _receive(self, tx: Transaction, arrival: Arrival, recipient: str, hands: int) -> Outcome:
-        receipt = self._rooms.receive(tx, arrival, self.name_of(parse_address(recipient)))
+        name = self.name_of(parse_address(recipient))
+        if not self._owned.owns_now(tx, name):  # it may have been given up since the route was found
+            return Deferred("4.3.2 the bucket was handed over a moment ago")
+        receipt = self._rooms.receive(tx, arrival, name)
         if not isinstance(receipt.outcome, Deferred):
             for outgoing in receipt.outgoing:
                 self._dispatch(tx, outgoing, arrival.now, hands + 1)

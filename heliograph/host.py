@@ -119,12 +119,12 @@ class Host:
         )
         await self.directory.start()
         self._running.push_async_callback(self.directory.stop)
-        self.ownership = await self.store.write(lambda tx: claim(tx, self.name, self._now()))
-        self._tell_unsettled(self._now())
+        self.ownership = await self.store.write(lambda tx: claim(tx, self.name, self.directory.current))
+        self._tell_unsettled(self.directory.current)
         self.directory.subscribe(self._tell_unsettled)
 
     def _tell_unsettled(self, directory: Directory) -> None:
-        away, towards = self.ownership.unsettled(self.name, directory)
+        away, towards = self.ownership.unsettled(directory)
         if away:
             log.warning("the zone gives away what is still served here: %s", _some(away))
         if towards:
@@ -133,7 +133,12 @@ class Host:
             )
 
     def _now(self) -> Directory:
-        return self.directory.current
+        """The zone of this moment, with what hand-overs have told this host."""
+        return self.ownership.directory(self.directory.current)
+
+    def _serves(self, tx: Transaction, account: str) -> bool:
+        names = self.directory.current.names
+        return self.ownership.owns_now(tx, Timeline(account, "", names.bucket(account)))
 
     def _make_rooms(self) -> None:
         config = self.config
@@ -150,7 +155,7 @@ class Host:
         self.ingest = IngestRoom(self.name, self._now, feeds)
         self.queue = Queue()
         rooms = Rooms(self.reflector, self.mailbox, self.ingest)
-        self.flow = Flow(self._identity(), self._now, self.queue, rooms, self.ownership.owns)
+        self.flow = Flow(self._identity(), self._now, self.queue, rooms, self.ownership)
         self.poller = Poller(self.store, self._spool, self.ingest, self._clock)
 
     def _spool(self, tx: Transaction, outgoing: Outgoing) -> None:
@@ -184,7 +189,7 @@ class Host:
         rounds = Rounds(self.store, self.flow, self.reflector, self._clock)
         await rounds.start()
         self._running.push_async_callback(rounds.stop)
-        upkeep = Upkeep(self.store, self.bell, self.config.mailboxes, self._clock)
+        upkeep = Upkeep(self.store, self.bell, self.config.mailboxes, self._clock, self._serves)
         await upkeep.start()
         self._running.push_async_callback(upkeep.stop)
         self.callout = Callout(settings, self.flow, self._clock)
@@ -193,7 +198,7 @@ class Host:
         self.streams = Streams(self._now, server, client, self.config.ports.streams)
         checker = PasswordChecker()
         throttle = Throttle()
-        self.login = Login(self.ownership.owns, self.store, self._now, self.streams, checker, throttle, self._clock)
+        self.login = Login(self.ownership, self.store, self._now, self.streams, checker, throttle, self._clock)
         self.applications = Applications(
             self.ownership.owns, self.store, self._now, self.streams, throttle, self._clock
         )
@@ -212,6 +217,7 @@ class Host:
             tls=self._tls.context,
             clock=self._clock,
             throttle=throttle,
+            serves=self._serves,
         )
 
     async def _open_doors(self) -> None:
@@ -294,6 +300,7 @@ class Host:
             self._live,
             self.poller.wake,
             self.ownership.owns,
+            self.ownership.owns_now,
         )
 
     def _live(self) -> Answer:
@@ -302,7 +309,7 @@ class Host:
             "up": True,
             "pid": os.getpid(),
             "imap_connections": self.imap.connections,
-            "not_handed_over": sum(map(len, self.ownership.unsettled(self.name, self.directory.current))),
+            "not_handed_over": sum(map(len, self.ownership.unsettled(self.directory.current))),
             "zone_problems": [str(problem) for problem in self.directory.problems],
         }
 

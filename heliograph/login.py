@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from directory.names import Name, Timeline
+from directory.names import Timeline
 from directory.snapshot import Directory
+from heliograph.moving.holding import ACQUIRING, TOMBSTONE
+from heliograph.ownership import Ownership
 from heliograph.streams import Streams
 from mail.address import is_entity
 from mail.outcome import Delivered, Outcome, Refused
@@ -21,6 +23,7 @@ from mailbox_host.passwords import PasswordChecker
 from mailbox_host.sent import WELCOME_KEEPING_SENT, keeps_sent
 from store import Store
 
+NOBODY = "?"  # no host's name: who asks for it is told "not now"
 REFUSED = Refused("5.7.8 authentication failed: check name and password", 535)
 
 
@@ -29,7 +32,7 @@ class Login:
 
     def __init__(
         self,
-        owns: Callable[[Name], bool],
+        owned: Ownership,
         store: Store,
         directory: Callable[[], Directory],
         streams: Streams,
@@ -37,7 +40,7 @@ class Login:
         throttle: Throttle,
         clock: Callable[[], float],
     ) -> None:
-        self._owns = owns
+        self._owned = owned
         self._store = store
         self._directory = directory
         self._streams = streams
@@ -46,11 +49,11 @@ class Login:
         self._clock = clock
 
     def owner(self, entity: str) -> str:
-        """Return the host that an account lives on; "" where it is this one. A bucket that is on its way here is
-        looked for at this host's own stream, which finds that it is not here and says: not now."""
+        """Return the host that an account lives on; "" where it is this one, NOBODY where the zone gives it
+        to this one and nobody has handed it over."""
         directory = self._directory()
         name = Timeline(entity, "", directory.names.bucket(entity))
-        return "" if self._owns(name) else directory.host_of(name)
+        return "" if self._owned.owns(name) else directory.host_of(name) or NOBODY
 
     async def check(self, entity: str, password: bytes, client: str) -> Outcome:
         """Judge a password, for submission. `client`: its address, for these limits and the owner's."""
@@ -75,7 +78,12 @@ class Login:
     def locate(self, entity: str) -> Local | Remote:
         """Tell where an account's sessions are served."""
         owner = self.owner(entity)
-        return Remote(owner) if owner else Local()
+        return Remote(owner, self._is_sure(entity)) if owner else Local()
+
+    def _is_sure(self, entity: str) -> bool:
+        """A hand-over told where it is: one that has not begun to be given away, or was taken."""
+        bucket = self._directory().names.bucket(entity)
+        return self._owned.state("timeline", bucket) in (ACQUIRING, TOMBSTONE)
 
     async def open_imap(self, host: str, client: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await self._streams.open(host, "imap", client)

@@ -1,18 +1,24 @@
-"""Which buckets this host really owns.
+"""Which buckets this host really owns, and who owns the others as far as it knows.
 
-Law: the zone states the intent, it does not confer ownership. A host owns what the zone gave it when the host first saw
-one, until it hands a bucket over (there is no hand-over yet). A bucket that the zone then gives to another host is
-still served here; one that it newly gives to this host takes mail and holds it. Nothing is refused and nothing is lost:
-set the zone back and everything flows.
+Law: the zone states the intent, a hand-over confers ownership. A host owns what the zone gave it when it first saw
+one, until it hands a bucket over (`moving/`). Inside a transaction `owns_now` reads the table, so that after a seal
+nothing is filed; on the event loop `owns` knows what was committed last.
+
+- A bucket that the zone gives to another host is served here until that host has taken it.
+- One that it newly gives to this host holds its mail; who signs in is led to its owner, once that one is known.
+- Where this host gave a bucket away, it knows better than an old zone where it went.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, fields, replace
+from typing import Any
 
 from directory.names import Follow, Name, Reflector, Timeline
-from directory.snapshot import Directory
-from store import Migration, Transaction
+from directory.snapshot import Directory, Map
+from heliograph.moving.holding import ACQUIRING, OWNER, SEALED, Holding
+from store import Migration, Reader, Transaction
 
 MIGRATION = Migration(
     "heliograph",
@@ -22,44 +28,186 @@ MIGRATION = Migration(
     CREATE TABLE claimed (serial INTEGER NOT NULL) STRICT
     """,
 )
+# named: whom the zone last named, and whom it named before: what those signed may still be on its way. carried: bodies
+# that came from a host ahead of the rows that will name them.
+HOLDING = Migration(
+    "heliograph",
+    2,
+    """
+    CREATE TABLE holding (
+        map TEXT NOT NULL, bucket INTEGER NOT NULL, state TEXT NOT NULL, epoch INTEGER NOT NULL, peer TEXT NOT NULL,
+        serial INTEGER NOT NULL, since REAL NOT NULL, kept INTEGER NOT NULL, PRIMARY KEY (map, bucket)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO holding SELECT map, bucket, 'owner', 1, '', coalesce((SELECT max(serial) FROM claimed), 0), 0, 0
+    FROM owned;
+    DROP TABLE owned;
+    CREATE TABLE named (
+        map TEXT NOT NULL, bucket INTEGER NOT NULL, host TEXT NOT NULL, until REAL, PRIMARY KEY (map, bucket, host)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE carried (peer TEXT NOT NULL, body INTEGER NOT NULL, PRIMARY KEY (peer, body)) STRICT, WITHOUT ROWID
+    """,
+)
+MIGRATIONS = (MIGRATION, HOLDING)
 
-MAPS = ("timeline", "reflectors")
+MAPS: tuple[Map, ...] = ("timeline", "reflectors")
+FORMER_SECONDS = 14 * 86_400.0  # a queue gives up after 5 days, a moved bucket forwards for 14
+
+_COLUMNS = ", ".join(field.name for field in fields(Holding))
+Key = tuple[str, int]
+Source = Reader | Transaction
 
 
-@dataclass(frozen=True, slots=True)
+def bucket_of(name: Name) -> tuple[Map, int] | None:
+    """Return the bucket that a name moves with. What is in no bucket is nobody's to move."""
+    match name:
+        case Timeline():
+            return "timeline", name.bucket
+        case Reflector():
+            return "reflectors", name.bucket
+        case Follow(bucket) if bucket is not None:
+            return "reflectors", bucket
+    return None
+
+
 class Ownership:
-    """The buckets of each map that this host owns."""
+    """The buckets of each map, as this host holds them."""
 
-    timeline: frozenset[int]
-    reflectors: frozenset[int]
+    def __init__(self, host: str, held: Mapping[Key, Holding], former: Mapping[Key, frozenset[str]]) -> None:
+        self.host = host
+        self._held = dict(held)
+        self._former = dict(former)
+        self._zone: Directory | None = None
+        self._seen: Directory | None = None
+
+    # --- who owns
 
     def owns(self, name: Name) -> bool:
-        """Tell whether this host files mail for a name. What is in no bucket is nobody's to move."""
-        match name:
-            case Timeline():
-                return name.bucket in self.timeline
-            case Reflector():
-                return name.bucket in self.reflectors
-            case Follow(bucket) if bucket is not None:
-                return bucket in self.reflectors
-        return False
+        """Tell whether this host files mail for a name."""
+        key = bucket_of(name)
+        return key is not None and self.state(*key) == OWNER
 
-    def unsettled(self, host: str, directory: Directory) -> tuple[list[str], list[str]]:
+    def owns_now(self, tx: Source, name: Name) -> bool:
+        """The same inside a transaction, for all that changes something. What is in no bucket may always be filed."""
+        key = bucket_of(name)
+        if key is None:
+            return True
+        found = find(tx, *key)
+        return found is not None and found.state == OWNER
+
+    def awaits(self, name: Name) -> bool:
+        """Tell whether a name's bucket is on its way here: its mail is held until it has come."""
+        key = bucket_of(name)
+        return key is not None and self.state(*key) == ACQUIRING
+
+    def state(self, which: str, bucket: int) -> str:
+        held = self._held.get((which, bucket))
+        return held.state if held else ""
+
+    def held(self) -> list[Holding]:
+        """Return everything that was committed last, in order."""
+        return [self._held[key] for key in sorted(self._held)]
+
+    def directory(self, zone: Directory) -> Directory:
+        """Return the zone with what this host knows better: where its own buckets are, and whence those come that the
+        zone gives it ("": it does not know)."""
+        if zone is not self._zone or self._seen is None:
+            self._zone, self._seen = zone, self._known_better(zone)
+        return self._seen
+
+    def unsettled(self, directory: Directory) -> tuple[list[str], list[str]]:
         """Return the buckets that the zone gives away, and those that it gives to this host: ``b7.timeline`` ..."""
-        away, towards = [], []
-        for which, owned in ((MAPS[0], self.timeline), (MAPS[1], self.reflectors)):
-            named = {bucket for bucket, owner in enumerate(getattr(directory, which)) if owner == host}
-            away += [f"b{bucket}.{which}" for bucket in sorted(owned - named)]
-            towards += [f"b{bucket}.{which}" for bucket in sorted(named - owned)]
+        away: list[str] = []
+        towards: list[str] = []
+        for which in MAPS:
+            for bucket, named in enumerate(getattr(directory, which)):
+                owned = self.state(which, bucket) == OWNER
+                if owned != (named == self.host):
+                    (away if owned else towards).append(f"b{bucket}.{which}")
         return away, towards
+
+    def _known_better(self, zone: Directory) -> Directory:
+        timeline, reflectors = (self._owners(zone, which) for which in MAPS)
+        return replace(zone, timeline=timeline, reflectors=reflectors, former=self._former)
+
+    def _owners(self, zone: Directory, which: Map) -> tuple[str, ...]:
+        named = [("" if host == self.host else host) for host in getattr(zone, which)]
+        for (of, bucket), held in self._held.items():
+            if of == which and bucket < len(named):
+                named[bucket] = self.host if held.state == OWNER else _elsewhere(held, named[bucket])
+        return tuple(named)
+
+    # --- what changes it
+
+    def put(self, tx: Transaction, *holdings: Holding, then: Callable[[], object] = lambda: None) -> None:
+        """Write what becomes of buckets; the loop knows it once it is durable, and `then` is called."""
+        marks = ", ".join("?" * len(fields(Holding)))
+        rows = [astuple(holding) for holding in holdings]
+        tx.executemany(f"INSERT OR REPLACE INTO holding ({_COLUMNS}) VALUES ({marks})", rows)
+        tx.after_commit(lambda: self._changed(holdings))
+        tx.after_commit(then)
+
+    def drop(self, tx: Transaction, *holdings: Holding) -> None:
+        """Forget buckets that were to come and do not."""
+        keys = [(holding.map, holding.bucket) for holding in holdings]
+        tx.executemany("DELETE FROM holding WHERE map = ? AND bucket = ?", keys)
+        tx.after_commit(lambda: self._dropped(keys))
+
+    def _changed(self, holdings: tuple[Holding, ...]) -> None:
+        self._held.update({(holding.map, holding.bucket): holding for holding in holdings})
+        self._seen = None
+
+    def _dropped(self, keys: list[Key]) -> None:
+        for key in keys:
+            self._held.pop(key, None)
+        self._seen = None
+
+    def note_named(self, tx: Transaction, directory: Directory, now: float) -> None:
+        """Remember whom the zone named, for as long as what they signed may be on its way."""
+        known = {(m, b): host for m, b, host in tx.all("SELECT map, bucket, host FROM named WHERE until IS NULL")}
+        for which in MAPS:
+            for bucket, host in enumerate(getattr(directory, which)):
+                before = known.get((which, bucket))
+                if before == host:
+                    continue
+                sql = "UPDATE named SET until = ? WHERE map = ? AND bucket = ? AND until IS NULL"
+                tx.execute(sql, (now + FORMER_SECONDS, which, bucket))
+                tx.execute("INSERT OR REPLACE INTO named VALUES (?, ?, ?, NULL)", (which, bucket, host))
+        tx.execute("DELETE FROM named WHERE until < ?", (now,))
+        former = _former(tx)
+        tx.after_commit(lambda: self._remember(former))
+
+    def _remember(self, former: Mapping[Key, frozenset[str]]) -> None:
+        self._former = dict(former)
+        self._seen = None
+
+
+def find(source: Source, which: str, bucket: int) -> Holding | None:
+    """Return what this host holds of a bucket."""
+    row = source.one(f"SELECT {_COLUMNS} FROM holding WHERE map = ? AND bucket = ?", (which, bucket))
+    return _holding(row) if row else None
 
 
 def claim(tx: Transaction, host: str, directory: Directory) -> Ownership:
     """Return what this host owns. On its first start that is what the zone gives it."""
     if tx.one("SELECT 1 FROM claimed") is None:
-        given = [("timeline", b) for b, owner in enumerate(directory.timeline) if owner == host]
-        given += [("reflectors", b) for b, owner in enumerate(directory.reflectors) if owner == host]
-        tx.executemany("INSERT INTO owned VALUES (?, ?)", given)
+        given = [(which, b) for which in MAPS for b, owner in enumerate(getattr(directory, which)) if owner == host]
+        tx.executemany("INSERT INTO holding VALUES (?, ?, 'owner', 1, '', 0, 0, 0)", given)
         tx.execute("INSERT INTO claimed VALUES (?)", (directory.serial,))
-    rows = tx.all("SELECT map, bucket FROM owned")
-    return Ownership(*(frozenset(bucket for of, bucket in rows if of == wanted) for wanted in MAPS))
+    held = [_holding(row) for row in tx.all(f"SELECT {_COLUMNS} FROM holding")]
+    return Ownership(host, {(one.map, one.bucket): one for one in held}, _former(tx))
+
+
+def _elsewhere(held: Holding, named: str) -> str:
+    """Where a bucket is that is not ours. `named`: whom the zone names, "" where that is this host."""
+    return held.peer if held.state == SEALED else named or held.peer
+
+
+def _holding(row: tuple[Any, ...]) -> Holding:
+    return replace(Holding(*row), kept=bool(row[-1]))
+
+
+def _former(source: Source) -> dict[Key, frozenset[str]]:
+    former: dict[Key, frozenset[str]] = {}
+    for which, bucket, host in source.all("SELECT map, bucket, host FROM named WHERE until IS NOT NULL"):
+        former[which, bucket] = former.get((which, bucket), frozenset()) | {host}
+    return former

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from directory.names import Name
+from directory.names import Name, Timeline
 from directory.snapshot import Directory
 from heliograph import exits
 from heliograph.exits import CommandError
@@ -30,7 +30,7 @@ Source = Reader | Transaction
 class Site:
     """The host that an operation works on. `dispatch` sends a room's mail; `settler` takes queued mail back; `live`
     tells what only a running host knows (nothing while it is down); `poll` makes it look which feeds are due; `owns`
-    tells what was really handed over to the host."""
+    tells what was really handed over to the host; `owns_now` the same in a transaction."""
 
     host: str
     directory: Callable[[], Directory]
@@ -40,8 +40,12 @@ class Site:
     live: Callable[[], Answer] = dict
     poll: Callable[[], object] = lambda: None
     owns: Callable[[Name], bool] = lambda name: True
+    owns_now: Callable[[Source, Name], bool] = lambda tx, name: True
 
 
 def check_account(tx: Source, site: Site, name: str) -> None:
     if not accounts.exists(tx, name):
         raise CommandError(exits.NOUSER, f"{name}: has no account at {site.host}: see `account list`")
+    bucket = site.directory().names.bucket(name)
+    if not site.owns_now(tx, Timeline(name, "", bucket)):
+        raise CommandError(exits.TEMPFAIL, f"{name}: b{bucket}.timeline is on its way from or to another host: repeat")

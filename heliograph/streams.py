@@ -29,6 +29,7 @@ FIRST_LINE_OCTETS_MAX = 128
 BUFFER_OCTETS = 16_384
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter, str], Awaitable[None]]
+"""Serves a client of another host (its IP address), or, between hosts, the host of this name."""
 
 
 class NoStream(OSError):
@@ -58,10 +59,13 @@ class Streams:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
         self._purposes: Mapping[str, Serve] = {}
+        self._between: Mapping[str, Serve] = {}
 
-    async def serve(self, address: str, purposes: Mapping[str, Serve]) -> None:
-        """Listen on this host's address for the named purposes."""
-        self._purposes = purposes
+    async def serve(
+        self, address: str, purposes: Mapping[str, Serve], between: Mapping[str, Serve] | None = None
+    ) -> None:
+        """Listen on this host's address for the named purposes; `between`: of hosts themselves."""
+        self._purposes, self._between = purposes, between or {}
         self._server = await asyncio.start_server(
             self._accept, address, self._port, ssl=self._server_context, limit=BUFFER_OCTETS
         )
@@ -110,15 +114,17 @@ class Streams:
         peer = self._peer(writer)
         if peer is None:
             log.warning("stream refused: %r is no host of the zone", writer.get_extra_info("peername"))
-            return
+            return None
         async with asyncio.timeout(OPEN_SECONDS_MAX):
             line = await reader.readuntil(b"\r\n")
         purpose, _, client = line[:FIRST_LINE_OCTETS_MAX].decode("ascii").strip().partition(" ")
+        if purpose in self._between:
+            return await self._between[purpose](reader, writer, peer.name)
         serve = self._purposes.get(purpose)
         if serve is None:
             log.warning("stream refused: %s asks for %r", peer.name, purpose)
-            return
-        await serve(reader, writer, str(ipaddress.ip_address(client)) if client != "-" else peer.address)
+            return None
+        return await serve(reader, writer, str(ipaddress.ip_address(client)) if client != "-" else peer.address)
 
     def _peer(self, writer: asyncio.StreamWriter) -> HostRecord | None:
         """Return the zone's record of the host at the other end; None for a stranger."""

@@ -3,11 +3,11 @@
 Law: each package owns its own; this is only the list.
 """
 
-from heliograph.ownership import MIGRATION as HELIOGRAPH
+from heliograph.ownership import MIGRATIONS as HELIOGRAPH
 from ingest.tables import MIGRATIONS as INGEST
 from mailbox_host.tables import MIGRATIONS as MAILBOX_HOST
 from reflector.tables import MIGRATIONS as REFLECTOR
 from spool.tables import MIGRATION as SPOOL
 from store.bodies import MIGRATION as STORE
 
-MIGRATIONS = (STORE, SPOOL, *REFLECTOR, *MAILBOX_HOST, *INGEST, HELIOGRAPH)
+MIGRATIONS = (STORE, SPOOL, *REFLECTOR, *MAILBOX_HOST, *INGEST, *HELIOGRAPH)

@@ -30,6 +30,10 @@ class NoSuchAccount(LookupError):
     """There is no account of this name."""
 
 
+class AccountMoved(NoSuchAccount):
+    """It is another host's by now, or about to be."""
+
+
 def add(tx: Transaction, name: str, password_hash: str | None, now: float) -> None:
     """Make an account with its folders; without a password nobody can sign in to it. Raise AccountExists."""
     if exists(tx, name):

@@ -177,11 +177,11 @@ class MailboxRoom:
         return Delivered()
 
     def _speaks_for(self, arrival: Arrival, source: str) -> bool:
-        """Tell whether the signer is where this source's reflector lives, by the zone of this moment."""
+        """Tell whether the signer is where this source's reflector lives, or lived when it was signed."""
         if arrival.signed_by == self._host:
             return True
         directory = self._directory()
-        return arrival.signed_by == directory.owner("reflectors", directory.names.bucket(source))
+        return directory.speaks_for("reflectors", directory.names.bucket(source), arrival.signed_by)
 
 
 def _may_speak_for_sources(arrival: Arrival) -> bool:

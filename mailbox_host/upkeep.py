@@ -30,8 +30,16 @@ REST_SECONDS = 0.02  # between two slices: the writer is everybody's
 class Upkeep:
     """Goes round from `start` to `stop`."""
 
-    def __init__(self, store: Store, bell: Bell, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: Store,
+        bell: Bell,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+        serves: Callable[[Transaction, str], bool] = lambda tx, account: True,
+    ) -> None:
         self._store = store
+        self._serves = serves
         self._bell = bell
         self._settings = settings
         self._clock = clock
@@ -78,7 +86,7 @@ class Upkeep:
     async def _tidy(self, account: int, name: str) -> None:
         def work(tx: Transaction) -> bool:
             tx.after_commit(lambda: self._bell.ring_account(name))
-            return let_go(tx, account, self._settings, self._clock())
+            return self._serves(tx, name) and let_go(tx, account, self._settings, self._clock())
 
         for _ in range(SLICES_MAX):
             if not await self._store.write(work):

@@ -102,6 +102,18 @@ class Bodies:
         return {body: header + text for body, header, text in source.all(sql, (octets, json.dumps(list(bodies))))}
 
     @staticmethod
+    def digests(source: Reader | Transaction, bodies: Iterable[int]) -> dict[int, bytes]:
+        """Return the SHA-256 of these messages, as far as they are there: by it another host knows them."""
+        sql = "SELECT id, digest FROM body WHERE id IN (SELECT value FROM json_each(?))"
+        return dict(source.all(sql, (json.dumps(list(bodies)),)))
+
+    @staticmethod
+    def by_digest(source: Reader | Transaction, digests: Iterable[bytes]) -> dict[bytes, int]:
+        """Return which of these messages are here."""
+        found = ((digest, source.one("SELECT id FROM body WHERE digest = ?", (digest,))) for digest in digests)
+        return {digest: row[0] for digest, row in found if row}
+
+    @staticmethod
     def exists(source: Reader | Transaction, body: int) -> bool:
         return source.one("SELECT 1 FROM body WHERE id = ?", (body,)) is not None
 

@@ -86,6 +86,10 @@ class Connection:
         """The server closes (RFC 3501 7.1.5)."""
         self._say_last(b"The server closes, come back in a moment")
 
+    def say_moved(self) -> None:
+        """The account is another host's."""
+        self._say_last(dispatch.MOVED.removeprefix(b"BYE "))
+
     def _say_last(self, goodbye: bytes) -> None:
         if goodbye and self.channel.ready and not self.upstream:
             self.channel.send(b"".join([*self._output, b"* BYE ", goodbye, b"\r\n"]))
@@ -153,7 +157,7 @@ class Connection:
             case Read(query):
                 return await self._read_long(query)
             case Write(work, rings):
-                return await self._services.change(self.session.account if rings else "", work)
+                return await self._services.change(self.session.account, work, rings=rings)
             case WaitForNews():
                 return await self._wait_for_news()
             case AskLine(prompt):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mailbox_host.accounts import NoSuchAccount
+from mailbox_host.accounts import AccountMoved, NoSuchAccount
 from mailbox_host.entries import FolderUsedUp, TooManyKeywords
 from mailbox_host.folders import BadFolderName, FolderError, FolderExists, NoSuchFolder, TooManyFolders
 from mailbox_host.imap import (
@@ -36,6 +36,8 @@ from mailbox_host.imap.settings import BAD_COMMANDS_MAX
 from mailbox_host.imap.telling import refresh
 from mailbox_host.quota import OverQuota
 from store import StoreFull
+
+MOVED = b"BYE [UNAVAILABLE] The mailbox is moving to another host, come back in a moment"
 
 
 def greet(session: Session) -> bytes:
@@ -87,9 +89,9 @@ def _answer(session: Session, command: Command) -> Steps[bytes]:
         status = yield from handler(session, command)
     except FolderError as error:
         status = no(str(error), _code_of(error))
-    except NoSuchAccount:
+    except NoSuchAccount as gone:
         session.ended = True
-        yield untagged(b"BYE The account was removed")
+        yield untagged(MOVED if isinstance(gone, AccountMoved) else b"BYE The account was removed")
         yield Close()
         return b""
     except StoreFull:

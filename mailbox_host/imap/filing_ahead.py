@@ -24,8 +24,9 @@ log = logging.getLogger("heliograph.imap")
 class FilingAhead:
     """Those who were rung for, until they are woken."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, serves: Callable[[Transaction, str], bool] = lambda tx, account: True) -> None:
         self._store = store
+        self._serves = serves
         self._rung: dict[str, list[Callable[[], None]]] = {}
         self._work: asyncio.Task[None] | None = None
 
@@ -41,7 +42,7 @@ class FilingAhead:
                 accounts = list(islice(self._rung, ACCOUNTS_AT_ONCE))
                 wakes = [wake for account in accounts for wake in self._rung.pop(account)]
                 try:
-                    await self._store.write(partial(_file, accounts))
+                    await self._store.write(partial(_file, self._serves, accounts))
                 except Exception as error:  # the disk is full, a folder has used up its UIDs: each will find out
                     log.warning("filing for %d sessions in IDLE: %s", len(wakes), error)
                 for wake in wakes:
@@ -52,5 +53,5 @@ class FilingAhead:
             self._work = None
 
 
-def _file(accounts: list[str], tx: Transaction) -> None:
-    timeline.file_ahead(tx, accounts, POSTS_AT_ONCE)
+def _file(serves: Callable[[Transaction, str], bool], accounts: list[str], tx: Transaction) -> None:
+    timeline.file_ahead(tx, [account for account in accounts if serves(tx, account)], POSTS_AT_ONCE)

@@ -32,9 +32,11 @@ class Local:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """The account lives on this host."""
+    """The account lives on this host. `sure`: by what was handed over, not by the zone alone: it may be asked even for
+    a client of another host, whose zone is behind."""
 
     host: str
+    sure: bool = False
 
 
 Locate = Callable[[str], Local | Remote]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import suppress
 
 from mailbox_host.bell import Bell
@@ -23,7 +23,7 @@ from mailbox_host.imap.shelf import Shelf
 from mailbox_host.imap.stream_channel import StreamChannel
 from mailbox_host.imap.throttle import Throttle, is_loopback
 from mailbox_host.passwords import PasswordChecker
-from store import Store
+from store import Store, Transaction
 
 BACKLOG = 1024  # connections that wait for accept: a whole fabric's clients reconnect at once after a restart
 TOO_MANY = b"* BYE [UNAVAILABLE] Too many connections, try again later\r\n"
@@ -44,9 +44,18 @@ class ImapServer:
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
         throttle: Throttle | None = None,
+        serves: Callable[[Transaction, str], bool] = lambda tx, account: True,
     ) -> None:
         self.services = Services(
-            store, bell, passwords, clock, locate=locate, open_stream=open_stream, tls=tls, throttle=throttle
+            store,
+            bell,
+            passwords,
+            clock,
+            locate=locate,
+            open_stream=open_stream,
+            tls=tls,
+            throttle=throttle,
+            serves=serves,
         )
         self._tls = tls
         self._settings = settings
@@ -93,6 +102,13 @@ class ImapServer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def turn_out(self, accounts: Container[str]) -> None:
+        """Say BYE to the sessions of accounts that are another host's from now on; who comes back is led there."""
+        for connection, task in list(self._connections.items()):
+            if connection.session.account in accounts and not connection.upstream:
+                connection.say_moved()
+                task.cancel()
 
     @property
     def connections(self) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 
 from mail.address import is_entity
 from mailbox_host import accounts, timeline
+from mailbox_host.accounts import AccountMoved
 from mailbox_host.bell import Bell
 from mailbox_host.imap import proxy
 from mailbox_host.imap.effects import NotSignedIn, SignedIn, SignIn
@@ -49,12 +50,14 @@ class Services:
         open_stream: proxy.OpenStream | None,
         tls: ssl.SSLContext | None,
         throttle: Throttle | None = None,
+        serves: Callable[[Transaction, str], bool] = lambda tx, account: True,
     ) -> None:
         self.store = store
         self.tls = tls
         self.slots = Slots(LARGE_LITERALS_MAX, LARGE_LITERALS_PER_ACCOUNT_MAX)
         self._bell = bell
-        self._ahead = FilingAhead(store)
+        self._serves = serves
+        self._ahead = FilingAhead(store, serves)
         self._passwords = passwords
         self._clock = clock
         self._locate = locate
@@ -66,14 +69,18 @@ class Services:
         sources = partial(timeline.followed_sources, self.store.reader, account)
         return News(self._bell, account, sources, self._ahead, wake)
 
-    async def change(self, account: str, work: Callable[[Transaction], Any]) -> Any:
-        """Write to the store; wake the account's other sessions once it is durable ("": nobody's)."""
+    async def change(self, account: str, work: Callable[[Transaction], Any], *, rings: bool) -> Any:
+        """Write to the store; wake the account's other sessions once it is durable. Raise AccountMoved where the
+        account is another host's by now."""
 
-        def rung(tx: Transaction) -> Any:
-            tx.after_commit(lambda: self._bell.ring_account(account))
+        def checked(tx: Transaction) -> Any:
+            if account and not self._serves(tx, account):
+                raise AccountMoved(f"{account} is moving to another host")
+            if account and rings:
+                tx.after_commit(lambda: self._bell.ring_account(account))
             return work(tx)
 
-        return await self.store.write(rung if account else work)
+        return await self.store.write(checked)
 
     async def sign_in(self, asked: SignIn, peer: str, *, relayed: bool) -> SignedIn | NotSignedIn | Upstream:
         """Check a password, here or at the account's owner. `relayed`: another host asks for its client."""
@@ -81,7 +88,7 @@ class Services:
         place = self._locate(asked.account) if is_entity(asked.account) else proxy.Local()
         outcome: SignedIn | NotSignedIn | Upstream
         if isinstance(place, proxy.Remote):
-            outcome = await self._sign_in_remotely(asked, peer, place.host, relayed)
+            outcome = await self._sign_in_remotely(asked, peer, place.host, relayed and not place.sure)
         else:
             outcome = await self._sign_in_here(asked)
         if isinstance(outcome, NotSignedIn):

@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 # Who holds references to bodies. What is FREE goes with a body and counts for nothing.
-HOLDERS = ("queue_message", "recent_post", "post_log", "entry")
+HOLDERS = ("queue_message", "recent_post", "post_log", "entry", "carried")
 FREE = ("body_facts", "header_cut", "header_words")
 
 
