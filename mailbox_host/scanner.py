@@ -29,7 +29,7 @@ _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _LISTS = frozenset((b"from", b"to", b"cc", b"bcc", b"reply-to"))  # RFC 5322 4.5.3: once, these could be repeated
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Open:
     """A multipart that awaits its next delimiter. `next_at`: where that begins, as far as looked for."""
 
@@ -80,8 +80,9 @@ class _Scan:
         if part.is_multipart:
             boundary = part.media.parameter(b"boundary").rstrip(b" \t")
             if 0 < len(boundary) <= BOUNDARY_OCTETS_MAX:
-                self.multiparts.append(_Open(part, b"\n--" + boundary, len(self.open_parts), header_end - 1))
-                self._look(self.multiparts[-1])
+                opened = _Open(part, b"\n--" + boundary, len(self.open_parts), header_end - 1)
+                self._look(opened, 0, self._next_at())
+                self.multiparts.append(opened)
         elif _is_message(part):
             self._begin(header_end, part, level + 1)
 
@@ -98,10 +99,14 @@ class _Scan:
         if self.empty_line[0] < start:
             match = _EMPTY_LINE.search(self.content, start)
             self.empty_line = match.span() if match else (len(self.content), len(self.content))
-        delimiter = min((multipart.next_at + 1 for multipart in self.multiparts), default=len(self.content) + 1)
+        delimiter = self._next_at() + 1
         if delimiter < self.empty_line[1]:
             return max(start, delimiter), False
         return self.empty_line[1], True
+
+    def _next_at(self) -> int:
+        """Return where the next delimiter begins, whosever it is."""
+        return min((multipart.next_at for multipart in self.multiparts), default=len(self.content))
 
     def _next_delimiter(self) -> _Open | None:
         """The multipart whose delimiter comes first; of two that share one, the inner (it was opened last)."""
@@ -119,29 +124,29 @@ class _Scan:
             self.multiparts.pop()
         if closes:  # what follows is its epilogue, until a delimiter further out
             self.multiparts.pop()
+        limit = len(self.content)
         for outer in self.multiparts:
-            self._look(outer, end)
+            limit = self._look(outer, end, limit)
         if not closes:
             self._begin(end, multipart.part, multipart.depth + 1)
 
-    def _look(self, multipart: _Open, start: int = 0) -> None:
-        """Find the multipart's next delimiter line, from `start` on, but not beyond one of those around it: that would
-        end it first, and a thousand parts that name a boundary in vain must not each be searched for to the end."""
-        content = self.content
+    def _look(self, multipart: _Open, start: int, limit: int) -> int:
+        """Find the multipart's next delimiter line, from `start` on, but not beyond `limit`, where the next begins of
+        those around it: that would end it first, and a thousand parts that name a boundary in vain must not each be
+        searched for to the end. Return where the first of them all begins now."""
+        if multipart.next_end and multipart.next_at >= start - 1:
+            return min(limit, multipart.next_at)
+        content, length = self.content, len(multipart.boundary)
         at = max(multipart.next_at, start - 1)
-        if multipart.next_end and at == multipart.next_at:
-            return
-        length = len(multipart.boundary)
-        around = self.multiparts[: self.multiparts.index(multipart)]
-        limit = min((outer.next_at for outer in around), default=len(content)) + length
-        while (at := content.find(multipart.boundary, at, limit)) >= 0 and self.misses < NEAR_MISSES_MAX:
+        while (at := content.find(multipart.boundary, at, limit + length)) >= 0 and self.misses < NEAR_MISSES_MAX:
             rest = _REST_OF_DELIMITER.match(content, at + length)
             if rest:
                 multipart.next_at, multipart.next_end, multipart.closes = at, rest.end(), bool(rest[1])
-                return
+                return min(limit, at)
             self.misses += 1
             at += length
         multipart.next_at = multipart.next_end = len(content)
+        return limit
 
     def _end_from(self, depth: int, end: int) -> None:
         for part in self.open_parts[depth:]:

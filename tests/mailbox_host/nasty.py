@@ -45,6 +45,9 @@ def inside(unit: Callable[[int], bytes], end: bytes = b"x") -> Nasty:
     return made
 
 
+one_boundary = inside(lambda level: MIXED + b"x\r\n\r\n--x\r\n")  # each level waits for the same
+
+
 def prefixes(octets: int) -> bytes:
     """Boundaries of which each is the beginning of the next."""
     levels = 60

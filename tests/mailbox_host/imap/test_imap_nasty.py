@@ -22,7 +22,7 @@ from mailbox_host.imap.sections import Content
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.sorting import VALUES
 from tests.mailbox_host import imap_answers
-from tests.mailbox_host.nasty import NASTY, header
+from tests.mailbox_host.nasty import NASTY, header, one_boundary
 
 ITEMS = (
     "(FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODY BODYSTRUCTURE BODY[] BODY[1] BODY[1.MIME] BODY[2.HEADER] BODY[1.1] "
@@ -135,3 +135,8 @@ def test_twice_the_octets_twice_the_work(name):
     for work in (facts_of, searched):
         once, twice = lines_run(work, small), lines_run(work, large)
         assert twice <= 2.4 * once + 200, (work, once, twice)
+
+
+def test_fifty_levels_that_wait_for_one_boundary():
+    """Each of a thousand delimiters is looked for by fifty multiparts: that must be cheap, a step or two for each."""
+    assert lines_run(facts_of, one_boundary(40_000)) < 20 * 40_000
