@@ -121,9 +121,10 @@ def _take_over(
     source = find_source(tx, move.list)
     assert source is not None
     until = source.next_post
-    if move.kind == LEAF:
-        rows = corrected(house, tx, move.list, move.branch, rows)
-    new = take_rows(house, tx, move.list, rows, until)
+    if move.kind == LEAF:  # told as they began: a welcome on its way must not be overtaken by one that gives less
+        new = take_rows(house, tx, move.list, corrected(house, tx, move.list, move.branch, rows), 0)
+    else:
+        new = take_rows(house, tx, move.list, rows, until)
     tx.execute(
         "UPDATE source SET subscribers = subscribers + ?, generation = max(generation, ?), floor = max(floor, ?)"
         " WHERE name = ?",

@@ -12,12 +12,14 @@ from directory.names import Reflector
 from directory.snapshot import Directory
 from mail.envelope import Arrival, Outgoing, Receipt
 from mail.outcome import Deferred, Outcome, Refused
+from reflector.abroad import LEAVE
 from reflector.audit import take_audit
 from reflector.command_words import read_line, subject_of
 from reflector.commands import take_command
 from reflector.confirmations import CONFIRM, is_asked
 from reflector.controls import DOOR as CONTROL
 from reflector.controls import drop_stray, take_controls
+from reflector.leaving import find_row, take_leave
 from reflector.letter import House, Letter, is_control
 from reflector.posting import not_the_owner, take_post
 from reflector.relaying import relay_post
@@ -39,10 +41,11 @@ DOORS: dict[str, Flow] = {
     "confirm": take_command,
     "owner": forward_to_owner,
     "bounce": note_bounce,
+    LEAVE: take_leave,
 }
 SUB = "sub."
-WITH_TOKEN = ("confirm", "bounce")
-NO_COMMANDS = ("confirm", "leaf", "sub")  # without a token, or at this domain, they mean nothing
+WITH_TOKEN = ("confirm", "bounce", LEAVE)
+NO_COMMANDS = ("confirm", LEAVE, "leaf", "sub")  # without a token, or at this domain, they mean nothing
 
 _WORD = re.compile(r"[a-z]{1,20}\Z")
 
@@ -77,6 +80,8 @@ class ReflectorRoom:
             return True
         word, _, token = name.detail.partition(".")
         if word == CONFIRM and not is_asked(reader, self._key, name.entity, token):
+            return False
+        if word == LEAVE and find_row(reader, name.entity, token) is None:
             return False
         source = find_source(reader, name.entity) or _any_list(reader, name)
         return flow_of(name.detail) is not None and source is not None
@@ -124,7 +129,7 @@ class ReflectorRoom:
 
 def _any_list(place: Reader | Transaction, name: Reflector) -> Source | None:
     """What a sub-reflector sent comes back to where it is served: some list of the source is here."""
-    if not name.detail.startswith("bounce."):
+    if not name.detail.startswith(("bounce.", f"{LEAVE}.")):
         return None
     lists = lists_of(place, name.entity)
     return find_source(place, lists[0]) if lists else None

@@ -14,7 +14,7 @@ from directory.names import FabricNames, Foreign, Timeline
 from mail.address import Address, BadAddress, parse_address
 from reflector.tables import OPEN
 from reflector.tree import is_root
-from store import Transaction
+from store import Reader, Transaction
 
 FABRIC = "fabric"
 FOREIGN = "foreign"
@@ -151,7 +151,7 @@ def followers_of_post(tx: Transaction, source: str, post: int) -> Iterator[tuple
     )
 
 
-def subscriber_of_token(tx: Transaction, source: str, token: str) -> str:
+def subscriber_of_token(place: Reader | Transaction, source: str, token: str) -> str:
     """Return the address that a bounce token was made for, or ""."""
-    row = tx.one("SELECT address FROM subscriber WHERE source = ? AND token = ? AND token <> ''", (source, token))
+    row = place.one("SELECT address FROM subscriber WHERE source = ? AND token = ? AND token <> ''", (source, token))
     return str(row[0]) if row else ""

@@ -13,7 +13,7 @@ import random
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -39,6 +39,7 @@ PEOPLE = ("ann", "bea", "cat", "dan", "eli", "fay", "gus", "hal", "ida")
 STRANGERS = tuple(f"s{number}@pen.test" for number in range(14))
 START = 1_800_000_000.0
 HANDS_MAX = 8
+WITH_ROWS = ("adopt ", "returned ")  # from which a fault of some machine may take one row
 MAY_BE_LOST = ("adopt ", "adopted ", "fold ", "returned ", "released ", "report ", "audit ")
 
 
@@ -80,14 +81,21 @@ class Mail:
 
 @dataclass(frozen=True)
 class Weather:
-    """How bad things are: chances of one step, and delays in seconds."""
+    """How bad things are: chances of one step, and delays in seconds. `late`: hand-over mail, `behind`: all other."""
 
     late: float = 0.25
+    behind: float = 0.25
     repeated: float = 0.08
     crashed: float = 0.04
     lost: float = 0.08
-    away: float = 0.02
+    spoiled: float = 0.01
     delay_seconds_max: float = 1200.0
+
+
+FAIR = Weather(0, 0, 0, 0, 0, 0)
+STORM = Weather()
+STRAGGLERS = Weather(late=0.05, behind=0.5, repeated=0.1, lost=0.02)  # trees change faster than posts arrive
+SLOW = Weather(late=0.6, behind=0.6, delay_seconds_max=200)
 
 
 class Host:
@@ -164,12 +172,13 @@ class Host:
 @dataclass
 class Follower:
     """Somebody who follows and leaves, one command at a time. `told`: (generation, post, opens) of each change;
-    `asked`: the next post's number when she asked, and when it was done."""
+    `asked`: the next post's number when she asked, and when it was done. `quiet`: commands that a room gave for her."""
 
     address: str
     entity: str = ""
     follows: bool = False
     busy: bool = False
+    quiet: int = 0
     told: list[tuple[int, int, bool]] = field(default_factory=list)
     asked: list[list[int]] = field(default_factory=list)
 
@@ -219,6 +228,7 @@ class World:
             host = DIRECTORY.owner("timeline", NAMES.bucket(who.entity))
             self.letter(to, {"Heliograph-Authenticated": who.entity, "From": who.address}, host)
         elif who.follows and self.random.random() < 0.5:
+            who.quiet += 1
             self.control("bob", Subscribe("bob", who.address))
         else:
             self.letter(to, {"From": who.address})
@@ -258,7 +268,10 @@ class World:
         rough = not self.calm and not lossless
         if rough and mail.control.startswith(MAY_BE_LOST) and self.random.random() < self.weather.lost:
             return
-        late = rough and self.random.random() < self.weather.late
+        if rough and mail.control.startswith(WITH_ROWS) and self.random.random() < self.weather.spoiled:
+            mail = replace(mail, content=mail.content[: mail.content.rstrip().rfind(b"\n") + 1])
+        chance = self.weather.late if mail.control.startswith(MAY_BE_LOST) else self.weather.behind
+        late = rough and self.random.random() < chance
         seconds = self.random.uniform(0, self.weather.delay_seconds_max if late else 2.0)
         self.count += 1
         heapq.heappush(self.waiting, (self.now + delay + seconds, self.count, mail))
@@ -325,8 +338,11 @@ class World:
         end = self.now + hours * 3600
         while self.now < end:
             self.run(self.now + 600)
-            if not self.waiting and not any(h.tx.one("SELECT 1 FROM move") for h in self.hosts.values()):
+            if not self.waiting and not any(self._is_busy(host) for host in self.hosts.values()):
                 return
+
+    def _is_busy(self, host: Host) -> bool:
+        return any(host.tx.one(f"SELECT 1 FROM {table}") for table in ("move", "look"))
 
     # What must have come of it
 
@@ -345,6 +361,26 @@ class World:
         for host in self.hosts.values():
             _check_counts(host.tx)
         self._check_rows()
+        self._check_wishes()
+
+    def _check_wishes(self) -> None:
+        """In fair weather every list becomes what it is to be."""
+        for host in self.hosts.values():
+            for list_ in filter(self._serves, tending.lists_here(host.tx)):
+                stand = tending.stand_of(host.tx, list_)
+                assert stand is not None and stand.move is None, f"{list_} is still under way"
+                whole = stand.node.policy == tending.FLAT
+                assert not (whole and (stand.subs or stand.leaves)), f"{list_} is not flat"
+                foreign = self._foreign(host, list_)
+                split = stand.node.policy == tending.SPLIT or (stand.node.policy == tending.AUTO and stand.subs)
+                assert not (split and foreign), f"{list_} is not split: {foreign} rows"
+                assert foreign <= self.settings.split_threshold or whole, f"{list_} has {foreign} rows"
+
+    def _foreign(self, host: Host, list_: str) -> int:
+        sql = "SELECT count(*) FROM subscriber WHERE source = ? AND until_post = ? AND kind = 'foreign'"
+        row = host.tx.one(sql, (list_, 2**63 - 1))
+        assert row
+        return int(row[0])
 
     def _check_told(self, who: Follower, backlog: int) -> None:
         """Each command was carried out once, and holds from a post between its asking and its doing."""
@@ -355,6 +391,11 @@ class World:
         for (_, post, opens), (asked, done) in zip(told, who.asked, strict=True):
             least = asked - backlog if opens else asked
             assert least <= post <= done, f"{who.address}: told {post}, asked at {asked}, done at {done}"
+
+        answers = Counter({text: n for (to, text), n in self.answers.items() if to == who.address})
+        if not who.entity:  # a timeline's answers are mail like any other
+            wanted = len(who.asked) - who.quiet
+            assert answers.keys() <= {"welcome", "goodbye"} and answers.total() == wanted, f"{who.address}: {answers}"
 
     def _box(self, address: str) -> Counter[int]:
         return Counter({post: n for (to, post), n in self.abroad.items() if to == address})
@@ -429,8 +470,8 @@ def live(seed: int, deeds: int = 40) -> World:
     chance = random.Random(seed)
     settings = Settings(
         leaf_threshold=chance.choice((1, 2, 50)),
-        split_threshold=chance.choice((3, 5, 8)),
-        fanout_max=chance.choice((2, 3)),
+        split_threshold=chance.choice((2, 3, 5, 8)),
+        fanout_max=chance.choice((2, 2, 3)),
         rows_max=chance.choice((1, 2, 1000)),
         answer_seconds=300,
         rest_seconds_min=20,
@@ -438,16 +479,15 @@ def live(seed: int, deeds: int = 40) -> World:
         stranger_mails_per_day=1000,
         answers_per_day=1000,
     )
-    world = World(
-        seed, settings, chance.choice((Weather(), Weather(late=0.6, delay_seconds_max=200), Weather(0, 0, 0, 0, 0)))
-    )
+    world = World(seed, settings, chance.choice((FAIR, STORM, STORM, STRAGGLERS, STRAGGLERS, STRAGGLERS, SLOW)))
     backlog = chance.choice((0, 0, 0, 2))
     world.create(backlog)
-    everybody = list(world.followers.values())
-    for who in chance.sample(everybody, chance.randrange(len(everybody))):
+    crowd = _crowd(world, chance)
+    for who in chance.sample(crowd, chance.randrange(len(crowd))):
         world.toggle(who)
+    busy = chance.choice((0.05, 0.15, 0.35))
     for _ in range(deeds):
-        _do(world, chance, everybody)
+        _do(world, chance, crowd, busy)
         world.run(world.now + chance.choice((0.5, 5, 60, 400)))
     world.settle()
     world.publish()
@@ -456,13 +496,26 @@ def live(seed: int, deeds: int = 40) -> World:
     return world
 
 
-def _do(world: World, chance: random.Random, everybody: list[Follower]) -> None:
+def _crowd(world: World, chance: random.Random) -> list[Follower]:
+    """Who takes part: everybody, those outside, or a few who cannot make up their minds."""
+    everybody = list(world.followers.values())
+    outside = [who for who in everybody if not who.entity]
+    kind = chance.randrange(5)
+    if kind < 2:
+        return everybody
+    if kind < 4:
+        return outside
+    return chance.sample(everybody, 4)
+
+
+def _do(world: World, chance: random.Random, crowd: list[Follower], busy: float) -> None:
+    """One deed: a post, somebody's command, an operator's wish (`busy`: how often), or a host is away."""
     deed = chance.random()
-    if deed < 0.45:
-        world.publish()
-    elif deed < 0.8:
-        world.toggle(chance.choice(everybody))
-    elif deed < 0.95:
-        world.wish(chance.choice((tending.AUTO, tending.SPLIT, tending.FLAT)))
-    elif chance.random() < world.weather.away * 25:
+    if deed < 0.02 and world.weather != FAIR:
         chance.choice(list(world.hosts.values())).away_until = world.now + chance.choice((60, 600, 3600))
+    elif deed < 0.02 + busy:
+        world.wish(chance.choice((tending.AUTO, tending.SPLIT, tending.FLAT)))
+    elif deed < 0.5 + busy / 2:
+        world.publish()
+    else:
+        world.toggle(chance.choice(crowd))
