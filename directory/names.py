@@ -19,7 +19,7 @@ NAMES_REMEMBERED = 16_384
 _BUCKET = re.compile(r"b(0|[1-9][0-9]{0,9})\Z")
 _QUOTED = re.compile(r'"([A-Za-z0-9._+-]+)"\Z')
 _SUB = re.compile(r"sub\.[1-9][0-9]{0,8}\Z")
-_BOUNCE = re.compile(r"bounce\.[a-z2-7]{24}\Z")
+_OF_A_ROW = re.compile(r"(?:bounce|leave)\.[a-z2-7]{24}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Timeline:
 class Reflector:
     """A source's reflector and its commands: ``bob@reflectors.D``, ``bob+subscribe@``; ``bob-request@`` (detail
     "request"). `detail` is in lower case and may hold a token: ``confirm.TOKEN``. `bucket`: the source's, or the
-    sub-reflector's own for ``sub.7``; for ``bounce.TOKEN`` the one that was addressed."""
+    sub-reflector's own for ``sub.7``; for ``bounce.TOKEN`` and ``leave.TOKEN`` the one that was addressed."""
 
     entity: str
     detail: str
@@ -167,7 +167,7 @@ class FabricNames:
         bucket = self.bucket(entity)
         if label in ("", f"b{bucket}"):
             return Reflector(entity, detail, bucket)
-        elsewhere = self._bucket_of_label(label) if _BOUNCE.match(detail) else None
+        elsewhere = self._bucket_of_label(label) if _OF_A_ROW.match(detail) else None
         if elsewhere is not None:  # what a sub-reflector sent comes back to it: nothing else tells which one it was
             return Reflector(entity, detail, elsewhere)
         return Unknown("wrong bucket for this source")
