@@ -50,8 +50,9 @@ class Answers:
         ttl = min(soa.ttl, soa_numbers(soa.rdatas[0])[4])
         self._denial = make_rrset(zone.origin, wire.SOA, ttl, soa.rdatas).bodies[0]
 
-    def reply(self, query: bytes, *, udp: bool) -> bytes | None:
-        """Answer a message with opcode QUERY; None for what deserves no answer. Never raises."""
+    def reply(self, query: bytes, *, udp: bool, reserved: int = 0) -> bytes | None:
+        """Answer a message with opcode QUERY; None for what deserves no answer. Never raises. `reserved`: octets that
+        are to stay free, for a signature."""
         if len(query) < wire.HEADER.size:
             return None
         _, flags, questions, answers, authority, additional = wire.HEADER.unpack_from(query)
@@ -68,8 +69,8 @@ class Answers:
         except Malformed:
             return refusal(query, wire.FORMERR)
         if edns and edns.version:
-            return _message(query, question, edns, Found(wire.BADVERS, authoritative=False), udp)
-        return _message(query, question, edns, self._find(question), udp)
+            return _message(query, question, edns, Found(wire.BADVERS, authoritative=False), udp, reserved)
+        return _message(query, question, edns, self._find(question), udp, reserved)
 
     def _find(self, question: Question) -> Found:
         name, rtype = question.name, question.rtype
@@ -161,7 +162,7 @@ def _read_edns(query: bytes, at: int, additional: int) -> Edns | None:
     return edns
 
 
-def _message(query: bytes, question: Question, edns: Edns | None, found: Found, udp: bool) -> bytes:
+def _message(query: bytes, question: Question, edns: Edns | None, found: Found, udp: bool, reserved: int) -> bytes:
     ident, flags = struct.unpack_from("!HH", query)
     flags = wire.QR | flags & wire.RD | found.rcode & 15 | (wire.AA if found.authoritative else 0)
     opt = b""
@@ -169,7 +170,7 @@ def _message(query: bytes, question: Question, edns: Edns | None, found: Found, 
         extended = found.rcode >> 4 << 24 | (0x8000 if edns.dnssec_ok else 0)
         opt = b"\0" + wire.FIXED.pack(wire.OPT, UDP_OCTETS_MAX, extended, 0)
     size = question.end + len(found.answer) + len(found.authority) + len(opt)
-    if size > _room(edns, udp):
+    if size > _room(edns, udp) - reserved:
         header = wire.HEADER.pack(ident, flags | wire.TC, 1, 0, 0, 1 if opt else 0)
         return header + query[12 : question.end] + opt
     counts = (1, found.count, 1 if found.authority else 0, 1 if opt else 0)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,9 +41,19 @@ def keep(path: Path, kept: Kept) -> None:
     """Write durably. OSError (a full disk): what was there before is untouched."""
     text = zone_text(kept.zone, f"the last good zone, as served; serial of the file: {kept.file_serial}")
     path.parent.mkdir(parents=True, exist_ok=True)
+    replace(path, text.encode("ascii"))
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Put `content` in a file's place, durably, with the mode and owner that the file has."""
+    path = path.resolve()  # a link stays one
     beside = path.with_name(path.name + ".new")
     with beside.open("wb") as file:
-        file.write(text.encode("ascii"))
+        with suppress(FileNotFoundError, PermissionError):
+            status = path.stat()
+            os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
+            os.fchown(file.fileno(), status.st_uid, status.st_gid)
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)

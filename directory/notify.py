@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import struct
+import time
 from collections.abc import Callable, Iterable
 
 from directory import wire
+from directory.tsig import Key, Signer
 
 WAITS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # RFC 1996 3.6: retries with back-off; after that, refresh finds it
 TARGETS_MAX = 1_000  # hosts and foreign secondaries: a limit on what one edit sets going
@@ -23,8 +25,14 @@ Target = tuple[str, int]
 class Notifier:
     """Sends from the server's own socket, so that the source is the address by which the primary is known."""
 
-    def __init__(self, send: Send, waits_seconds: tuple[float, ...] = WAITS_SECONDS) -> None:
-        self._send, self._waits_seconds = send, waits_seconds
+    def __init__(
+        self,
+        send: Send,
+        waits_seconds: tuple[float, ...] = WAITS_SECONDS,
+        key: Key | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._send, self._waits_seconds, self._key, self._clock = send, waits_seconds, key, clock
         self._waiting: dict[tuple[str, int], asyncio.Event] = {}  # (address, ID)
 
     async def tell(self, origin: bytes, targets: Iterable[Target]) -> list[Target]:
@@ -47,7 +55,7 @@ class Notifier:
         self._waiting[target[0], ident] = heard
         try:
             for wait in self._waits_seconds:
-                self._send(message, target)
+                self._send(Signer(self._key).sign(message, self._clock()) if self._key else message, target)
                 try:
                     async with asyncio.timeout(wait):
                         await heard.wait()

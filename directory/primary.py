@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+
+from directory.copy import replace
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,21 @@ class LiveFile:
             return self.path.read_bytes()
         except OSError as wrong:
             return wrong
+
+    def is_as_read(self) -> bool:
+        """Tell whether the file is still the version that was read last."""
+        return look(self.path) == self._read
+
+    def set_aside(self) -> Path:
+        """Leave a second name to the version that was read last."""
+        aside = self.path.with_name(f"{self.path.name}.{time.strftime('%Y%m%dT%H%M%S')}")
+        aside.write_bytes(self.path.read_bytes())
+        return aside
+
+    def write(self, content: bytes) -> None:
+        """Put another version in its place, which then counts as read. OSError: nothing changed."""
+        replace(self.path, content)
+        self._read = look(self.path)
 
     async def watch(self, poll_seconds: float, changed: Callable[[bytes | OSError], Awaitable[None]]) -> None:
         """Call `changed` with the content whenever another version has settled."""

@@ -70,9 +70,10 @@ def type_number(token: str) -> int:
     return number
 
 
-def rdata_text(rtype: int, rdata: bytes) -> str:
-    """Return rdata as a master file has it, names absolute."""
-    return dns.rdata.from_wire(RdataClass.IN, RdataType.make(rtype), rdata, 0, len(rdata)).to_text()
+def rdata_text(rtype: int, rdata: bytes, origin: bytes = b"") -> str:
+    """Return rdata as a master file has it, names absolute, or relative to an origin where they are under it."""
+    value = dns.rdata.from_wire(RdataClass.IN, RdataType.make(rtype), rdata, 0, len(rdata))
+    return value.to_text(dns.name.from_wire(origin, 0)[0], relativize=True) if origin else value.to_text()
 
 
 def _need(tokens: Sequence[str], count: int, example: str) -> None:

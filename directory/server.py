@@ -12,52 +12,50 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 
 from directory import wire
-from directory.answers import Answers, refusal, truncated
+from directory.answers import Answers
 from directory.notify import Notifier
 from directory.rate import RateLimit
+from directory.reception import Later, Reception, Rights
 from directory.sockets import bound_pair
-from directory.transfer_out import transfer
-from directory.wire import Question
+from directory.tsig import Key
 
 log = logging.getLogger(__name__)
 
 DATAGRAMS_PER_TURN = 64  # answered before the loop sees to others: under a millisecond
 DATAGRAM_OCTETS_MAX = 4_096  # no question is longer; the rest is cut off and then malformed
+LATER_MAX = 16  # updates over UDP that wait for their answers; others are dropped, and come again
 CONNECTIONS_MAX = 256  # at once; each costs 20 KB
 CONNECTIONS_PER_SOURCE_MAX = 32
 IDLE_SECONDS_MAX = 10.0  # RFC 7766 6.2.3: of the order of a few seconds
 DRAIN_SECONDS_MAX = 30.0  # for one message of a transfer to a slow reader
 
-Replies = Iterator[bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Rights:
-    """What a source may, decided above. `notified` is called for a NOTIFY of the zone and says whether it counts."""
-
-    may_transfer: Callable[[str], bool]
-    notified: Callable[[str], bool]
-
 
 class DnsServer:
     """Serves one zone at one address."""
 
-    def __init__(self, address: str, port: int, rights: Rights, limit: RateLimit) -> None:
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        rights: Rights,
+        limit: RateLimit,
+        notify_key: Key | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.address, self.port = address, port
-        self.notifier = Notifier(self._send)
-        self._rights, self._limit = rights, limit
-        self._answers: Answers | None = None
+        self.notifier = Notifier(self._send, key=notify_key, clock=clock)
+        self._reception, self._limit = Reception(rights, clock), limit
         self._udp: socket.socket | None = None
         self._tcp: asyncio.Server | None = None
         self._sources: dict[str, int] = {}  # open TCP connections
         self._conversations: set[asyncio.Task[None]] = set()
+        self._later: set[asyncio.Task[None]] = set()
 
     def serve(self, answers: Answers) -> None:
         """Answer from this zone from now on."""
-        self._answers = answers
+        self._reception.answers = answers
 
     async def start(self) -> None:
         """Listen. Port 0 becomes a free port, the same for both."""
@@ -73,9 +71,10 @@ class DnsServer:
         if self._tcp:
             self._tcp.close()
         self._udp = self._tcp = None
-        for task in self._conversations:
+        tasks = [*self._conversations, *self._later]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._conversations, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     # --- UDP
 
@@ -94,45 +93,41 @@ class DnsServer:
             except Exception:  # a surprise: one packet's, not the server's
                 log.exception("dns: no answer to %d octets from %s", len(packet), source[0])
                 continue
-            if reply is not None:
+            if isinstance(reply, bytes):
                 self._send(reply, source)
+            elif reply is not None:
+                self._promise(reply, source)
+
+    def _promise(self, later: Later, source: tuple[str | int, ...]) -> None:
+        """Answer when the answer is there."""
+
+        async def answer() -> None:
+            try:
+                reply = await later
+            except Exception:
+                log.exception("dns: no answer to %s", source[0])
+            else:
+                self._send(reply or b"", source)
+
+        task = asyncio.create_task(answer())
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
 
     def _send(self, packet: bytes, to: tuple[str | int, ...]) -> None:
         if self._udp is not None:
             with suppress(OSError):  # full buffer, unreachable: UDP loses packets, clients ask again
                 self._udp.sendto(packet, to)
 
-    def _datagram(self, packet: bytes, source: tuple[str | int, ...]) -> bytes | None:
+    def _datagram(self, packet: bytes, source: tuple[str | int, ...]) -> bytes | Later | None:
         if len(packet) < wire.HEADER.size:
             return None
         if packet[2] & 0x80:
             self.notifier.answered(packet, str(source[0]))
             return None
         verdict = self._limit.judge(str(source[0]), time.monotonic())
-        if verdict == "drop":
+        if verdict == "drop" or (packet[2] >> 3 & 15 == wire.UPDATE and len(self._later) >= LATER_MAX):
             return None
-        if packet[2] & 0x78:
-            return self._other_opcode(packet, str(source[0]))
-        if verdict == "truncate":
-            return truncated(packet)
-        return self._answers.reply(packet, udp=True) if self._answers else refusal(packet, wire.SERVFAIL)
-
-    def _other_opcode(self, packet: bytes, source: str) -> bytes:
-        """NOTIFY (RFC 1996); anything else is not implemented."""
-        if packet[2] >> 3 & 15 != wire.NOTIFY:
-            return refusal(packet, wire.NOTIMP)
-        try:
-            question = wire.read_question(packet)
-        except wire.Malformed:
-            return refusal(packet, wire.FORMERR)
-        if question.rtype != wire.SOA or not self._is_ours(question) or not self._rights.notified(source):
-            return refusal(packet, wire.REFUSED, question)
-        ident, flags = packet[:2], wire.QR | wire.AA | wire.NOTIFY << 11
-        header = ident + flags.to_bytes(2, "big") + b"\0\1" + bytes(6)
-        return header + packet[12 : question.end]
-
-    def _is_ours(self, question: Question) -> bool:
-        return self._answers is None or question.name == self._answers.zone.origin
+        return self._reception.datagram(packet, str(source[0]), verdict)
 
     # --- TCP (RFC 7766)
 
@@ -163,28 +158,11 @@ class DnsServer:
             async with asyncio.timeout(IDLE_SECONDS_MAX):
                 length = int.from_bytes(await reader.readexactly(2), "big")
                 query = await reader.readexactly(length)
-            for reply in self._replies(query, source):
+            replies = self._reception.stream(query, source)
+            if not isinstance(replies, Iterator):
+                replies = iter((await replies or b"",))
+            for reply in replies:
                 writer.write(len(reply).to_bytes(2, "big") + reply)
                 async with asyncio.timeout(DRAIN_SECONDS_MAX):
                     await writer.drain()
                 await asyncio.sleep(0)  # drain returns at once while there is room; others want the loop too
-
-    def _replies(self, query: bytes, source: str) -> Replies:
-        if len(query) < wire.HEADER.size or query[2] & 0x80:
-            raise EOFError  # no DNS: nothing to talk about
-        if query[2] & 0x78:
-            return iter((self._other_opcode(query, source),))
-        if self._answers is None:
-            return iter((refusal(query, wire.SERVFAIL),))
-        try:
-            question = wire.read_question(query)
-        except wire.Malformed:
-            return iter((refusal(query, wire.FORMERR),))
-        if question.rtype not in (wire.AXFR, wire.IXFR) or question.rclass != wire.CLASS_IN:
-            reply = self._answers.reply(query, udp=False)
-            return iter((reply,) if reply else ())
-        if not self._is_ours(question):
-            return iter((refusal(query, wire.NOTAUTH, question),))  # RFC 5936 2.2.1
-        if not self._rights.may_transfer(source):
-            return iter((refusal(query, wire.REFUSED, question),))
-        return transfer(self._answers.zone, query, question)

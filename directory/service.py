@@ -6,28 +6,34 @@ Law: `current` is always a zone that linted, and on disk before it is served; a 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
+import time
 from collections.abc import Callable
+from pathlib import Path
 
-from directory import copy, wire
+from directory import wire
 from directory.answers import Answers
 from directory.copy import Kept
 from directory.edition import Edition, accept, edit
+from directory.editor import Editor
+from directory.permissions import Permissions
 from directory.primary import LiveFile
 from directory.problem import Problem
 from directory.rate import RateLimit
+from directory.reception import Rights
 from directory.secondary import Follower
-from directory.server import DnsServer, Rights
+from directory.served import Callback, Served
+from directory.server import DnsServer
 from directory.settings import Settings
 from directory.snapshot import Directory
-from directory.transfer_in import Primary, TransferFailed, fetch
+from directory.sources import Sources
+from directory.transfer_in import TransferFailed
+from directory.update import Refused, Update
+from directory.updates import Updates
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5.0  # after a full disk
-
-Callback = Callable[[Directory], None]
 
 
 class NoZone(Exception):
@@ -35,45 +41,52 @@ class NoZone(Exception):
 
 
 class DirectoryService:
-    """Primary or secondary, by its settings. `problems`: why the latest zone is not the one that is served, if so;
-    `warnings`: what is not well with the one that is."""
+    """Primary or secondary, by its settings, until another host takes the primary's place."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self.settings = settings
-        self.problems: tuple[Problem, ...] = ()
-        self.warnings: tuple[Problem, ...] = ()
-        self._current: Directory | None = None
-        self._kept: Kept | None = None
-        self._callbacks: list[Callback] = []
+        self._served = Served(settings.copy, settings.domain, self._show)
+        self._editor = Editor(settings, self._served, self._take)
         self._lock = asyncio.Lock()  # one edition at a time
-        self._tasks: list[asyncio.Task[None]] = []
+        self._role: asyncio.Task[None] | None = None  # watching the file, or following the primary
         self._telling: asyncio.Task[None] | None = None
-        self._networks = tuple(ipaddress.ip_network(text) for text in settings.transfer_to)
-        limit = RateLimit(settings.answers_per_second, settings.answers_burst)
-        self.server = DnsServer(settings.address, settings.port, Rights(self._may_transfer, self._notified), limit)
+        self._doubt: asyncio.Task[None] | None = None  # looking at a host that says it is the primary
         self._live = LiveFile(settings.live) if settings.live else None
         self._follower = Follower(self._refresh)
+        self._sources = Sources(settings, lambda: self.server.port, clock)
+        updates = Updates(wire.name_of(settings.domain), settings.update_keys, self._change, clock)
+        permissions = Permissions(settings, lambda: self._served.current, self._rumour)
+        rights = Rights(permissions.may_transfer, permissions.notified, updates.answer, settings.keys)
+        limit = RateLimit(settings.answers_per_second, settings.answers_burst)
+        key = settings.keys.get(settings.transfer_key)
+        self.server = DnsServer(settings.address, settings.port, rights, limit, key, clock)
 
     @property
     def current(self) -> Directory:
         """The zone to route by, now. Hold it as long as one decision takes."""
-        if self._current is None:
+        if self._served.current is None:
             raise NoZone("the directory was not started")
-        return self._current
+        return self._served.current
 
     @property
     def port(self) -> int:
         return self.server.port
 
+    @property
+    def is_primary(self) -> bool:
+        return self._live is not None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return self._served.problems
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        return self._served.warnings
+
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Call back with every new directory, on the loop; return the way to end that."""
-        self._callbacks.append(callback)
-
-        def unsubscribe() -> None:
-            if callback in self._callbacks:
-                self._callbacks.remove(callback)
-
-        return unsubscribe
+        return self._served.subscribe(callback)
 
     async def start(self) -> None:
         """Serve the last good zone, or the first that is to be had; NoZone if there is none."""
@@ -83,15 +96,11 @@ class DirectoryService:
         except BaseException:
             await self.stop()
             raise
-        if self._live:
-            self._tasks.append(asyncio.create_task(self._live.watch(self.settings.poll_seconds, self._reload)))
 
     async def stop(self) -> None:
-        tasks = [*self._tasks, *([self._telling] if self._telling else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._tasks.clear()
+        await self._end(self._role)
+        await self._end(self._telling)
+        await self._end(self._doubt)
         await self.server.stop()
 
     async def reload(self) -> tuple[Problem, ...]:
@@ -102,21 +111,32 @@ class DirectoryService:
             await self._refresh()
         return self.problems
 
+    async def lead(self, live: Path) -> tuple[Problem, ...]:
+        """Become the primary, with this file; return what is wrong with it."""
+        if self._live is None:
+            await self._end(self._role)
+            self._live = LiveFile(live)
+            self._role = asyncio.create_task(self._live.watch(self.settings.poll_seconds, self._reload))
+        return await self.reload()
+
     # --- where zones come from
 
     async def _first_zone(self) -> None:
-        kept = await asyncio.to_thread(copy.load, self.settings.copy, self.settings.domain)
+        kept = await self._served.load()
         if self._live:
-            self._kept = kept  # whatever becomes of it: a primary's serial never goes back
+            self._served.kept = kept  # whatever becomes of it: a primary's serial never goes back
         if kept:
             await self._start_from(kept)
+            if self._live and (successor := await self._sources.successor(kept.zone)):
+                self._step_down(successor)
         if self._live:
             await self.reload()
-        else:
-            self._tasks.append(asyncio.create_task(self._follower.run()))
-            if self._current is None:
-                await self._wait_for_primary()
-        if self._current is None:
+            self._role = asyncio.create_task(self._live.watch(self.settings.poll_seconds, self._reload))
+        elif self._role is None:
+            self._follow()
+        if self._served.current is None and not self._live:
+            await self._wait_for_primary()
+        if self._served.current is None:
             shown = "\n".join(problem.shown(str(self.settings.live)) for problem in self.problems)
             raise NoZone(f"no zone to start from\n{shown}")
 
@@ -124,10 +144,10 @@ class DirectoryService:
         """Serve the copy, as it stands, until something newer is known."""
         result = await asyncio.to_thread(accept, kept.zone, self.settings.buckets, None)
         if isinstance(result, Edition):
-            self._kept = kept
-            self._show(result)
+            self._served.kept = kept
+            self._served.show(result)
         else:
-            self._report(result, str(self.settings.copy))
+            self._served.report(result, str(self.settings.copy))
 
     async def _wait_for_primary(self) -> None:
         try:
@@ -139,68 +159,90 @@ class DirectoryService:
 
     async def _reload(self, content: bytes | OSError) -> None:
         async with self._lock:
-            shown = str(self.settings.live)
+            shown = str(self._live.path if self._live else self.settings.live)
             if isinstance(content, OSError):
                 problem = Problem(0, f"cannot be read: {content.strerror}", "Put the zone file back.")
-                return self._report((problem,), shown)
-            arguments = (content, self.settings.domain, self.settings.buckets, self._kept)
+                return self._served.report((problem,), shown)
+            arguments = (content, self.settings.domain, self.settings.buckets, self._served.kept)
             return await self._take(await asyncio.to_thread(edit, *arguments), shown)
 
     async def _refresh(self) -> bool:
         """Ask the primary; return whether it could be asked."""
         async with self._lock:
-            settings = self.settings
-            shown = f"the zone of {settings.primary_address}"
-            primary = Primary(settings.primary_address, settings.primary_port or self.port, settings.address)
-            serial = self._kept.zone.serial if self._kept else None
+            kept = self._served.kept.zone if self._served.kept else None
             try:
-                zone = await fetch(primary, wire.name_of(settings.domain), serial)
+                zone = await self._sources.newer(kept)
             except TransferFailed as failed:
-                log.info("dns: %s: %s", shown, failed)
+                log.info("dns: the primary's zone: %s", failed)
+                self._note_silence()
                 return False
             if zone is not None:
-                await self._take(await asyncio.to_thread(accept, zone, settings.buckets, self._kept), shown)
+                result = await asyncio.to_thread(accept, zone, self.settings.buckets, self._served.kept)
+                await self._take(result, "the primary's zone")
             return True
+
+    def _note_silence(self) -> None:
+        kept = self._served.kept
+        if kept and (silence := self._sources.silence(kept.zone)):
+            self._served.warn(silence)
+
+    # --- who is the primary
+
+    def _follow(self) -> None:
+        self._role = asyncio.create_task(self._follower.run())
+
+    def _rumour(self, source: str) -> None:
+        """NOTIFY came, from the primary or from a host that says it is the primary now."""
+        if self._live is None:
+            self._sources.heard_of(source)
+            self._follower.wake()
+        elif source != self.settings.address and (self._doubt is None or self._doubt.done()):
+            self._doubt = asyncio.create_task(self._look_at_rival(source))
+
+    async def _look_at_rival(self, address: str) -> None:
+        """Two primaries: the one with the newer zone is it. Where that is this host, the other is told again."""
+        assert self._served.kept
+        try:
+            rival = await self._sources.rival(address, self._served.kept.zone)
+        except TransferFailed:
+            return
+        if rival == "newer":
+            role, self._live = self._role, None
+            await self._end(role)
+            self._step_down(address)
+        elif rival == "older":
+            self._tell_others()
+
+    def _step_down(self, address: str) -> None:
+        """Another host was made the primary: its zone is the newer one."""
+        log.error("dns: %s is the primary now; what is edited here is not read: see `zone primary`", address)
+        self._live = None
+        self._sources.heard_of(address)
+        self._follow()
+
+    async def _end(self, task: asyncio.Task[None] | None) -> None:
+        if task:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     # --- where they go
 
-    async def _take(self, result: Edition | tuple[Problem, ...], shown: str) -> None:
-        """Keep an edition, then serve it; or report why not."""
-        if not isinstance(result, Edition):
-            return self._report(result, shown)
-        if result.changed or self._kept is None or self._kept.file_serial != result.kept.file_serial:
-            try:
-                await asyncio.to_thread(copy.keep, self.settings.copy, result.kept)
-            except OSError as wrong:
-                if self._live:
-                    asyncio.get_running_loop().call_later(RETRY_SECONDS, self._live.forget)
-                problem = Problem(0, f"no copy can be kept: {wrong.strerror}", "Make room on the disk.")
-                return self._report((problem,), str(self.settings.copy))
-        self._kept, self.problems = result.kept, ()
-        for warning in result.warnings if result.changed else ():
-            log.warning("dns: %s", warning.shown(shown))
-        if result.changed or self._current is None:
-            self._show(result)
-        return None
+    async def _change(self, update: Update) -> Refused | None:
+        async with self._lock:
+            if self._live is None:
+                return Refused(wire.REFUSED, "this host is not the primary")
+            return await self._editor.change(self._live, update)
 
-    def _show(self, edition: Edition) -> None:
-        self._current, self.warnings = edition.directory, edition.warnings
-        self.server.serve(Answers(edition.kept.zone))
-        self._follower.served(edition.kept.zone)
-        log.info("dns: serving %s, serial %d", self.settings.domain, edition.kept.zone.serial)
+    async def _take(self, result: Edition | tuple[Problem, ...], shown: str) -> None:
+        if not await self._served.take(result, shown) and self._live:
+            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._live.forget)
+
+    def _show(self, kept: Kept) -> None:
+        """Answer from this zone, live by its times, tell the others."""
+        self.server.serve(Answers(kept.zone))
+        self._follower.served(kept.zone)
         if self._live:
             self._tell_others()
-        for callback in tuple(self._callbacks):
-            try:
-                callback(edition.directory)
-            except Exception:  # one listener's fault is not the directory's
-                log.exception("dns: a listener failed")
-
-    def _report(self, problems: tuple[Problem, ...], shown: str) -> None:
-        if problems != self.problems:
-            for problem in problems:
-                log.error("dns: %s", problem.shown(shown))
-        self.problems = problems
 
     def _tell_others(self) -> None:
         if self._telling:
@@ -215,18 +257,3 @@ class DirectoryService:
         )
         if silent:
             log.warning("dns: not reached by NOTIFY: %s", ", ".join(address for address, _ in silent))
-
-    # --- what others may
-
-    def _may_transfer(self, source: str) -> bool:
-        if self._current and source in {host.address for host in self._current.hosts.values()}:
-            return True
-        return source == self.settings.address or any(
-            ipaddress.ip_address(source) in network for network in self._networks
-        )
-
-    def _notified(self, source: str) -> bool:
-        if self._live or source != self.settings.primary_address:
-            return False
-        self._follower.wake()
-        return True

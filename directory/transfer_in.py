@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import dns.exception
 
 from directory import wire
 from directory.rdata import rdata_text
+from directory.tsig import Key, Signer, Verifier
 from directory.wire import Malformed, WireRecord
 from directory.zone import Record, Zone, is_newer, soa_numbers, zone_of
 from directory.zone_text import RECORDS_MAX, ZONE_OCTETS_MAX
@@ -30,22 +32,45 @@ class TransferFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Primary:
-    """Where the zone comes from. `local`: the address to come from, by which the primary knows its hosts."""
+    """Where the zone comes from. `local`: the address to come from, by which the primary knows its hosts. `key`: what
+    we sign with, and what the answers must be signed with."""
 
     address: str
     port: int
     local: str = ""
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a server's SOA says: its serial, and the primary's name."""
+
+    serial: int
+    primary: bytes
 
 
 async def fetch(primary: Primary, origin: bytes, known: int | None) -> Zone | None:
     """Return the primary's zone if its serial is newer than `known` (None: whatever it has), else None."""
-    try:
-        async with asyncio.timeout(TRANSFER_SECONDS_MAX), _connected(primary) as (reader, writer):
-            serial = await _ask_serial(reader, writer, origin)
-            if known is not None and not is_newer(serial, known):
+    with _told_apart():
+        async with asyncio.timeout(TRANSFER_SECONDS_MAX), _connected(primary) as line:
+            claim = await _ask_claim(line, origin)
+            if known is not None and not is_newer(claim.serial, known):
                 return None
-            records = await _ask_zone(reader, writer, origin)
+            records = await _ask_zone(line, origin)
         return await asyncio.to_thread(_checked, origin, records)
+
+
+async def ask(primary: Primary, origin: bytes, seconds: float = CONNECT_SECONDS_MAX) -> Claim:
+    """Return what a server's SOA says."""
+    with _told_apart():
+        async with asyncio.timeout(seconds), _connected(primary) as line:
+            return await _ask_claim(line, origin)
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    try:
+        yield
     except TimeoutError:
         raise TransferFailed("the primary does not answer in time") from None
     except (OSError, EOFError) as wrong:
@@ -54,33 +79,81 @@ async def fetch(primary: Primary, origin: bytes, known: int | None) -> Zone | No
         raise TransferFailed(f"the primary's answer cannot be read: {wrong}") from None
 
 
+class _Line:
+    """One connection: a question, and its answer message by message."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: Key | None) -> None:
+        self._reader, self._writer, self._key = reader, writer, key
+        self._ident = 0
+        self._verifier: Verifier | None = None
+
+    def ask(self, origin: bytes, rtype: int) -> None:
+        self._ident = secrets.randbits(16)
+        message = wire.HEADER.pack(self._ident, 0, 1, 0, 0, 0) + origin + struct.pack("!HH", rtype, wire.CLASS_IN)
+        if self._key:
+            signer = Signer(self._key)
+            message = signer.sign(message, time.time())
+            self._verifier = Verifier(self._key, signer.mac)
+        self._writer.write(struct.pack("!H", len(message)) + message)
+
+    async def answer(self) -> tuple[list[WireRecord], int]:
+        """Read one message; return the records of its answer, and its size."""
+        length = int.from_bytes(await self._reader.readexactly(2), "big")
+        message = await self._reader.readexactly(length)
+        got, flags, questions, answers, _, _ = wire.HEADER.unpack_from(message)
+        if got != self._ident or not flags & wire.QR or questions > 1:
+            raise Malformed("not the answer to our question")
+        at, records = wire.read_question(message).end if questions else 12, []
+        for _ in range(answers):
+            record, at = wire.read_record(message, at)
+            records.append(record)
+        if self._verifier and not (flags & 15 and _says_nothing(message)):
+            self._verifier.take(message, at, time.time())
+        if flags & 15:
+            raise TransferFailed(f"the primary says no: {_CODES.get(flags & 15, f'code {flags & 15}')}")
+        return records, length
+
+    def done(self) -> None:
+        if self._verifier:
+            self._verifier.done()
+
+
+_CODES = {wire.SERVFAIL: "it has no zone yet", wire.REFUSED: "refused", wire.NOTAUTH: "not authoritative"}
+
+
+def _says_nothing(message: bytes) -> bool:
+    """An unsigned "no" can only make us try again: believe it, so that its reason is seen (RFC 8945 5.3.2)."""
+    return not any(message[6:12])
+
+
 @asynccontextmanager
-async def _connected(primary: Primary) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def _connected(primary: Primary) -> AsyncIterator[_Line]:
     local = (primary.local, 0) if primary.local else None
     async with asyncio.timeout(CONNECT_SECONDS_MAX):
         reader, writer = await asyncio.open_connection(primary.address, primary.port, local_addr=local)
     try:
-        yield reader, writer
+        yield _Line(reader, writer, primary.key)
     finally:
         writer.close()
 
 
-async def _ask_serial(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, origin: bytes) -> int:
-    ident = _ask(writer, origin, wire.SOA)
-    records, _ = await _answer(reader, ident)
+async def _ask_claim(line: _Line, origin: bytes) -> Claim:
+    line.ask(origin, wire.SOA)
+    records, _ = await line.answer()
+    line.done()
     soas = [record for record in records if record.rtype == wire.SOA and record.owner == origin]
     if not soas or len(soas[0].rdata) < 22:
         raise TransferFailed("the primary has no such zone")
-    return soa_numbers(soas[0].rdata)[0]
+    return Claim(soa_numbers(soas[0].rdata)[0], wire.read_name(soas[0].rdata, 0)[0].lower())
 
 
-async def _ask_zone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, origin: bytes) -> list[Record]:
+async def _ask_zone(line: _Line, origin: bytes) -> list[Record]:
     """Collect the records between the two SOAs, the first of them included."""
-    ident = _ask(writer, origin, wire.AXFR)
+    line.ask(origin, wire.AXFR)
     records: list[Record] = []
     octets, first = 0, None
     while True:
-        arrived, size = await _answer(reader, ident)
+        arrived, size = await line.answer()
         octets += size
         if octets > ZONE_OCTETS_MAX or len(records) > RECORDS_MAX:
             raise TransferFailed("the primary's zone is larger than a zone may be")
@@ -90,36 +163,13 @@ async def _ask_zone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
             if first is not None and record.rtype == wire.SOA:
                 if record != first or at != len(arrived) - 1:
                     raise TransferFailed("the zone changed during its transfer")
+                line.done()
                 return records
             first = first or record
             if record.rclass == wire.CLASS_IN and wire.is_below(record.owner, origin):
                 records.append(Record(record.owner, record.rtype, record.ttl & 0x7FFFFFFF, record.rdata, 0))
         if not arrived:
             raise TransferFailed("an empty message in the transfer")
-
-
-def _ask(writer: asyncio.StreamWriter, origin: bytes, rtype: int) -> int:
-    ident = secrets.randbits(16)
-    message = wire.HEADER.pack(ident, 0, 1, 0, 0, 0) + origin + struct.pack("!HH", rtype, wire.CLASS_IN)
-    writer.write(struct.pack("!H", len(message)) + message)
-    return ident
-
-
-async def _answer(reader: asyncio.StreamReader, ident: int) -> tuple[list[WireRecord], int]:
-    """Read one message; return the records of its answer, and its size."""
-    length = int.from_bytes(await reader.readexactly(2), "big")
-    message = await reader.readexactly(length)
-    got, flags, questions, answers, _, _ = wire.HEADER.unpack_from(message)
-    if got != ident or not flags & wire.QR or questions > 1:
-        raise Malformed("not the answer to our question")
-    if flags & 15:
-        code = {wire.SERVFAIL: "it has no zone yet", wire.REFUSED: "refused", wire.NOTAUTH: "not authoritative"}
-        raise TransferFailed(f"the primary says no: {code.get(flags & 15, f'code {flags & 15}')}")
-    at, records = wire.read_question(message).end if questions else 12, []
-    for _ in range(answers):
-        record, at = wire.read_record(message, at)
-        records.append(record)
-    return records, length
 
 
 def _checked(origin: bytes, records: list[Record]) -> Zone:
