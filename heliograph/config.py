@@ -19,6 +19,7 @@ from heliograph.settings import (
     Config,
     FeedSettings,
     HostConfig,
+    Network,
     Ports,
     SmtpSettings,
     TlsPaths,
@@ -62,6 +63,7 @@ def load(root: Path) -> Config:
         feeds=_feeds(table),
         mailboxes=_mailboxes(table.table("mailboxes")),
         reflectors=_reflectors(table.table("reflectors")),
+        metrics_networks=_networks(table, "metrics_allow_networks"),
     )
     if config.primary not in {host.name for host in config.hosts}:
         raise table.error("primary", f"names no host: {config.primary!r}", "name one of the [[host]] entries")
@@ -157,14 +159,17 @@ def _check_host_port(table: Table, key: str, value: Any) -> None:
         raise table.error(key, f"is {value!r}", 'write it as "host:port"')
 
 
-def _feeds(top: Table) -> FeedSettings:
+def _networks(table: Table, key: str) -> tuple[Network, ...]:
     try:
-        allow = tuple(ipaddress.ip_network(text) for text in top.take("feed_allow_networks", list, []))
+        return tuple(ipaddress.ip_network(text) for text in table.take(key, list, []))
     except ValueError as error:
-        raise top.error("feed_allow_networks", str(error), 'write networks like "10.1.0.0/16"') from None
+        raise table.error(key, str(error), 'write networks like "10.1.0.0/16"') from None
+
+
+def _feeds(top: Table) -> FeedSettings:
     table = top.table("feeds")
     settings = FeedSettings(
-        allow_networks=allow,
+        allow_networks=_networks(top, "feed_allow_networks"),
         poll_seconds_min=_number(table, "poll_seconds_min", 1, 86_400, FeedSettings().poll_seconds_min),
         poll_seconds_max=_number(table, "poll_seconds_max", 60, 2_592_000, FeedSettings().poll_seconds_max),
         octets_max=_number(table, "octets_max", 65_536, 1 << 28, FeedSettings().octets_max),

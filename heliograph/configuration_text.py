@@ -24,6 +24,8 @@ primary = "{primary}"
 postmaster = "{postmaster}"
 # Networks of your own that feeds may be read from, like "10.1.0.0/16". Others inside your network are refused.
 feed_allow_networks = []
+# Networks that may read https://HOST/metrics; this machine always may. A proxy here must not pass that path on.
+metrics_allow_networks = []
 {hosts}
 # The same on every host. In production: smtp = 25, submission = 587, submissions = 465, imap = 143, imaps = 993,
 # dns = 53, https = 443; and let the process bind them (AmbientCapabilities=CAP_NET_BIND_SERVICE).

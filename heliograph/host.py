@@ -22,6 +22,9 @@ from heliograph.applications import PURPOSE, Applications
 from heliograph.control import ControlServer
 from heliograph.door import Doormen, HostDoor
 from heliograph.flow import Flow, Identity, Rooms
+from heliograph.health.counting_door import CountingDoor
+from heliograph.health.figures import Live
+from heliograph.health.measuring import Measuring, Places
 from heliograph.keys import TOKEN_KEY, read_key
 from heliograph.lock import HostLock
 from heliograph.login import Login
@@ -71,6 +74,7 @@ class Host:
         self.address = config.host(name).address
         self._clock = clock
         self._folder = config.host_folder(name)
+        self._zone_copy = self._folder / f"{config.domain}.zone"
         self._running = AsyncExitStack()
 
     async def start(self) -> None:
@@ -112,7 +116,7 @@ class Host:
                 buckets=config.buckets,
                 address=self.address,
                 port=config.ports.dns,
-                copy=self._folder / f"{config.domain}.zone",
+                copy=self._zone_copy,
                 live=config.zone_file if primary == self.name else None,
                 primary_address="" if primary == self.name else config.host(primary).address,
             )
@@ -238,7 +242,9 @@ class Host:
             self.config.smtp.message_octets_max,
             self._clock,
         )
-        https = HttpsServer(routes(self._now, publisher), HttpsSettings(), self._tls.context)
+        measure = Measuring(Places(self.store, self._zone_copy, self._figures), self._clock)
+        table = routes(self._now, publisher, measure, self.config.metrics_networks)
+        https = HttpsServer(table, HttpsSettings(), self._tls.context)
         self._running.push_async_callback(https.close)
         await https.serve(self.address, ports.https)
         control = ControlServer(self._folder, self.store, self._site(), self._clock)
@@ -268,6 +274,7 @@ class Host:
             ),
             self._clock,
         )
+        self.counting = CountingDoor(door)
         lobby = Lobby(settings)
         for role, port, implicit in (
             ("mx", ports.smtp, False),
@@ -275,7 +282,7 @@ class Host:
             ("submission", ports.submissions, True),
             ("lmtp", ports.lmtp, False),
         ):
-            listener = await serve(door, settings, role, (self.address, port), tls, implicit, lobby)  # type: ignore[arg-type]
+            listener = await serve(self.counting, settings, role, (self.address, port), tls, implicit, lobby)  # type: ignore[arg-type]
             self._running.push_async_callback(listener.close)
         return door
 
@@ -301,6 +308,17 @@ class Host:
             self.poller.wake,
             self.ownership.owns,
             self.ownership.owns_now,
+        )
+
+    def _figures(self) -> Live:
+        return Live(
+            imap_sessions=self.imap.connections,
+            idle_sessions=self.imap.idle,
+            destinations=self.runner.destinations(),
+            declined=dict(self.counting.declined),
+            serial=self.directory.current.serial,
+            owned=self.ownership.counts(),
+            unsettled=self._live()["not_handed_over"],
         )
 
     def _live(self) -> Answer:

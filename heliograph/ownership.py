@@ -11,6 +11,7 @@ nothing is filed; on the event loop `owns` knows what was committed last.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, fields, replace
 from typing import Any
@@ -113,6 +114,11 @@ class Ownership:
         if zone is not self._zone or self._seen is None:
             self._zone, self._seen = zone, self._known_better(zone)
         return self._seen
+
+    def counts(self) -> dict[str, int]:
+        """How many buckets this host owns, by map."""
+        owned = Counter(held.map for held in self._held.values() if held.state == OWNER)
+        return {which: owned[which] for which in MAPS}
 
     def unsettled(self, directory: Directory) -> tuple[list[str], list[str]]:
         """Return the buckets that the zone gives away, and those that it gives to this host: ``b7.timeline`` ..."""

@@ -105,6 +105,7 @@ class Config:
     feeds: FeedSettings
     mailboxes: MailboxSettings
     reflectors: ReflectorSettings
+    metrics_networks: tuple[Network, ...] = ()  # who may read /metrics, besides the host's own machine
 
     @property
     def names(self) -> FabricNames:

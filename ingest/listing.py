@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ingest.feeds import NEVER
 from ingest.seen import unpack
 from ingest.urls import BadUrl, canonical
 from store import Reader, Transaction
@@ -44,6 +45,17 @@ def feed_list(reader: Reader, after: str = "", limit: int = PAGE_FEEDS) -> list[
     """Return feeds in order of their sources' names, those after one name."""
     rows = reader.all(_SELECT + "WHERE source > ? ORDER BY source LIMIT ?", (after, limit))
     return [_line(row) for row in rows]
+
+
+def due(reader: Reader, now: float, late: float) -> tuple[int, int, int]:
+    """Return how many feeds are polled here, how many of them are due, and how many were due before `late`."""
+    row = reader.one(
+        "SELECT (SELECT count(*) FROM feed WHERE next_due < ?), (SELECT count(*) FROM feed WHERE next_due <= ?),"
+        " (SELECT count(*) FROM feed WHERE next_due <= ?)",
+        (NEVER, now, late),
+    )
+    assert row is not None
+    return row[0], row[1], row[2]
 
 
 def feed_show(reader: Reader, which: str) -> FeedLine | None:

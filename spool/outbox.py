@@ -79,6 +79,12 @@ class Outbox:
             destination.starting += 1
             self._start(self._work(destination), self._tasks)
 
+    def states(self) -> dict[str, int]:
+        """Count the destinations in memory: those that answer, and those that are left alone for a while."""
+        now = self._clock()
+        resting = sum(destination.breaker.is_open(now) for destination in self._destinations.values())
+        return {"answering": len(self._destinations) - resting, "resting": resting}
+
     def reset_breakers(self) -> None:
         for destination in self._destinations.values():
             destination.breaker.reset()

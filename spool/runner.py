@@ -105,6 +105,10 @@ class Runner:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def destinations(self) -> dict[str, int]:
+        """Count the destinations that are known, by state."""
+        return self._outbox.states()
+
     def wake(self) -> None:
         """There may be new work. May be called from any thread."""
         self._soon(self._ring)

@@ -77,6 +77,16 @@ class Store:
             reader = self._local.reader = Reader(self.path, lambda: self._writer.commits)
         return reader
 
+    @property
+    def commits(self) -> int:
+        """How many groups of writes were committed since the start."""
+        return self._writer.commits
+
+    @property
+    def commit_seconds(self) -> float:
+        """What they took."""
+        return self._writer.commit_seconds
+
     async def read(self, query: Callable[[Reader], T]) -> T:
         """Run a long query in a reader thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: query(self.reader))

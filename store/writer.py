@@ -11,6 +11,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self.commits = 0  # counted before anybody is told of one
+        self.commit_seconds = 0.0  # what they took, from the first statement until they were on disk
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -108,12 +110,14 @@ class Writer:
         return group, False
 
     def _commit(self, group: list[_Job]) -> None:
+        began = time.perf_counter()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for job in group:
                 self._perform(job, len(group) == 1)
             self._connection.execute("COMMIT")
             self.commits += 1
+            self.commit_seconds += time.perf_counter() - began
         except Exception as error:
             self._abandon(group, error)
         _tell(group)

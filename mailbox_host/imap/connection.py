@@ -82,6 +82,11 @@ class Connection:
                 self.upstream.writer.close()
             self.channel.close(linger=self._turned_away or self.session.ended)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits in IDLE; for a client that was led to another host, that one knows."""
+        return self._news is not None
+
     def say_goodbye(self) -> None:
         """The server closes (RFC 3501 7.1.5)."""
         self._say_last(b"The server closes, come back in a moment")

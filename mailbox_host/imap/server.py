@@ -114,6 +114,11 @@ class ImapServer:
     def connections(self) -> int:
         return len(self._connections)
 
+    @property
+    def idle(self) -> int:
+        """How many of them wait in IDLE."""
+        return sum(connection.is_idle for connection in self._connections)
+
     def _start(self, channel: Channel, *, tls: bool, relayed: bool) -> asyncio.Task[None] | None:
         if not self._admits(channel.peer):
             if channel.ready:
