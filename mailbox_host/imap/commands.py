@@ -83,7 +83,7 @@ class OnMailbox:
 class Create:
     mailbox: str
     parent_only: bool  # the name ended in the separator: it will have children
-    special_use: str = ""
+    special_uses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def _answer(session: Session, command: Command) -> Steps[bytes]:
         return b""
     except StoreFull:
         status = no("The disk is full, try again later", "UNAVAILABLE")
-    if session.selected and not session.ended and command.name not in ("SELECT", "EXAMINE"):  # they have just told it
+    if session.selected and not session.ended and command.name not in TOLD:
         yield from refresh(session, expunges=command.uid or command.name not in NO_EXPUNGES)
         if session.ended:  # the mailbox was deleted: BYE was the answer
             return b""
@@ -123,6 +123,9 @@ def _code_of(error: FolderError) -> str:
 
 # RFC 3501 7.4.1, RFC 5256 4: while numbers are spoken of, they stay.
 NO_EXPUNGES = frozenset({"FETCH", "STORE", "SEARCH", "SORT", "THREAD"})
+
+# SELECT has just told all; after COMPRESS comes nothing that a client could read on into before it unpacks.
+TOLD = frozenset({"SELECT", "EXAMINE", "COMPRESS"})
 
 Handler = Callable[[Session, Command], Steps[bytes]]
 

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from mailbox_host import entries
 from mailbox_host.columns import Columns
-from mailbox_host.entries import SEEN
+from mailbox_host.entries import SEEN, Entry
 from mailbox_host.imap import commands as ask
 from mailbox_host.imap.change import NO_SUCH_MESSAGE, beyond
 from mailbox_host.imap.commands import BodyPart, Command, FetchItem
@@ -112,11 +112,13 @@ def _show_piece(session: Session, selected: Selected, plan: Plan, rows: Columns,
     while start < len(rows.uids):
         stop = _as_far_as_fits(rows, start) if plan.parts else len(rows.uids)
         part = rows.slice(start, stop)
-        fresh: frozenset[int] = frozenset()
+        changed: list[Entry] = []
         if plan.sets_seen:
-            part, fresh = yield from _mark_seen(session, selected, part)
+            part, changed = yield from _mark_seen(session, selected, part)
         numbers = [place + 1 for place in places[start:stop]]
+        fresh = frozenset(entry.uid for entry in changed)
         yield from _show(plan, Batch(numbers, with_recent(part, selected.recent_spans(part.uids))), fresh)
+        selected.own.update((entry.uid, entry.modseq) for entry in changed)  # where it fails, `refresh` tells of it
         start = stop
 
 
@@ -129,15 +131,14 @@ def _as_far_as_fits(rows: Columns, start: int) -> int:
     return len(rows.sizes)
 
 
-def _mark_seen(session: Session, selected: Selected, rows: Columns) -> Steps[tuple[Columns, frozenset[int]]]:
+def _mark_seen(session: Session, selected: Selected, rows: Columns) -> Steps[tuple[Columns, list[Entry]]]:
     """Fetching a body sets \\Seen (RFC 3501 6.4.5), and the response says so."""
     unseen = [uid for uid, bits in zip(rows.uids, rows.flags, strict=True) if not bits & SEEN]
     if not unseen:
-        return rows, frozenset()
+        return rows, []
     now = session.clock()
     changed = yield from write(lambda tx: entries.store_flags(tx, selected.folder, unseen, "+", SEEN, frozenset(), now))
-    selected.own.update((entry.uid, entry.modseq) for entry in changed)
-    return rows.updated(changed), frozenset(entry.uid for entry in changed)
+    return rows.updated(changed), changed
 
 
 def _show(plan: Plan, batch: Batch, fresh: frozenset[int]) -> Steps[None]:

@@ -46,7 +46,7 @@ def list_mailboxes(session: Session, command: Command) -> Steps[bytes]:
 
 
 def list_subscribed(session: Session, command: Command) -> Steps[bytes]:
-    """LSUB (RFC 3501 6.3.9)."""
+    """LSUB (RFC 3501 6.3.9): a level that is not subscribed stands for what is below it and does not match itself."""
     arguments = command.arguments
     assert isinstance(arguments, List)
     if arguments.patterns == ("",):
@@ -55,8 +55,10 @@ def list_subscribed(session: Session, command: Command) -> Steps[bytes]:
     account = session.account
     subscribed = yield from read(lambda reader: folders.subscriptions(reader, account))
     patterns = Patterns(arguments.reference, arguments.patterns)
-    levels = {parent for name in subscribed for parent in _parents(name)}.difference(subscribed)
-    names = [name for name in sorted(levels.union(subscribed)) if patterns.match(name)]
+    shown = {name for name in subscribed if patterns.match(name)}
+    hidden = set(subscribed).difference(shown)
+    levels = {parent for name in hidden for parent in _parents(name) if patterns.match(parent)}.difference(shown)
+    names = sorted(levels | shown)
     lines = [_line(b"LSUB", [b"\\Noselect"] if name in levels else [], name, session) for name in names]
     yield b"".join(untagged(line) for line in lines)
     return ok("Done")

@@ -26,11 +26,10 @@ def create(session: Session, command: Command) -> Steps[bytes]:
     arguments = command.arguments
     assert isinstance(arguments, Create)
     account, now = session.account, session.clock()
-    if arguments.special_use and arguments.special_use not in SPECIAL_USES:
+    if len(arguments.special_uses) > 1 or not SPECIAL_USES.issuperset(arguments.special_uses):
         return no("No mailbox can be that here", "USEATTR")
-    made = yield from write(
-        lambda tx: folders.create_folder(tx, account, arguments.mailbox, now, arguments.special_use)
-    )
+    use = "".join(arguments.special_uses)
+    made = yield from write(lambda tx: folders.create_folder(tx, account, arguments.mailbox, now, use))
     yield from tell_name(session, made.name, arguments.mailbox)
     return ok("Done", f"MAILBOXID ({mailbox_id(made)})")
 
@@ -101,6 +100,7 @@ def _numbers(session: Session, folder: Folder, items: frozenset[bytes], reader: 
     values = {b"UIDNEXT": folder.uidnext, b"UIDVALIDITY": folder.uidvalidity, b"HIGHESTMODSEQ": max(1, folder.modseq)}
     if b"DELETED-STORAGE" in items:  # RFC 9208 4.1.4
         values[b"DELETED-STORAGE"] = folders.deleted_storage(reader, folder.id)
+    values[b"APPENDLIMIT"] = session.settings.message_octets_max
     if items - values.keys() - {b"MAILBOXID"}:
         counts = session.shelf.counts(reader, folder)
         values |= {b"MESSAGES": counts.messages, b"UNSEEN": counts.unseen, b"SIZE": counts.size}

@@ -19,7 +19,7 @@ _PATH = re.compile(rb"[1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*")
 _SECTION_TEXT = re.compile(rb"(?i)HEADER\.FIELDS\.NOT|HEADER\.FIELDS|HEADER|TEXT|MIME")
 _PARTIAL = re.compile(rb"<([0-9]{1,10})\.([1-9][0-9]{0,9})>")
 _LAZY = re.compile(rb"(?i) \(LAZY\)")
-_CHANGED_SINCE = re.compile(rb"(?i) \(CHANGEDSINCE ([0-9]{1,19})( VANISHED)?\)")
+_LIST_FOLLOWS = re.compile(rb" (?=\()")
 _FIELD = re.compile(rb"[!-9;-~]+\Z")
 _PLAIN_FIELD = re.compile(rb"[!#$&'+,\-./0-9;<=>?@A-Z\[^_`a-z|}~]+\Z")
 
@@ -49,8 +49,21 @@ def fetch_arguments(cursor: Cursor) -> Arguments:
         items = _MACROS.get(first) or (_item(cursor, first),)
     if not items:
         raise BadSyntax("expected an item")
-    since = cursor.skip(_CHANGED_SINCE)  # RFC 7162 3.1.4.1
-    return Fetch(messages, tuple(dict.fromkeys(items)), int(since[1]) if since else None, bool(since and since[2]))
+    asked = dict(cursor.parenthesized(lambda: _modifier(cursor), 2)) if cursor.skip(_LIST_FOLLOWS) else {}
+    if b"VANISHED" in asked and b"CHANGEDSINCE" not in asked:
+        raise BadSyntax("VANISHED needs CHANGEDSINCE")  # RFC 7162 3.2.6
+    return Fetch(messages, tuple(dict.fromkeys(items)), asked.get(b"CHANGEDSINCE"), b"VANISHED" in asked)
+
+
+def _modifier(cursor: Cursor) -> tuple[bytes, int]:
+    """RFC 7162 3.1.4.1, 3.2.6."""
+    word = cursor.word()
+    if word == b"VANISHED":
+        return word, 0
+    if word != b"CHANGEDSINCE":
+        raise BadSyntax("unknown modifier")
+    cursor.space()
+    return word, cursor.number()
 
 
 def _item(cursor: Cursor, name: bytes) -> FetchItem:

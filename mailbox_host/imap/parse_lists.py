@@ -16,7 +16,8 @@ PATTERNS_LENGTH_MAX = 4_000  # of several in all: each character is a place that
 _SELECT = frozenset({b"SUBSCRIBED", b"REMOTE", b"RECURSIVEMATCH", b"SPECIAL-USE"})
 _RETURN = frozenset({b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE", b"STATUS"})
 _STATUS = frozenset(
-    b"MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE DELETED DELETED-STORAGE HIGHESTMODSEQ MAILBOXID".split()
+    b"MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE DELETED DELETED-STORAGE HIGHESTMODSEQ MAILBOXID "
+    b"APPENDLIMIT".split()
 )
 _STATUS_ITEMS = re.compile(rb"\([A-Za-z\-]+(?: [A-Za-z\-]+)*\)")  # read in one go: clients ask folder after folder
 

@@ -14,6 +14,7 @@ from mailbox_host.imap.framing import Frame
 from mailbox_host.imap.parse_append import append_arguments
 from mailbox_host.imap.parse_fetch import fetch_arguments
 from mailbox_host.imap.parse_lists import list_arguments, lsub_arguments, status_arguments
+from mailbox_host.imap.parse_open import open_arguments
 from mailbox_host.imap.parse_search import BadCharset, search_arguments, sort_arguments, thread_arguments
 from mailbox_host.imap.settings import KEYWORDS_MAX
 from mailbox_host.imap.syntax import BadMailbox, BadSyntax, Cursor
@@ -22,12 +23,9 @@ _NIL = re.compile(rb"(?i)NIL")
 _OPERATIONS: dict[bytes, Operation] = {b"+": "+", b"-": "-", b"": "="}
 _STORE_ITEM = re.compile(rb"(?i)([+-]?)FLAGS(\.SILENT)?")
 _INITIAL = re.compile(rb"[A-Za-z0-9+/=]+")
-_QRESYNC = re.compile(rb"(?i) \(QRESYNC \(")
-_SET_FOLLOWS = re.compile(rb" (?=[0-9])")
-_CONDSTORE = re.compile(rb"(?i) \(CONDSTORE\)")
-_UNCHANGED_SINCE = re.compile(rb"(?i)\(UNCHANGEDSINCE ([0-9]{1,19})\) ")
+_UNCHANGED_SINCE = re.compile(rb"(?i)\(UNCHANGEDSINCE ")
 _LIMITS = re.compile(rb"[A-Za-z][A-Za-z-]* [0-9]+( [A-Za-z][A-Za-z-]* [0-9]+)*")
-_USE = re.compile(rb"(?i) \(USE \((\\[A-Za-z]+)\)\)")
+_USE = re.compile(rb"(?i) \(USE \(((?:\\[A-Za-z]+(?: \\[A-Za-z]+)*)?)\)\)")
 
 
 class BadCommand(ValueError):
@@ -110,34 +108,6 @@ def _enable(cursor: Cursor) -> ask.Arguments:
     return ask.Enable(tuple(found))
 
 
-def _open(cursor: Cursor) -> ask.Arguments:
-    cursor.space()
-    try:
-        mailbox = cursor.mailbox()
-    except BadMailbox:  # there is no such mailbox, and the one before is closed all the same (RFC 3501 6.3.1)
-        mailbox = ""
-    if cursor.skip(_QRESYNC):
-        return ask.Open(mailbox, resync=_resync(cursor))
-    return ask.Open(mailbox, bool(cursor.skip(_CONDSTORE)))
-
-
-def _resync(cursor: Cursor) -> ask.Resync:
-    """``67890007 20050715194045000 41,43:211 (1,5 41,60)))``: the pairs at the end would only save us work."""
-    uidvalidity = cursor.number()
-    cursor.space()
-    modseq = cursor.number()
-    known = None
-    if cursor.skip(_SET_FOLLOWS):
-        known = cursor.sequence_set()
-    if cursor.skip_text(b" ("):
-        cursor.sequence_set()
-        cursor.space()
-        cursor.sequence_set()
-        cursor.expect(b")")
-    cursor.expect(b"))")
-    return ask.Resync(uidvalidity, modseq, known)
-
-
 def _on_mailbox(cursor: Cursor) -> ask.Arguments:
     cursor.space()
     return ask.OnMailbox(cursor.mailbox())
@@ -146,9 +116,10 @@ def _on_mailbox(cursor: Cursor) -> ask.Arguments:
 def _create(cursor: Cursor) -> ask.Arguments:
     cursor.space()
     name = cursor.mailbox()
-    use = cursor.skip(_USE)  # RFC 6154 3
+    found = cursor.skip(_USE)  # RFC 6154 3
+    uses = found[1].decode("ascii").title().split() if found else []
     parent = len(name) > 1 and name.endswith("/")  # RFC 3501 6.3.3: only declares that children will come
-    return ask.Create(name[:-1] if parent else name, parent, use[1].decode("ascii").title() if use else "")
+    return ask.Create(name[:-1] if parent else name, parent, tuple(uses))
 
 
 def _rename(cursor: Cursor) -> ask.Arguments:
@@ -176,13 +147,16 @@ def _store(cursor: Cursor) -> ask.Arguments:
     cursor.space()
     messages = cursor.sequence_set()
     cursor.space()
-    since = cursor.skip(_UNCHANGED_SINCE)
+    since = None
+    if cursor.skip(_UNCHANGED_SINCE):
+        since = cursor.number()
+        cursor.expect(b") ")
     item = cursor.skip(_STORE_ITEM)
     if item is None:
         raise BadSyntax("expected FLAGS")
     cursor.space()
     flags = cursor.flag_list() if cursor.peek() == b"(" else _bare_flags(cursor)
-    return ask.Store(messages, _OPERATIONS[item[1]], flags, bool(item[2]), int(since[1]) if since else None)
+    return ask.Store(messages, _OPERATIONS[item[1]], flags, bool(item[2]), since)
 
 
 def _bare_flags(cursor: Cursor) -> tuple[str, ...]:
@@ -225,8 +199,8 @@ _PLAIN: dict[str, Callable[[Cursor], ask.Arguments]] = {
     "ID": _identify,
     "ENABLE": _enable,
     "COMPRESS": _enable,
-    "SELECT": _open,
-    "EXAMINE": _open,
+    "SELECT": open_arguments,
+    "EXAMINE": open_arguments,
     "CREATE": _create,
     "DELETE": _on_mailbox,
     "RENAME": _rename,
