@@ -136,7 +136,14 @@ def to_directory(zone: Zone) -> Directory:
             hosts[name] = HostRecord(name, address, key_of(zone, name))
     timeline, reflectors = (_owners(zone, which, buckets) for which in MAPS)
     names = FabricNames(zone.domain, buckets)
-    return Directory(names, zone.serial, hosts, timeline, reflectors, services_of(zone))
+    return Directory(names, zone.serial, hosts, timeline, reflectors, services_of(zone), dkim=dkim_of(zone))
+
+
+def dkim_of(zone: Zone) -> dict[str, tuple[str, ...]]:
+    """What stands at ``SELECTOR._domainkey.D`` (RFC 6376 3.6.2.1)."""
+    under = label("_domainkey") + zone.origin
+    owners = [owner for owner in zone.nodes if owner.endswith(under) and owner[owner[0] + 1 :] == under]
+    return {owner[1 : owner[0] + 1].decode("latin-1").lower(): tuple(text_values(zone, owner)) for owner in owners}
 
 
 def service_name(zone: Zone, service: str) -> bytes:

@@ -41,8 +41,8 @@ def render_zone(
     spread: Spread = "ranges",
     dkim: Mapping[str, str] | None = None,
 ) -> str:
-    """Return a new fabric's zone. `hosts`: the first is the DNS primary. `dkim`: selector -> the TXT of the fabric's
-    own keys for users' mail, at ``selector._domainkey.D``."""
+    """Return a new fabric's zone. `hosts`: the first is the DNS primary. `dkim`: selector -> the TXT of the keys
+    for mail to the outside, at ``selector._domainkey.D``."""
     lines = [
         *_head(domain, hosts, serial, ttl),
         *_entrances(hosts),
@@ -127,10 +127,17 @@ def _hosts(hosts: Sequence[HostRecord]) -> Iterator[str]:
 def _dkim(keys: Mapping[str, str]) -> Iterator[str]:
     if keys:
         yield ""
-        yield "; The keys that users' mail to the world is signed with (DKIM)."
+        yield "; The keys that mail to the world is signed with (DKIM), each host's own; `heliograph key` changes"
+        yield "; them. What others shall do with what carries no such signature (DMARC): see docs/operations.md."
+        yield '_dmarc TXT "v=DMARC1; p=none"'
     for selector, value in keys.items():
-        parts = [value[at : at + TXT_OCTETS_MAX] for at in range(0, len(value), TXT_OCTETS_MAX)]
-        yield f"{selector}._domainkey TXT " + " ".join(f'"{part}"' for part in parts)
+        yield dkim_line(f"{selector}._domainkey", value)
+
+
+def dkim_line(name: str, value: str) -> str:
+    """One TXT record; its value is cut where a string may not be longer."""
+    parts = [value[at : at + TXT_OCTETS_MAX] for at in range(0, len(value), TXT_OCTETS_MAX)]
+    return f"{name} TXT " + " ".join(f'"{part}"' for part in parts)
 
 
 def _services(hosts: Sequence[HostRecord], ports: ServicePorts) -> Iterator[str]:

@@ -35,7 +35,8 @@ class Service:
 @dataclass(frozen=True, slots=True)
 class Directory:
     """Who owns which bucket. `timeline` and `reflectors` hold a host's name per bucket, in order of bucket.
-    `services`: of each, the preferred one first. `former`: by map and bucket, whom the zone named lately."""
+    `services`: of each, the preferred one first. `former`: by map and bucket, whom the zone named lately.
+    `dkim`: selector -> the TXT there, of the keys that mail to the outside is signed with."""
 
     names: FabricNames
     serial: int
@@ -44,6 +45,7 @@ class Directory:
     reflectors: tuple[str, ...]
     services: tuple[Service, ...] = ()
     former: Mapping[tuple[str, int], frozenset[str]] = field(default_factory=dict)
+    dkim: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def owner(self, which: Map, bucket: int) -> str:
         """Return the name of the host that the zone names for a bucket."""

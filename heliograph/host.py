@@ -14,12 +14,12 @@ from contextlib import AsyncExitStack
 
 from directory.names import Follow, Leaf, Name, Reflector, Timeline
 from directory.service import DirectoryService
-from directory.settings import Settings as DirectorySettings
 from directory.snapshot import Directory
 from gateway.server import HttpsServer
 from gateway.settings import Settings as HttpsSettings
 from heliograph.applications import PURPOSE, Applications
 from heliograph.control import ControlServer
+from heliograph.dns import directory_settings
 from heliograph.door import Doormen, HostDoor
 from heliograph.flow import Flow, Identity, Rooms
 from heliograph.health.counting_door import CountingDoor
@@ -28,7 +28,9 @@ from heliograph.health.measuring import Measuring, Places
 from heliograph.keys import TOKEN_KEY, read_key
 from heliograph.lock import HostLock
 from heliograph.login import Login
+from heliograph.one_click import OneClick
 from heliograph.operations import Answer, Site
+from heliograph.outside import click_routes, postmark
 from heliograph.ownership import claim
 from heliograph.publishing import HttpPublisher
 from heliograph.rounds import Rounds
@@ -37,6 +39,7 @@ from heliograph.streams import Streams
 from heliograph.tables import MIGRATIONS
 from heliograph.tls import ClientTls, between_hosts
 from heliograph.web import routes
+from heliograph.zone_acts import zone_acts
 from ingest.poller import Poller
 from ingest.room import IngestRoom
 from ingest.settings import Settings as IngestSettings
@@ -109,18 +112,7 @@ class Host:
         self._tls = ClientTls(self.config.tls.of(self.name))
 
     async def _start_directory(self) -> None:
-        config, primary = self.config, self.config.primary
-        self.directory = DirectoryService(
-            DirectorySettings(
-                domain=config.domain,
-                buckets=config.buckets,
-                address=self.address,
-                port=config.ports.dns,
-                copy=self._zone_copy,
-                live=config.zone_file if primary == self.name else None,
-                primary_address="" if primary == self.name else config.host(primary).address,
-            )
-        )
+        self.directory = DirectoryService(directory_settings(self.config, self.name, self._zone_copy), self._clock)
         await self.directory.start()
         self._running.push_async_callback(self.directory.stop)
         self.ownership = await self.store.write(lambda tx: claim(tx, self.name, self.directory.current))
@@ -185,7 +177,8 @@ class Host:
             resolver=self.config.smtp.resolver,
             source_address=self.address,
         )
-        self.runner = Runner(self.store, self.queue, self.flow, settings, self._clock)
+        stamp = postmark(self.config, self.name, lambda: self.directory.current)
+        self.runner = Runner(self.store, self.queue, self.flow, settings, self._clock, stamp=stamp)
         await self.runner.start()
         self._running.push_async_callback(self.runner.stop)
         await self.poller.start()
@@ -244,7 +237,8 @@ class Host:
         )
         measure = Measuring(Places(self.store, self._zone_copy, self._figures), self._clock)
         table = routes(self._now, publisher, measure, self.config.metrics_networks)
-        https = HttpsServer(table, HttpsSettings(), self._tls.context)
+        click = OneClick(self.flow, self.store, self._knows, self.callout.ask, self._now, self._clock)
+        https = HttpsServer((*table, *click_routes(click)), HttpsSettings(), self._tls.context)
         self._running.push_async_callback(https.close)
         await https.serve(self.address, ports.https)
         control = ControlServer(self._folder, self.store, self._site(), self._clock)
@@ -308,6 +302,7 @@ class Host:
             self.poller.wake,
             self.ownership.owns,
             self.ownership.owns_now,
+            zone_acts(self.directory, self.config.zone_file),
         )
 
     def _figures(self) -> Live:

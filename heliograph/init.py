@@ -15,6 +15,7 @@ from heliograph import certificates
 from heliograph.configuration_text import configuration_text
 from heliograph.keys import HOST_KEY, KEY_OCTETS, TOKEN_KEY, key_text, public_key
 from heliograph.new_folder import File
+from heliograph.seals import Seal, make_seals
 from heliograph.settings import HostConfig, Network, Ports
 
 Random = Callable[[int], bytes]
@@ -45,11 +46,13 @@ def plan(wish: Wish, now: float, random: Random) -> Plan:
     """Decide what a new fabric consists of. Raise ValueError where its network has too few addresses."""
     hosts = tuple(_hosts(wish))
     seeds = [random(KEY_OCTETS) for _ in hosts]
-    zone = _zone(wish, hosts, seeds, serial=int(now))
+    seals = [seal for host in hosts for seal in make_seals(host.name)]
+    zone = _zone(wish, hosts, seeds, seals, serial=int(now))
     files = [File(f"zones/{wish.domain}.zone", zone.encode()), *_certificates(wish.domain, hosts, seeds, now)]
     for host, seed in zip(hosts, seeds, strict=True):
         files.append(File(f"hosts/{host.name}/{HOST_KEY}", key_text(seed)))
         files.append(File(f"hosts/{host.name}/{TOKEN_KEY}", key_text(random(KEY_OCTETS))))
+    files += [File(f"hosts/{seal.host}/{seal.file}", seal.pem()) for seal in seals]
     text = configuration_text(wish.domain, wish.buckets, hosts, wish.ports, wish.postmaster)
     return Plan(tuple(files), text.encode(), hosts)
 
@@ -63,10 +66,11 @@ def _hosts(wish: Wish) -> Iterator[HostConfig]:
         yield HostConfig(f"host-{number}", str(address))
 
 
-def _zone(wish: Wish, hosts: Sequence[HostConfig], seeds: Sequence[bytes], serial: int) -> str:
+def _zone(wish: Wish, hosts: Sequence[HostConfig], seeds: Sequence[bytes], seals: Sequence[Seal], serial: int) -> str:
     records = [HostRecord(host.name, host.address, public_key(seed)) for host, seed in zip(hosts, seeds, strict=True)]
     ports = ServicePorts(wish.ports.submission, wish.ports.submissions, wish.ports.imap, wish.ports.imaps)
-    return render_zone(wish.domain, wish.buckets, records, serial=serial, ports=ports)
+    dkim = {seal.selector: seal.text for seal in seals}
+    return render_zone(wish.domain, wish.buckets, records, serial=serial, ports=ports, dkim=dkim)
 
 
 def _certificates(domain: str, hosts: Sequence[HostConfig], seeds: Sequence[bytes], now: float) -> Iterator[File]:

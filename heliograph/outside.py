@@ -1,0 +1,39 @@
+"""What a running host has for the world outside its fabric: the stamp on what leaves, and the way out of a list.
+
+Law: here the parts meet the configuration; none of them reads it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from directory.fabric import MAIL
+from directory.snapshot import Directory
+from gateway.route import Route
+from gateway.unsubscribe import unsubscribe_routes
+from heliograph.one_click import OneClick
+from heliograph.postmark import Postmark
+from heliograph.seals import Signer, read_seals
+from heliograph.settings import Config
+
+log = logging.getLogger("heliograph.outside")
+
+
+def postmark(config: Config, host: str, current: Callable[[], Directory]) -> Postmark:
+    """The stamp of a host. `current`: the zone as it is."""
+    seals = read_seals(config.host_folder(host), host)
+    if not seals:
+        log.warning("mail to the outside leaves unsigned: there are no keys for it; `heliograph key make` makes them")
+    signer = Signer(seals, lambda selector: current().dkim.get(selector, ()), lambda: current().serial)
+    return Postmark(current, signer.keys, web_place(config))
+
+
+def click_routes(click: OneClick) -> tuple[Route, ...]:
+    return unsubscribe_routes(click.could_be, click.leave)
+
+
+def web_place(config: Config) -> str:
+    """Where the world finds any of the fabric's hosts over HTTPS."""
+    port = config.ports.https
+    return f"https://{MAIL}.{config.domain}" + (f":{port}" if port != 443 else "")
