@@ -19,6 +19,7 @@ PARTS = {
     "host": "heliograph.commands.run:host",
     "account": "heliograph.commands.account:account",
     "where": "heliograph.commands.where:where",
+    "zone": "heliograph.commands.zone:zone",
     "queue": "heliograph.commands.queue:queue",
     "feed": "heliograph.commands.feed:feed",
     "app": "heliograph.commands.app:app",

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from heliograph.dns import read_dns
 from heliograph.settings import (
     FILE_NAME,
     MESSAGE_OCTETS_MAX,
@@ -63,6 +64,7 @@ def load(root: Path) -> Config:
         feeds=_feeds(table),
         mailboxes=_mailboxes(table.table("mailboxes")),
         reflectors=_reflectors(table.table("reflectors")),
+        dns=read_dns(table.table("dns"), root),
         metrics_networks=_networks(table, "metrics_allow_networks"),
     )
     if config.primary not in {host.name for host in config.hosts}:

@@ -41,6 +41,15 @@ metrics_allow_networks = []
 # stream_certificate = "tls/{{host}}.stream.pem"
 # stream_key = "tls/{{host}}.stream.key"
 
+# The zone's ways in and out; without any of this the hosts serve it and transfer it among themselves.
+[dns]
+# keys = "tsig.keys"                   # TSIG keys as tsig-keygen writes them, mode 0600: `heliograph zone key`
+# transfer_key = "transfer"            # the hosts sign transfers and NOTIFY with it, and then others have to sign too
+# update_keys = ["operator"]           # whoever signs with one of these may change the zone (nsupdate)
+# transfer_to = ["192.0.2.53/32"]      # secondaries of yours that transfer the zone without a key
+# notify = ["192.0.2.53:53"]           # secondaries of yours that are told of a new zone
+# primary = "192.0.2.53:53"            # BIND, Knot or NSD holds the zone; zones/ here is then not read
+
 [smtp]
 # message_octets_max = {smtp.message_octets_max}
 # recipients_max = {smtp.recipients_max}

@@ -92,6 +92,8 @@ class ControlServer:
             return await self._store.write(lambda tx: operations.WRITES[name](tx, site, now, **arguments))
         if name in operations.READS:
             return await self._store.read(lambda reader: operations.READS[name](reader, site, now, **arguments))
+        if name in site.acts:
+            return await site.acts[name](**arguments)
         raise CommandError(exits.USAGE, f"{name!r}: this host knows no such operation: is it of the same version?")
 
 

@@ -28,12 +28,12 @@ class Published:
     problems: tuple[Problem, ...] = ()
 
 
-def judge(config: Config, path: Path) -> Published:
-    """Read and lint one zone file."""
+def judge(config: Config, path: Path, previous_serial: int | None = None) -> Published:
+    """Read and lint one zone file. `previous_serial`: the file's own when it was served last."""
     reading = read_zone(path.read_bytes(), config.domain)
     problems = reading.problems
     if reading.zone is not None:
-        problems = (*problems, *lint(reading.zone, buckets=config.buckets))
+        problems = (*problems, *lint(reading.zone, buckets=config.buckets, previous_serial=previous_serial))
     good = reading.zone is not None and not errors(problems)
     return Published(path, to_directory(reading.zone) if reading.zone is not None and good else None, problems)
 
@@ -51,7 +51,7 @@ def published_directory(config: Config) -> Directory:
 
 
 def _zone_files(config: Config) -> Iterator[Path]:
-    """The live zone first, then the hosts' copies."""
-    candidates = [config.zone_file]
+    """The live zone first, unless a foreign primary holds that, then the hosts' copies."""
+    candidates = [] if config.dns.primary else [config.zone_file]
     candidates += [config.host_folder(host.name) / f"{config.domain}.zone" for host in config.hosts]
     return (path for path in candidates if path.is_file())

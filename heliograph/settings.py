@@ -90,6 +90,19 @@ class FeedSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DnsSettings:
+    """`keys`: the file of TSIG keys; `transfer_key`: what the hosts sign with; `update_keys`: who may change the zone;
+    `primary`: a foreign primary, instead of a host."""
+
+    keys: Path | None = None
+    transfer_key: str = ""
+    update_keys: tuple[str, ...] = ()
+    transfer_to: tuple[str, ...] = ()
+    notify: tuple[tuple[str, int], ...] = ()
+    primary: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """A fabric, as its operator described it."""
 
@@ -105,6 +118,7 @@ class Config:
     feeds: FeedSettings
     mailboxes: MailboxSettings
     reflectors: ReflectorSettings
+    dns: DnsSettings = DnsSettings()
     metrics_networks: tuple[Network, ...] = ()  # who may read /metrics, besides the host's own machine
 
     @property

@@ -5,8 +5,8 @@ Law: it is the same to an operation whether the host runs or is down.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from directory.names import Name, Timeline
@@ -24,13 +24,15 @@ ROWS_MAX = 1000  # rows in one answer or one batch: some hundred kilobytes, some
 Dispatch = Callable[[Transaction, Outgoing, float], None]
 Answer = dict[str, Any]
 Source = Reader | Transaction
+Act = Callable[..., Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """The host that an operation works on. `dispatch` sends a room's mail; `settler` takes queued mail back; `live`
     tells what only a running host knows (nothing while it is down); `poll` makes it look which feeds are due; `owns`
-    tells what was really handed over to the host; `owns_now` the same in a transaction."""
+    tells what was really handed over to the host; `owns_now` the same in a transaction; `acts`:
+    what only a running host does, and not to its database."""
 
     host: str
     directory: Callable[[], Directory]
@@ -41,6 +43,7 @@ class Site:
     poll: Callable[[], object] = lambda: None
     owns: Callable[[Name], bool] = lambda name: True
     owns_now: Callable[[Source, Name], bool] = lambda tx, name: True
+    acts: Mapping[str, Act] = field(default_factory=dict)
 
 
 def check_account(tx: Source, site: Site, name: str) -> None:

@@ -6,16 +6,20 @@ Law: the zone is judged as the hosts judge it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from heliograph.checkup.finding import Finding, fault, good, warning
+from heliograph.dns import load_keys
 from heliograph.keys import public_key, read_key
 from heliograph.published import judge
 from heliograph.settings import Config
+from heliograph.toml_table import ConfigError
 
 
 def zone(config: Config) -> Iterator[Finding]:
     """Lint the live zone and compare it with the configuration."""
-    path = config.zone_file
+    yield from _keys(config)
+    path = config.zone_file if config.dns.primary is None else _copy(config)
     if not path.is_file():
         if config.host_folder(config.primary).is_dir():
             yield fault("zone", f"{path}: is missing", "bring it back from a backup, or from a host's copy")
@@ -40,6 +44,24 @@ def zone(config: Config) -> Iterator[Finding]:
             )
     for name in sorted(set(found.directory.hosts) - {host.name for host in config.hosts}):
         yield warning("zone", f"{name} is in the zone and not configured", "add it to heliograph.toml as [[host]]")
+
+
+def _copy(config: Config) -> Path:
+    """With a foreign primary: what the hosts have of it."""
+    paths = [config.host_folder(host.name) / f"{config.domain}.zone" for host in config.hosts]
+    return next((path for path in paths if path.is_file()), paths[0])
+
+
+def _keys(config: Config) -> Iterator[Finding]:
+    if config.dns.keys is None:
+        return
+    try:
+        found = load_keys(config)
+    except ConfigError as wrong:
+        text, _, todo = str(wrong).rpartition(": ")
+        yield fault("keys", text, todo)
+    else:
+        yield good("keys", f"{len(found)} TSIG keys")
 
 
 def postmaster(config: Config) -> Iterator[Finding]:
