@@ -6,7 +6,7 @@ Law: one row is changed by one poll at a time, and everything that a poll change
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ingest.fetched import Validators
 from ingest.seen import Seen, pack, unpack
@@ -208,7 +208,7 @@ def remember(tx: Transaction, feed: int, marks: Sequence[Seen], before: Iterable
 
 
 def _differs(mark: Seen, before: Seen | None) -> bool:
-    return before is None or mark.day - before.day >= REFRESHED_DAYS or replace(mark, day=before.day) != before
+    return before is None or mark.day - before.day >= REFRESHED_DAYS or mark._replace(day=before.day) != before
 
 
 def _feed(row: tuple[object, ...]) -> Feed:

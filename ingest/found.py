@@ -49,8 +49,8 @@ class Found:
         ]
 
 
-async def read(tools: Tools, fetched: Fetched, feed: Feed | None) -> Found | Failed:
-    """Read a document as a feed (a new one, if `feed` is None), and render what is new in it."""
+async def read(tools: Tools, fetched: Fetched, feed: Feed | None, digest: bytes = b"") -> Found | Failed:
+    """Read a document as a feed (a new one, if `feed` is None), and render what is new in it. `digest`: if known."""
     now, backlog = tools.clock(), None if feed else tools.room.settings.backlog
     before = feeds.seen_of(tools.store.reader, feed.id) if feed else []
     known = [each.raw for each in before if each.raw is not None]
@@ -68,7 +68,7 @@ async def read(tools: Tools, fetched: Fetched, feed: Feed | None) -> Found | Fai
         return Failed(str(stalled), temporary=False)
     return Found(
         fetched=fetched,
-        digest=digest_of(fetched),
+        digest=digest or digest_of(fetched.content),
         title=line_of(listing.title, TITLE_OCTETS_MAX) or canonical(fetched.url).host,
         floor=listing.floor_seconds,
         skip=listing.skip,
@@ -79,8 +79,8 @@ async def read(tools: Tools, fetched: Fetched, feed: Feed | None) -> Found | Fai
     )
 
 
-def digest_of(fetched: Fetched) -> bytes:
-    return hashlib.blake2b(fetched.content, digest_size=16).digest()
+def digest_of(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def reason_of(reading: Reading) -> str:

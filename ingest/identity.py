@@ -7,10 +7,10 @@ to tell. Pure: what was seen comes in, what is to be done goes out.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
 from ingest.items import Familiar, Listed
 from ingest.seen import Seen
@@ -75,8 +75,7 @@ def judge(
     return Verdict(tuple(now), tuple(marks.values()), len(later), _told_edits(listed, edited))
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
+class _Key(NamedTuple):
     """An item's keys as far as they can be trusted in this document, and its name if it is new."""
 
     k1: int | None
@@ -110,7 +109,8 @@ class _Known:
         k2 = old.k2 if old and key.k2 is None else key.k2
         raw = key.raw if (k1, k2) == (key.k1, key.k2) else None
         seen = Seen(item, k1, k2, key.k3, day, raw)
-        self._index(seen)
+        if old is None or (old.k1, old.k2, old.k3) != (k1, k2, key.k3):
+            self._index(seen)
         return seen
 
     def says_otherwise(self, item: int, key: _Key) -> bool:
@@ -173,8 +173,8 @@ def _beside(name: int, taken: Container[int]) -> int:
 
 def _ambiguous(pairs: Iterable[tuple[int | None, Hashable]]) -> set[int | None]:
     """Return the keys that stand with more than one partner."""
-    partners = Counter(key for key, _ in set(pairs) if key is not None)
-    return {key for key, count in partners.items() if count > 1}
+    partners: dict[int, Hashable] = {}
+    return {key for key, other in pairs if key is not None and partners.setdefault(key, other) != other}
 
 
 def _oldest_first(listed: Sequence[Listed], fresh: dict[int, int]) -> list[tuple[int, int]]:

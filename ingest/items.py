@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 QUESTION = struct.Struct(">II")  # octets of JSON, octets of document
 ANSWER = struct.Struct(">I")  # octets of JSON
 ITEMS_MAX = 500  # of one document; feeds list 10 to 100
+TOLD_AT_ONCE_MAX = 3  # items that nobody asked for yet: a question less, and at worst so much done in vain
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """One item's keys: of its guid, of its link, of its title and text (`telling`: over 100 characters of them).
 
     `raw`: of the octets that it is written in, if the document could be split. `item`: its name, if those are known.
@@ -30,8 +30,7 @@ class Listed:
     item: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Familiar:
+class Familiar(NamedTuple):
     """An item that was not read again, since its very octets are known."""
 
     raw: int

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 import feedparser
+import feedparser.api
 
 from ingest.items import ITEMS_MAX
 from ingest.prescan import Split, split
@@ -29,6 +30,8 @@ from ingest.raw_item import (
     text_of,
 )
 from ingest.schedule import skip_mask
+
+feedparser.api.PREFERRED_XML_PARSERS.clear()  # else it looks through the path for another one, for each document
 
 SKIP_OCTETS = 16_384
 LANGUAGE_CHARACTERS_MAX = 35  # RFC 5646 4.4.1

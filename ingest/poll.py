@@ -23,8 +23,13 @@ async def poll(tools: Tools, feed: Feed) -> None:
             await write_failure(tools, feed, answer)
         case Unchanged():
             await write_unchanged(tools, feed, answer, "304, not modified")
-        case Fetched() if digest_of(answer) == feed.digest:
-            await write_unchanged(tools, feed, answer, "200, the same document")
         case Fetched():
-            found = await read(tools, answer, feed)
-            await (write_failure(tools, feed, found) if isinstance(found, Failed) else write_found(tools, feed, found))
+            await _document(tools, feed, answer, digest_of(answer.content))
+
+
+async def _document(tools: Tools, feed: Feed, fetched: Fetched, digest: bytes) -> None:
+    if digest == feed.digest:
+        await write_unchanged(tools, feed, fetched, "200, the same document")
+        return
+    found = await read(tools, fetched, feed, digest)
+    await (write_failure(tools, feed, found) if isinstance(found, Failed) else write_found(tools, feed, found))

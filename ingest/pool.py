@@ -21,7 +21,7 @@ from ingest.items import ANSWER, QUESTION, Item, Reading, item_of, reading_of
 from ingest.settings import Settings
 
 ANSWER_OCTETS_MAX = 64 << 20  # 5 MB of feed become at most some 30 MB of sanitised HTML, as JSON
-DOCUMENTS_MAX = 500  # of one process: what a library leaks goes with it
+DOCUMENTS_MAX = 2_000  # of one process: what a library leaks goes with it; starting one costs as much as 100
 END_SECONDS = 5.0  # a process that closed its output is about to end
 WALL_FACTOR = 6  # seconds on the clock for one of CPU: a busy machine is no hostile document
 
@@ -33,14 +33,17 @@ class Stalled(Exception):
 class Document:
     """A document that is held by a process: what is listed in it, and the items that are wanted."""
 
-    def __init__(self, worker: _Worker, reading: Reading) -> None:
+    def __init__(self, worker: _Worker, reading: Reading, told: dict[int, Item]) -> None:
         self._worker = worker
+        self._told = told
         self.reading = reading
 
     async def render(self, indexes: Sequence[int]) -> list[Item]:
         """Return items by their place in the listing."""
-        told = await self._worker.ask({"render": list(indexes)}) if indexes else []
-        return [item_of(each) for each in told]
+        wanted = [index for index in indexes if index not in self._told]
+        told = await self._worker.ask({"render": wanted}) if wanted else []
+        items = self._told | dict(zip(wanted, map(item_of, told), strict=True))
+        return [items[index] for index in indexes]
 
 
 class WorkerPool:
@@ -64,7 +67,9 @@ class WorkerPool:
             sound = False
             try:
                 question = {"url": url, "content_type": content_type, "known": [*known], "seconds": self._seconds}
-                yield Document(worker, reading_of(await worker.ask(question, content)))
+                answer = await worker.ask(question, content)
+                told = {int(place): item_of(each) for place, each in answer.get("told", ())}
+                yield Document(worker, reading_of(answer), told)
                 sound = True
             finally:
                 self._put_back(worker, sound)
@@ -143,8 +148,7 @@ class _Worker:
     async def _exchange(self, told: bytes, document: bytes) -> bytes:
         pipe_in, pipe_out = self._process.stdin, self._process.stdout
         assert pipe_in and pipe_out
-        pipe_in.write(QUESTION.pack(len(told), len(document)) + told)
-        pipe_in.write(document)
+        pipe_in.writelines((QUESTION.pack(len(told), len(document)) + told, document))  # wakes it once
         await pipe_in.drain()
         (size,) = ANSWER.unpack(await pipe_out.readexactly(ANSWER.size))
         if size > ANSWER_OCTETS_MAX:

@@ -98,8 +98,9 @@ def alternative(lines: list[tuple[str, str]], text: str, markup: str, boundary: 
 def part(kind: str, text: str) -> bytes:
     """Write one text part in whichever encoding is shorter; CRLF throughout."""
     content = "\r\n".join([*text.encode("utf-8", "replace").decode().splitlines(), ""]).encode()
-    quoted, packed = binascii.b2a_qp(content), _base64(content)
-    encoding, body = ("quoted-printable", quoted) if len(quoted) <= len(packed) else ("base64", packed)
+    quoted, packed_octets = binascii.b2a_qp(content), -(-len(content) // 57) * 78  # lines of 76 characters
+    short = len(quoted) <= packed_octets
+    encoding, body = ("quoted-printable", quoted) if short else ("base64", _base64(content))
     head = f"Content-Type: {kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
     return head.encode() + body
 

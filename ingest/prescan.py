@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from email.utils import mktime_tz, parsedate_tz
 
 from ingest.items import ITEMS_MAX
+from ingest.parse_json import date_of
 from ingest.raw_item import key_of
 
 HEAD_OCTETS = 400  # an XML declaration is in them
@@ -97,9 +98,10 @@ def _newest_last(content: bytes, ranges: list[tuple[int, int]]) -> Split:
 
 
 def _read_date(text: str) -> float | None:
-    from ingest.parse_json import date_of
-
+    if text[4:5] == "-":  # 2023-10-01T...; all other feeds write as mail does
+        return date_of(text)
     try:
-        return date_of(text) or parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, OverflowError, OSError):
+        found = parsedate_tz(text)
+        return float(mktime_tz(found)) if found else None
+    except (ValueError, OverflowError):
         return None

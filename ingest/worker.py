@@ -4,11 +4,13 @@ Law: it opens nothing and holds nothing between two documents. Whoever started i
 itself where a document costs more CPU seconds than it may, or when its standard input ends.
 
 In:  two numbers (octets of JSON, octets of document), the JSON, the document. Out: one number, JSON.
+Where a known feed lists a few items of unknown octets they are told at once: most likely they are wanted.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -16,7 +18,7 @@ from collections.abc import Collection
 from typing import IO, Any
 
 from ingest.discover import feeds_of
-from ingest.items import ANSWER, QUESTION
+from ingest.items import ANSWER, QUESTION, TOLD_AT_ONCE_MAX
 from ingest.parse import parse_xml
 from ingest.parse_json import parse_json
 from ingest.plain_text import flowed
@@ -41,6 +43,8 @@ def main(pipe_in: IO[bytes], pipe_out: IO[bytes]) -> None:
             limit_seconds(question["seconds"])
             known = frozenset(question["known"])
             reply, items = read(content, question["url"], question["content_type"], known)
+            if known:
+                reply["told"] = _told_at_once(items)
         packed = json.dumps(reply).encode()
         pipe_out.write(ANSWER.pack(len(packed)) + packed)
         pipe_out.flush()
@@ -67,6 +71,11 @@ def _listing(feed: Feed) -> tuple[dict[str, Any], list[RawItem | Passed]]:
     rows = [item.listed() for item in feed.items]
     told = {"kind": "feed", "title": feed.title, "link": feed.link, "floor": feed.floor, "skip": feed.skip}
     return told | {"items": rows}, feed.items
+
+
+def _told_at_once(items: list[RawItem | Passed]) -> list[tuple[int, dict[str, Any]]]:
+    unknown = [place for place, item in enumerate(items) if isinstance(item, RawItem)]
+    return [(place, _item(items[place])) for place in unknown] if len(unknown) <= TOLD_AT_ONCE_MAX else []
 
 
 def _item(item: RawItem | Passed) -> dict[str, Any]:
@@ -106,4 +115,5 @@ def _confine() -> None:
 
 if __name__ == "__main__":
     _confine()
+    gc.freeze()  # what was imported stays: no need to look through it again and again
     main(sys.stdin.buffer, sys.stdout.buffer)
