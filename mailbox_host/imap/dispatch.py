@@ -12,6 +12,7 @@ from mailbox_host.entries import FolderUsedUp, TooManyKeywords
 from mailbox_host.folders import BadFolderName, FolderError, FolderExists, NoSuchFolder, TooManyFolders
 from mailbox_host.imap import (
     change,
+    copying,
     fetch,
     filing,
     greeting,
@@ -169,6 +170,6 @@ COMMANDS: dict[str, tuple[frozenset[State], Handler]] = {
     "THREAD": (_SELECTED, thread.thread),
     "FETCH": (_SELECTED, fetch.fetch),
     "STORE": (_SELECTED, change.store),
-    "COPY": (_SELECTED, filing.copy_or_move),
-    "MOVE": (_SELECTED, filing.copy_or_move),
+    "COPY": (_SELECTED, copying.copy_or_move),
+    "MOVE": (_SELECTED, copying.copy_or_move),
 }

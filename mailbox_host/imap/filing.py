@@ -1,6 +1,6 @@
-"""APPEND, COPY, MOVE (RFC 3501 6.3.11, 6.4.7; UIDPLUS RFC 4315; MOVE RFC 6851; BINARY RFC 3516, UTF8=ACCEPT RFC 6855).
+"""APPEND (RFC 3501 6.3.11; UIDPLUS RFC 4315; MULTIAPPEND RFC 3502; BINARY RFC 3516, UTF8=ACCEPT RFC 6855).
 
-Law: all of a COPY or MOVE, or none of it. A header with 8-bit characters is taken from any client: RFC 6855 4 would
+Law: all messages of an APPEND, or none. A header with 8-bit characters is taken from any client: RFC 6855 4 would
 have it refused from one that did not ask for UTF-8, but then nobody could bring along old mail.
 """
 
@@ -10,17 +10,13 @@ from dataclasses import replace
 from functools import partial
 
 from mailbox_host import entries, folders, quota
-from mailbox_host.folders import Folder
-from mailbox_host.imap.change import NO_SUCH_MESSAGE, READ_ONLY, beyond
-from mailbox_host.imap.commands import Append, Command, Copy, NewMessage
+from mailbox_host.imap.commands import Append, Command, NewMessage
 from mailbox_host.imap.effects import Steps, read, write
 from mailbox_host.imap.keywords import TOO_MANY_KEYWORDS, takes_keywords
-from mailbox_host.imap.reading import columns_now
 from mailbox_host.imap.reencoding import without_nul
-from mailbox_host.imap.responses import bad, no, ok, split_flags, untagged
-from mailbox_host.imap.sequence import pack, pack_ordered
+from mailbox_host.imap.responses import bad, no, ok, split_flags
+from mailbox_host.imap.sequence import pack
 from mailbox_host.imap.session import Session
-from mailbox_host.imap.telling import tell_expunged
 from mailbox_host.quota import Quota
 from store import Reader, Transaction
 
@@ -79,45 +75,3 @@ def _append(
         arrival = now if message.arrival is None else float(message.arrival)
         uids.append(entries.append(tx, account, folder, message.content, bits, keywords, arrival, now).uid)
     return uids
-
-
-def copy_or_move(session: Session, command: Command) -> Steps[bytes]:
-    asked, selected, account = command.arguments, session.selected, session.account
-    assert isinstance(asked, Copy) and selected is not None
-    moving = command.name == "MOVE"
-    if moving and selected.read_only:
-        return READ_ONLY
-    if beyond(selected, asked.messages, command.uid):
-        return NO_SUCH_MESSAGE
-    target = yield from read(lambda reader: folders.find_folder(reader, account, asked.mailbox))
-    if target is None:
-        return TRY_CREATE
-    uids = [uid for start, stop in selected.find(asked.messages, command.uid) for uid in selected.uids[start:stop]]
-    columns = yield from columns_now(session, selected)
-    words = {word for line in {columns.words.get(uid, "") for uid in uids} for word in line.split()}
-    if not (yield from takes_keywords(session, target.id, target.modseq, words)):
-        return TOO_MANY_KEYWORDS
-    now, limits = session.clock(), session.settings.quota
-
-    def work(tx: Transaction) -> list[tuple[int, int]]:
-        if moving:  # what there is does not become more
-            return entries.move(tx, selected.folder, uids, target.id, now)
-        found = entries.by_uids(tx, selected.folder, uids)
-        quota.check_room(tx, account, sum(entry.size for entry in found), len(found), limits)
-        return entries.copy(tx, selected.folder, uids, target.id, now)
-
-    pairs = yield from write(work)
-    if not pairs:
-        return ok("There was nothing to do")
-    code = _copied(target, pairs)
-    if not moving:
-        return ok("Done", code)
-    yield untagged(ok("Moved", code))  # RFC 6851 4.3: before the EXPUNGEs
-    yield from tell_expunged(session, [old for old, _ in pairs])
-    return ok("Done")
-
-
-def _copied(target: Folder, pairs: list[tuple[int, int]]) -> str:
-    old = pack_ordered(old for old, _ in pairs).decode()
-    new = pack_ordered(new for _, new in pairs).decode()
-    return f"COPYUID {target.uidvalidity} {old} {new}"

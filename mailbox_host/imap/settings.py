@@ -37,6 +37,7 @@ FETCH_SHOWN_OCTETS_MAX = 64 * 1024 * 1024  # of parts in one turn: those of the 
 FETCH_BATCH_MESSAGES = 1_000  # rows, facts and headers: a few milliseconds
 SEARCH_BATCH_MESSAGES = 500
 STORE_BATCH_MESSAGES = 5_000  # flags changed in one write: the writer is everybody's
+COPY_BATCH_MESSAGES = 10_000  # likewise of entries made: some 60 ms; more than that is seldom copied at a time
 INLINE_MESSAGES_MAX = 50  # a FETCH of so few facts is answered on the loop, quicker than a thread is asked
 INLINE_ROWS_MAX = 100_000  # likewise of rows, each counted for each search key: some 3 ms
 INLINE_FOLDERS_MAX = 100  # likewise of folders in a LIST, each counted for each pattern
