@@ -63,7 +63,8 @@ def _store_words(
     tx: Transaction, folder_id: int, uids: Iterable[int], op: Operation, flags: int, keywords: frozenset[str]
 ) -> list[Entry]:
     before = by_uids(tx, folder_id, uids)
-    after = [_changed(entry, op, flags, keywords) for entry in before]
+    texts = {text: _words(text, op, keywords) for text in {entry.keywords for entry in before}}  # mostly a few
+    after = [entry._replace(flags=_bits(entry, op, flags), keywords=texts[entry.keywords]) for entry in before]
     different = [new for old, new in zip(before, after, strict=True) if new != old]
     if not different:
         return before
@@ -77,15 +78,15 @@ def _store_words(
     return [new._replace(modseq=modseq) if new != old else old for old, new in zip(before, after, strict=True)]
 
 
-def _changed(entry: Entry, op: Operation, flags: int, keywords: frozenset[str]) -> Entry:
+def _bits(entry: Entry, op: Operation, flags: int) -> int:
+    return {"+": entry.flags | flags, "-": entry.flags & ~flags, "=": flags}[op]
+
+
+def _words(text: str, op: Operation, keywords: frozenset[str]) -> str:
     if op == "=":
-        return entry._replace(flags=flags, keywords=keywords_text(keywords))
-    bits = entry.flags | flags if op == "+" else entry.flags & ~flags
-    named = {word.lower() for word in keywords}
-    words = entry.keywords.split()
+        return keywords_text(keywords)
+    words, named = text.split(), {word.lower() for word in keywords}
     if op == "-":
-        return entry._replace(flags=bits, keywords=" ".join(word for word in words if word.lower() not in named))
+        return " ".join(word for word in words if word.lower() not in named)
     here = {word.lower() for word in words}
-    return entry._replace(
-        flags=bits, keywords=keywords_text([*words, *(word for word in keywords if word.lower() not in here)])
-    )
+    return keywords_text([*words, *(word for word in keywords if word.lower() not in here)])
