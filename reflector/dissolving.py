@@ -12,7 +12,7 @@ from reflector.handing_over import ends
 from reflector.letter import House
 from reflector.nodes import AUTO, RELEASED, branches, close_branch, end_move, find_move, find_node, write_node
 from reflector.subscriptions import close_open
-from reflector.tree import LEAF, SUB, list_of, source_of
+from reflector.tree import LEAF, SUB, is_root, list_of, source_of
 from reflector.tree_mail import Mails, branch_address, write
 from store import Transaction, events
 
@@ -39,6 +39,8 @@ def dissolve_branches(house: House, tx: Transaction, list_: str, until: int, gen
     for branch in (*branches(tx, list_, SUB), *branches(tx, list_, LEAF)):
         close_branch(tx, branch, until, 0, now)
         ended[branch.kind, branch.name] = max(branch.epoch, ended.get((branch.kind, branch.name), 0))
+    if until and is_root(list_):  # this host's own followers have a leaf that was never handed over
+        ended.setdefault((LEAF, house.host), 0)
     mails: Mails = ()
     for (kind, name), epoch in sorted(ended.items()):
         node, host = ends(kind, name)

@@ -24,6 +24,7 @@ from reflector.nodes import (
     SPLIT,
     Branch,
     Move,
+    Node,
     branches,
     close_branch,
     end_move,
@@ -39,7 +40,7 @@ from reflector.sources import Source, find_source
 from reflector.subscriptions import FOREIGN, close_open
 from reflector.tables import OPEN
 from reflector.told import corrected
-from reflector.tree import LEAF, SUB, list_of, parent_of, source_of
+from reflector.tree import LEAF, SUB, list_of, node_of, parent_of, source_of
 from reflector.tree_mail import Mails, address_of, branch_address, write
 from store import Transaction, events
 
@@ -52,7 +53,7 @@ def ask_back(house: House, move: Move, now: float) -> Mails:
 
 
 def give_back(house: House, tx: Transaction, control: Fold, now: float) -> Mails:
-    """The sub-reflector is asked. One that has branches of its own folds these first; it will be asked again."""
+    """The sub-reflector is asked. One that has branches of its own folds these first."""
     list_ = list_of(control.source, control.node)
     node, source = find_node(tx, list_), find_source(tx, list_)
     if node is None or source is None or node.state == RELEASED or control.epoch <= node.epoch:
@@ -60,10 +61,10 @@ def give_back(house: House, tx: Transaction, control: Fold, now: float) -> Mails
     if control.epoch < node.folded or (control.epoch == node.folded and node.state != FOLDING):
         return ()  # an older word, or one that was taken back
     if branches(tx, list_, SUB) or _is_busy(tx, list_):
-        write_node(tx, replace(node, policy=FLAT))
+        write_node(tx, replace(node, policy=FLAT, asked=control.epoch))
         look_at(tx, list_, now)
         return ()
-    write_node(tx, replace(node, state=FOLDING, folded=control.epoch))
+    write_node(tx, replace(node, state=FOLDING, asked=control.epoch, folded=control.epoch))
     move = Move(
         list_,
         "",
@@ -78,6 +79,13 @@ def give_back(house: House, tx: Transaction, control: Fold, now: float) -> Mails
     )
     write_move(tx, move)
     return send_back(house, tx, source, move, now)
+
+
+def give_back_now(house: House, tx: Transaction, node: Node, now: float) -> Mails:
+    """What a list was asked while it still had branches."""
+    if node.asked <= node.folded or branches(tx, node.list, SUB):
+        return ()
+    return give_back(house, tx, Fold(source_of(node.list), node.asked, node_of(node.list)), now)
 
 
 def send_back(house: House, tx: Transaction, source: Source, move: Move, now: float) -> Mails:
@@ -158,6 +166,9 @@ def let_go(house: House, tx: Transaction, control: Released, now: float) -> None
     """The sub-reflector hears how it ended: its rows end there, or it goes on."""
     list_ = list_of(control.source, control.node)
     node, move = find_node(tx, list_), find_move(tx, list_)
+    if node and node.state == SERVING and control.epoch == node.asked and not control.until:
+        write_node(tx, replace(node, policy=AUTO, asked=0))
+        look_at(tx, list_, now)
     if node is None or node.state != FOLDING or control.epoch != node.folded:
         return
     if move:

@@ -28,6 +28,7 @@ class Node:
     state: str = SERVING
     policy: str = AUTO
     epoch: int = 0
+    asked: int = 0
     folded: int = 0
     given: int = 0
     fanout: int = 0

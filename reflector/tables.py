@@ -64,7 +64,8 @@ MIGRATION = Migration(
 # - subscriber.moving: the epoch of the hand-over in which the row was sent; closed: when, for rows to be forgotten.
 #   A list's address may have several closed rows, and of one generation and token: it went away and came back.
 # - node: what a list is in its tree (the root has a row once there is one). epoch: under which its parent handed it
-#   over; folded: the last epoch in which it was asked to come back; given: the last that it gave to a branch.
+#   over; asked: the last in which it was asked to come back; folded: the last in which it did; given: the last that it
+#   gave to a branch.
 # - branch: who serves a part of a list: a sub-reflector for a range of hashes, a leaf (kind, and name: of its host).
 # - move: the one hand-over of a list that is under way. way: down (to a branch), up (asked back), back (going back).
 # - part, staged: rows that came in parts. branch '' is the list itself, adopting.
@@ -87,9 +88,9 @@ TREE = Migration(
 
     CREATE TABLE node (
         list TEXT PRIMARY KEY, lo INTEGER NOT NULL, hi INTEGER NOT NULL, state TEXT NOT NULL, policy TEXT NOT NULL,
-        epoch INTEGER NOT NULL, folded INTEGER NOT NULL, given INTEGER NOT NULL, fanout INTEGER NOT NULL,
-        rows INTEGER NOT NULL, digest TEXT NOT NULL, tries INTEGER NOT NULL, rest_until REAL NOT NULL,
-        reported TEXT NOT NULL, reported_at REAL NOT NULL
+        epoch INTEGER NOT NULL, asked INTEGER NOT NULL, folded INTEGER NOT NULL, given INTEGER NOT NULL,
+        fanout INTEGER NOT NULL, rows INTEGER NOT NULL, digest TEXT NOT NULL, tries INTEGER NOT NULL,
+        rest_until REAL NOT NULL, reported TEXT NOT NULL, reported_at REAL NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE branch (
         list TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, lo INTEGER NOT NULL, hi INTEGER NOT NULL,

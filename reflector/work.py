@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reflector.folding import ask_back, send_back
+from reflector.folding import ask_back, give_back_now, send_back
 from reflector.growth import wants_fold, wants_split
 from reflector.handing_over import begin, give_up, send_part
 from reflector.leaf_tending import tend_leaves
@@ -77,6 +77,8 @@ def _look(house: House, tx: Transaction, list_: str, now: float) -> Mails:
     node = find_node(tx, list_) or node
     if node.state != SERVING or find_move(tx, list_):
         return mails  # its end has the list looked at again
+    if back := give_back_now(house, tx, node, now):
+        return mails + back
     if node.rest_until > now:
         look_at(tx, list_, node.rest_until)
         return mails

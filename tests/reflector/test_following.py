@@ -247,6 +247,8 @@ def test_a_removed_source_says_goodbye_and_its_numbers_are_never_used_again(town
     town.write(BOB, by="bob", text="1")
     town.fetch()
     town.control("bob", RemoveSource("bob"))
+    (own,) = town.fetch("bob+leaf@host-1.fabric.test")  # whom no list names
+    assert own.headers.get("heliograph-control").startswith("dissolve source=bob")
     (goodbye,) = town.fetch()
     assert goodbye.to == NAMES.timeline("carol") and goodbye.controls == [Goodbye("bob", 2, 3)]
     assert is_refused(town.write(BOB, by="bob", text="2"), "no bob")

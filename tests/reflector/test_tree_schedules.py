@@ -6,7 +6,7 @@ import pytest
 
 from tests.reflector.tree_world import live, tell
 
-SCHEDULES, AT_ONCE = 40, 10  # `make soak` lives a million others
+SCHEDULES, AT_ONCE = 32, 8  # `make soak` lives a million others
 
 
 @pytest.mark.parametrize("first", range(0, SCHEDULES, AT_ONCE))

@@ -11,11 +11,13 @@ from functools import partial
 
 import pytest
 
+from tests.reflector.tree_mutants import MUTANTS, Mutant
 from tests.reflector.tree_world import live
 
 SCHEDULES = int(os.environ.get("HELIOGRAPH_SCHEDULES", "1000000"))
 FIRST = int(os.environ.get("HELIOGRAPH_SEED", "0"))
 LOT = 250
+KILLERS_MAX = 5000  # schedules to find one that a rare mutant does not survive
 FAULTS_TOLD_MAX = 20
 
 
@@ -37,3 +39,16 @@ def test_everybody_gets_every_post_once() -> None:
         lots = pool.map(partial(faults_of, 40), range(FIRST, FIRST + SCHEDULES, LOT))
         faults = [fault for lot in lots for fault in lot]
     assert not faults, "\n".join(faults[:FAULTS_TOLD_MAX])
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
+def test_a_mutant_is_killed(mutant: Mutant) -> None:
+    with mutant.alive():
+        for seed in range(KILLERS_MAX):
+            try:
+                live(seed)
+            except Exception:
+                return
+    raise AssertionError(f"{KILLERS_MAX} schedules went well although {mutant.name}")
