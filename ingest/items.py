@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 QUESTION = struct.Struct(">II")  # octets of JSON, octets of document
 ANSWER = struct.Struct(">I")  # octets of JSON
 ITEMS_MAX = 500  # of one document; feeds list 10 to 100
-TOLD_AT_ONCE_MAX = 3  # items that nobody asked for yet: a question less, and at worst so much done in vain
+TOLD_AT_ONCE_MAX = 5  # items that nobody asked for yet: a question less, and at worst so much done in vain
 
 
 class Listed(NamedTuple):

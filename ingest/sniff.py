@@ -9,6 +9,7 @@ import re
 from typing import Literal
 
 LOOKED_AT_OCTETS = 65_536
+GLANCED_AT_OCTETS = 2_048  # nearly always they tell
 Kind = Literal["xml", "json", "page", ""]
 
 _BOMS = (
@@ -25,7 +26,11 @@ _FEEDS = frozenset({"rss", "feed", "rdf", "channel", "entry"})
 
 def kind_of(content: bytes) -> Kind:
     """Tell what it might be: a feed in XML, a feed in JSON, a page, or nothing of ours."""
-    text = _decoded(content[:LOOKED_AT_OCTETS]).lstrip("\ufeff \t\r\n")
+    return _kind(content[:GLANCED_AT_OCTETS]) or _kind(content[:LOOKED_AT_OCTETS])
+
+
+def _kind(head: bytes) -> Kind:
+    text = _decoded(head).lstrip("\ufeff \t\r\n")
     if text.startswith("{"):
         return "json" if "jsonfeed.org" in text[:4096] or '"items"' in text else ""
     plain = _ASIDE.sub("", text)
