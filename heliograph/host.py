@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -25,11 +26,13 @@ from heliograph.flow import Flow, Identity, Rooms
 from heliograph.health.counting_door import CountingDoor
 from heliograph.health.figures import Live
 from heliograph.health.measuring import Measuring, Places
+from heliograph.health.neighbours import PURPOSE as STATUS
+from heliograph.health.neighbours import Neighbours
 from heliograph.keys import TOKEN_KEY, read_key
 from heliograph.lock import HostLock
 from heliograph.login import Login
 from heliograph.one_click import OneClick
-from heliograph.operations import Answer, Site
+from heliograph.operations import Answer, Site, status
 from heliograph.outside import click_routes, postmark
 from heliograph.ownership import claim
 from heliograph.publishing import HttpPublisher
@@ -65,6 +68,7 @@ log = logging.getLogger("heliograph")
 
 DATABASE = "heliograph.db"
 BUCKETS_SHOWN_MAX = 10  # in a line of the log
+PROBLEMS_TOLD_MAX = 20  # of a zone, by `status`; `doctor` reads the file itself
 
 
 class Host:
@@ -199,6 +203,7 @@ class Host:
         self.applications = Applications(
             self.ownership.owns, self.store, self._now, self.streams, throttle, self._clock
         )
+        self.neighbours = Neighbours(self.name, self._now, self.streams, self._word)
         self.imap = ImapServer(
             self.store,
             self.bell,
@@ -222,9 +227,12 @@ class Host:
         ports = self.config.ports
         self._running.push_async_callback(self.imap.close)
         self._running.push_async_callback(self.streams.close)
-        await self.streams.serve(
-            self.address, {"imap": self.imap.handle_stream, PURPOSE: self.applications.handle_stream}
-        )
+        purposes = {
+            "imap": self.imap.handle_stream,
+            PURPOSE: self.applications.handle_stream,
+            STATUS: self.neighbours.handle_stream,
+        }
+        await self.streams.serve(self.address, purposes)
         door = await self._open_mail_doors()
         await self.imap.serve(self.address, ports.imap)
         await self.imap.serve(self.address, ports.imaps, implicit=True)
@@ -302,8 +310,13 @@ class Host:
             self.poller.wake,
             self.ownership.owns,
             self.ownership.owns_now,
-            zone_acts(self.directory, self.config.zone_file),
+            {"survey": self.neighbours.survey, **zone_acts(self.directory, self.config.zone_file)},
         )
+
+    async def _word(self) -> Answer:
+        """How this host is, for the others."""
+        site, now = self._site(), self._clock()
+        return await self.store.read(lambda reader: status(reader, site, now))
 
     def _figures(self) -> Live:
         return Live(
@@ -322,8 +335,10 @@ class Host:
             "up": True,
             "pid": os.getpid(),
             "imap_connections": self.imap.connections,
+            "owned": self.ownership.counts(),
+            "disk_free": shutil.disk_usage(self._folder).free,
             "not_handed_over": sum(map(len, self.ownership.unsettled(self.directory.current))),
-            "zone_problems": [str(problem) for problem in self.directory.problems],
+            "zone_problems": [str(problem) for problem in self.directory.problems[:PROBLEMS_TOLD_MAX]],
         }
 
 

@@ -119,9 +119,14 @@ def poll_feed(tx: Transaction, site: Site, now: float, feed: str) -> Answer:
 
 def status(source: Source, site: Site, now: float) -> Answer:
     """One host at a glance."""
-    messages, recipients = queue_listing.totals(source)
+    lanes = queue_listing.lanes(source)
+    queued = {
+        "messages": lanes.messages,
+        "recipients": lanes.fresh + lanes.deferred,
+        "deferred": lanes.deferred,
+        "oldest_seconds": round(max(now - lanes.oldest_at, 0.0), 1) if lanes.oldest_at else 0,
+    }
     at_work = {"up": False} | site.live()
-    queued = {"messages": messages, "recipients": recipients}
     return {"host": site.host, **at_work, "serial": site.directory().serial, "queue": queued}
 
 

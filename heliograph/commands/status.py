@@ -1,6 +1,7 @@
-"""``heliograph status``: every host of this machine at a glance.
+"""``heliograph status``: every host of the fabric at a glance, from any one of them.
 
-Law: it asks and changes nothing; it answers for a host that is down too, or that lives but does not answer.
+Law: it asks and changes nothing. One running host here asks all others; a host that is down, or lives and does not
+answer, is a line. Hosts of this machine are told of even while none runs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from heliograph.exits import CommandError
 if TYPE_CHECKING:
     from heliograph.settings import Config
 
-ANSWER_SECONDS_MAX = 5.0  # who looks for trouble must not wait for the host that has it
+ANSWER_SECONDS_MAX = 10.0  # the host that is asked waits three for each that it asks, and there may be many
+Rows = dict[str, dict[str, Any]]
 
 
 @click.command()
@@ -24,34 +26,40 @@ ANSWER_SECONDS_MAX = 5.0  # who looks for trouble must not wait for the host tha
 @json_option
 @click.pass_context
 def status(context: click.Context, only: str | None) -> int:
-    """Tell how the hosts on this machine are. Exit code 69 where one of them is down."""
+    """Tell how the fabric's hosts are. Exit code 69 where one of them is down."""
     from heliograph.desk import hosts_here
+    from heliograph.health.screen import remarks, screen
 
     config = config_of(context)
-    rows = [_row(config, name) for name in hosts_here(config, only)]
-    say({"domain": config.domain, "hosts": rows}, "\n".join(_line(row) for row in rows))
+    found = _all(config, hosts_here(config))
+    if only and only not in found:
+        config.host(only)  # says which hosts there are
+        raise CommandError(exits.UNAVAILABLE, f"{only} is not on this machine, and no host here runs to ask it")
+    rows = [row for name, row in sorted(found.items()) if only in (None, name)]
+    answer = {"domain": config.domain, "hosts": rows, "remarks": remarks(rows)}
+    say(answer, screen(rows))
     return exits.OK if all(row["up"] for row in rows) else exits.UNAVAILABLE
 
 
-def _row(config: Config, name: str) -> dict[str, Any]:
+def _all(config: Config, here: list[str]) -> Rows:
+    """Have the first that runs ask all; what is down on this machine is looked at where it lies."""
+    rows: Rows = {}
+    for name in here:
+        if not rows.get(name, {}).get("up"):
+            own, others = _ask(config, name, survey=not any(row["up"] for row in rows.values()))
+            heard = {row["host"]: row for row in others}
+            rows = heard | rows | {name: own} | {host: row for host, row in heard.items() if row["up"]}
+    return rows
+
+
+def _ask(config: Config, name: str, *, survey: bool) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A host's own word and, if it runs and is to ask, the others'."""
     from heliograph.desk import desk
 
-    address = config.host(name).address
+    known = {"host": name, "address": config.host(name).address}
     try:
         with desk(config, name, ANSWER_SECONDS_MAX) as host:
-            return {"address": address, **host.ask("status")}
+            own = host.ask("status") | known
+            return own, host.ask("survey")["hosts"] if survey and own["up"] else []
     except CommandError as error:
-        return {"host": name, "address": address, "up": False, "trouble": str(error)}
-
-
-def _line(row: dict[str, Any]) -> str:
-    if "trouble" in row:
-        return f"{row['host']:<10} {row['address']:<16} {row['trouble']}"
-    state = f"up, process {row.get('pid', '?')}" if row["up"] else "down"
-    queue = row["queue"]
-    waits = (
-        f"{queue['recipients']} recipients of {queue['messages']} messages wait"
-        if queue["messages"]
-        else "no mail waits"
-    )
-    return f"{row['host']:<10} {row['address']:<16} {state:<22} zone {row['serial']:<12} {waits}"
+        return known | {"up": False, "trouble": str(error)}, []

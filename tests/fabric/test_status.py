@@ -1,0 +1,119 @@
+"""`heliograph status`: one host asks all; what is dead, frozen or behind is a line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from heliograph.command import main
+from heliograph.health import neighbours
+from heliograph.health.screen import HEAD, duration, newest, remarks, screen, size
+from tests.fabric.town import Town, until
+
+
+async def survey(town: Town, name: str = "host-1") -> dict[str, dict[str, Any]]:
+    return {word["host"]: word for word in (await town.hosts[name].neighbours.survey())["hosts"]}
+
+
+async def test_every_host_tells_of_every_other(town: Town) -> None:
+    for name in town.hosts:
+        found = await survey(town, name)
+        assert list(found) == ["host-1", "host-2", "host-3"] and all(word["up"] for word in found.values())
+        assert sum(word["owned"]["timeline"] for word in found.values()) == 4096
+        assert len({word["serial"] for word in found.values()}) == 1 and not remarks(list(found.values()))
+    await strange_answers_are_lines(town)
+
+
+async def strange_answers_are_lines(town: Town) -> None:
+    answers = [b"", b"[]\n", b'{"serial": "a"}\n', b"{" * 70_000, b"\xff\n", b"[" * 60_000]
+
+    async def strange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
+        writer.write(answers.pop())
+
+    streams = town.hosts["host-2"].streams
+    streams._purposes = {**streams._purposes, neighbours.PURPOSE: strange}
+    while answers:
+        found = await survey(town)
+        assert found["host-2"]["up"] is False and "answer" in found["host-2"]["trouble"]
+
+
+async def test_a_dead_host_is_a_line_and_a_frozen_one_in_a_bounded_time(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await town.stop("host-2")
+    await town.person("alice").send("heidi@fabric.test", "she is at host-2")
+    await until(lambda: [row for row in town.waiting() if row.attempts])
+    found = await survey(town, "host-3")
+    assert found["host-2"]["up"] is False and "does not answer" in found["host-2"]["trouble"]
+    assert sum(word.get("queue", {}).get("deferred", 0) for word in found.values()) == 1
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # takes what comes and says nothing
+        writer.close()
+
+    frozen = await asyncio.start_server(hold, town.address(2), town.config.ports.streams)
+    monkeypatch.setattr(neighbours, "ANSWER_SECONDS_MAX", 0.3)
+    began = time.monotonic()
+    found = await survey(town)
+    frozen.close()
+    assert time.monotonic() - began < 2
+    assert found["host-2"]["trouble"] == "no answer within 0.3 seconds"
+    assert found["host-1"]["up"] and found["host-3"]["up"]
+
+
+def row(host: str, **said: Any) -> dict[str, Any]:
+    return {"host": host, "address": "192.0.2.1", "up": True, "serial": 7, "queue": {}, **said}
+
+
+def test_the_screen_has_a_line_for_each_and_remarks_below() -> None:
+    rows = [
+        row("host-1", owned={"timeline": 5, "reflectors": 6}, imap_connections=3, disk_free=5e9),
+        row("host-2", serial=6, queue={"recipients": 9, "deferred": 4, "oldest_seconds": 7300.0}, not_handed_over=2),
+        {"host": "host-3", "address": "192.0.2.3", "up": False, "trouble": "no answer within 3 seconds"},
+        row("host-4", disk_free=1000, zone_problems=["line 3: no"]),
+    ]
+    head, *lines = screen(rows).split("\n")
+    assert head.split("  ")[0] == HEAD[0]
+    assert lines[0].split() == ["host-1", "192.0.2.1", "up", "7", "5+6", "none", "-", "3", "5.0", "GB"]
+    assert "9 (4 put off)" in lines[1] and "2 h" in lines[1]
+    assert lines[2].endswith("no answer within 3 seconds")
+    told = "\n".join(lines[5:])
+    assert "host-2 routes by zone 6, and 7 is out" in told and "host-1" not in told
+    for words in ("host-2: 2 buckets", "host-2: mail waits since 2 h", "host-4: 1 KB are left", "host-4: the zone as"):
+        assert words in told
+
+
+def test_a_serial_wraps() -> None:
+    assert newest([4_294_967_290, 3, 4_294_967_295]) == 3
+
+
+def test_units() -> None:
+    assert [duration(s) for s in (1, 119, 121, 7200, 200_000)] == ["1 s", "119 s", "2 min", "2 h", "2 d"]
+    assert [size(n) for n in (10, 2e6, 3.25e9, 4e12)] == ["0 KB", "2.0 MB", "3.2 GB", "4.0 TB"]
+
+
+async def test_the_command_asks_any_one_host(town: Town) -> None:
+    def ask(*more: str) -> tuple[int, dict[str, Any]]:
+        done = CliRunner().invoke(main, ["-C", str(town.config.root), "status", "--json", *more])
+        return done.exit_code, json.loads(done.stdout)
+
+    code, told = await asyncio.to_thread(ask)
+    assert code == 0 and [host["up"] for host in told["hosts"]] == [True] * 3 and told["remarks"] == []
+    await town.stop("host-1", "host-2")
+    folder = town.config.host_folder("host-2")
+    folder.rename(folder.with_name("elsewhere"))  # host-2 is on another machine, and away
+    code, told = await asyncio.to_thread(ask)
+    assert code == 69
+    assert [(host["host"], host["up"], "trouble" in host) for host in told["hosts"]] == [
+        ("host-1", False, False),
+        ("host-2", False, True),
+        ("host-3", True, False),
+    ]
+    code, told = await asyncio.to_thread(ask, "--host", "host-3")
+    assert code == 0 and len(told["hosts"]) == 1
+    folder.with_name("elsewhere").rename(folder)
