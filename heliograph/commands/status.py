@@ -17,7 +17,8 @@ from heliograph.exits import CommandError
 if TYPE_CHECKING:
     from heliograph.settings import Config
 
-ANSWER_SECONDS_MAX = 10.0  # the host that is asked waits three for each that it asks, and there may be many
+OWN_SECONDS_MAX = 3.0  # who looks for trouble must not wait for the host that has it
+SURVEY_SECONDS_MAX = 15.0  # the host that is asked waits three for others, and asks up to 256 in four rounds
 Rows = dict[str, dict[str, Any]]
 
 
@@ -58,8 +59,12 @@ def _ask(config: Config, name: str, *, survey: bool) -> tuple[dict[str, Any], li
 
     known = {"host": name, "address": config.host(name).address}
     try:
-        with desk(config, name, ANSWER_SECONDS_MAX) as host:
+        with desk(config, name, OWN_SECONDS_MAX) as host:
             own = host.ask("status") | known
-            return own, host.ask("survey")["hosts"] if survey and own["up"] else []
     except CommandError as error:
         return known | {"up": False, "trouble": str(error)}, []
+    try:
+        with desk(config, name, SURVEY_SECONDS_MAX) as host:
+            return own, host.ask("survey")["hosts"] if survey and own["up"] else []
+    except CommandError:  # it went down in this moment: its neighbour is asked
+        return own, []
