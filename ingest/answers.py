@@ -25,9 +25,21 @@ and its posts come to you as mail:
     https://example.org/ folder=News
 
 Up to {urls} addresses can stand in one mail, each on a line of its own, or one
-in the Subject. With folder=NAME the posts go to a folder.
+in the Subject. Behind an address, or on a line of its own for all of them:
 
-You are told the feed's own address. To stop, write unsubscribe to it.
+    folder=News         the posts go to a folder
+    edits=yes           edited posts come too, as replies
+    only=word           only posts with this word (or another one that is named so)
+    without="two words" no posts with these words
+
+These words at the beginning of a line do something else:
+
+    follow NAME         follow somebody or something here, by name or address
+    unfollow NAME       stop that; or unfollow and the address of a feed
+    list                what do I follow?
+    newsletter NAME     make an address to give to a newsletter
+    drop NAME           take no more mail for that address
+    help                see this text
 """
 
 FOLLOWED = """\

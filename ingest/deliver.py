@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from directory.names import FabricNames
 from ingest.answers import answer, back_words, failed_text, followed_text, stopped_words
+from ingest.carry_out import sift_mail
 from ingest.feeds import Feed
 from ingest.fetched import Failed
 from ingest.header_text import line_of, mail_date, unstructured
@@ -66,6 +67,12 @@ def subscriptions(
     return [
         _control_mail(names, source, words[at : at + CONTROLS_MAX], now) for at in range(0, len(words), CONTROLS_MAX)
     ]
+
+
+def sifts(names: FabricNames, source: str, requests: Iterable[Request], *, now: float) -> list[Outgoing]:
+    """Tell timelines which posts they are to keep: before the first one comes, as far as mail keeps an order."""
+    sure = ((each, names.local_entity(each.subscriber)) for each in requests if each.confirmed)
+    return [sift_mail(names, entity, source, each.only, each.without, now) for each, entity in sure if entity]
 
 
 def new_source(source: str, title: str, backlog: int) -> CreateSource:

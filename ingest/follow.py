@@ -20,7 +20,7 @@ from ingest.schedule import retry
 from ingest.settle import polled_now
 from ingest.tools import Tools
 from ingest.urls import canonical
-from mail.control import FollowFeed
+from mail.control import FollowFeed, Sift
 from mail.envelope import Outgoing
 from store import Transaction
 
@@ -108,7 +108,8 @@ async def _pass_on(tools: Tools, request: Request, url: str, bucket: int, direct
         everyone = requests.for_url(tx, request.url)
         for each in everyone:
             wanted = FollowFeed(url, each.subscriber, each.folder, each.confirmed, each.edits)
-            tools.spool(tx, tools.room.pass_on(wanted, bucket, direct=direct, asked_by=each.asked_by))
+            sift = Sift("", each.only, each.without)
+            tools.spool(tx, tools.room.pass_on(wanted, bucket, direct=direct, asked_by=each.asked_by, sift=sift))
         requests.drop(tx, everyone)
 
     await tools.store.write(settle)
@@ -165,6 +166,7 @@ def _subscribe(tools: Tools, tx: Transaction, asked: str, feed: Feed, *, new: bo
     """Tell the reflector, then the people; their requests are done."""
     everyone, names = requests.for_url(tx, asked), tools.names
     created = deliver.new_source(feed.source, feed.title, tools.room.settings.backlog) if new else None
+    _spool(tools, tx, deliver.sifts(names, feed.source, everyone, now=now))
     _spool(tools, tx, deliver.subscriptions(names, feed.source, everyone, new=created, now=now))
     if wanting := [each for each in everyone if each.edits]:
         _spool(tools, tx, _subscribe_to_edits(tools, tx, feed, wanting, now))

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ingest.urls import canonical
-from mail.control import FollowFeed
+from mail.control import FollowFeed, Sift
 from store import Reader, Transaction
 
+ALL = Sift()  # no words: every post
 WAITING_MAX = 20_000  # rows; at 2 a second a host works them off within 3 hours
 WAITING_PER_SUBSCRIBER_MAX = 200  # ten mails' worth
 # Who is not signed in may be somebody else: so many addresses a day lead to a request for confirmation, and one mail
@@ -38,9 +39,13 @@ class Request:
     asked_by: str
     tries: int
     edits: bool = False
+    only: str = ""
+    without: str = ""
 
 
-_COLUMNS = "id, url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, tries, edits"
+_COLUMNS = (
+    "id, url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, tries, edits, only_words, without_words"
+)
 
 
 def has_room(source: Reader | Transaction, subscriber: str) -> bool:
@@ -51,15 +56,25 @@ def has_room(source: Reader | Transaction, subscriber: str) -> bool:
     return bool(total[0] < WAITING_MAX and own[0] < WAITING_PER_SUBSCRIBER_MAX)
 
 
-def take(tx: Transaction, wanted: FollowFeed, *, bucket: int, direct: bool, asked_by: str, now: float) -> None:
-    """Remember a request. The same once more only changes its folder, and never takes a confirmation back."""
+def take(
+    tx: Transaction,
+    wanted: FollowFeed,
+    *,
+    bucket: int,
+    direct: bool,
+    asked_by: str,
+    now: float,
+    sift: Sift = ALL,
+) -> None:
+    """Remember a request. The same once more only changes its folder and words, and never takes a confirmation
+    back."""
     tx.execute(
         "INSERT INTO request "
-        "(url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, created_at, next_due, edits) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "(url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, created_at, next_due, edits, "
+        "only_words, without_words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (url, subscriber) DO UPDATE SET folder = excluded.folder, "
         "confirmed = max(confirmed, excluded.confirmed), edits = max(edits, excluded.edits), "
-        "asked_by = excluded.asked_by",
+        "asked_by = excluded.asked_by, only_words = excluded.only_words, without_words = excluded.without_words",
         (
             wanted.url,
             canonical(wanted.url).domain,
@@ -72,6 +87,8 @@ def take(tx: Transaction, wanted: FollowFeed, *, bucket: int, direct: bool, aske
             now,
             now,
             wanted.edits,
+            sift.only,
+            sift.without,
         ),
     )
 
@@ -97,6 +114,11 @@ def postpone(tx: Transaction, url: str, *, tries: int, until: float) -> None:
 
 def drop(tx: Transaction, requests: Iterable[Request]) -> None:
     tx.executemany("DELETE FROM request WHERE id = ?", [(each.id,) for each in requests])
+
+
+def forget(tx: Transaction, url: str, subscriber: str) -> None:
+    """Somebody wants nothing of an address any more."""
+    tx.execute("DELETE FROM request WHERE url = ? AND subscriber = ?", (url, subscriber))
 
 
 def may_ask(tx: Transaction, address: str, now: float) -> bool:
@@ -129,7 +151,7 @@ def _count(tx: Transaction, column: str, address: str, day: int, most: int) -> b
 
 
 def _request(row: tuple[object, ...]) -> Request:
-    number, url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, tries, edits = row
+    number, url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, tries, edits, only, without = row
     return Request(
         int(str(number)),
         str(url),
@@ -142,4 +164,6 @@ def _request(row: tuple[object, ...]) -> Request:
         str(asked_by),
         int(str(tries)),
         bool(edits),
+        str(only),
+        str(without),
     )

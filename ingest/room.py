@@ -12,20 +12,23 @@ from urllib.parse import quote
 from directory.names import Follow
 from directory.snapshot import Directory
 from ingest import feeds, requests
-from ingest.answers import answer, failed_text, help_text
+from ingest.answers import answer
+from ingest.carry_out import Asker, carry_out
+from ingest.errand_text import answer_words
+from ingest.errands import Errand, Errands, Unfollow, errands_of
+from ingest.leaving import unfollow_feed
 from ingest.settings import Settings
 from ingest.urls import BadUrl, canonical
-from ingest.wish import URLS_MAX, Wishes, wishes_of
 from mail.address import BadAddress, parse_address
 from mail.automatic import why_automatic
-from mail.control import Followers, FollowFeed, add_controls, read_controls
+from mail.control import Followers, FollowFeed, Sift, UnfollowFeed, add_controls, read_controls
 from mail.envelope import Arrival, Outgoing, Receipt, Recipient
 from mail.headers import first_addr_spec, header_line
 from mail.outcome import Deferred, Delivered, Refused
 from store import Transaction
 
 DIRECT = "Heliograph-Direct"  # on a passed-on request: its address was looked for already
-Word = FollowFeed | Followers  # of another host
+Word = FollowFeed | UnfollowFeed | Followers | Sift  # of another host
 SUBSCRIBER_QUOTED_MAX = 150  # with a URL and a folder it must fit a control field's line
 
 
@@ -49,19 +52,27 @@ class IngestRoom:
             return Receipt(Delivered("2.0.0 Ok, not answered"))
         return self._hear(tx, arrival)
 
-    def pass_on(self, wanted: FollowFeed, bucket: int, *, direct: bool, asked_by: str) -> Outgoing:
+    def pass_on(
+        self, wanted: FollowFeed, bucket: int, *, direct: bool, asked_by: str, sift: Sift = requests.ALL
+    ) -> Outgoing:
         """Write a request to the host that polls for a bucket."""
+        words: list[Word] = [wanted, sift] if sift.only or sift.without else [wanted]
+        return self._request(bucket, "Follow a feed", words, asked_by=asked_by, direct=direct)
+
+    def _request(
+        self, bucket: int, subject: str, words: list[Word], *, asked_by: str, direct: bool = False
+    ) -> Outgoing:
         names = self.directory().names
         lines = [
             ("From", f"Follow <{names.follow()}>"),
             ("To", names.follow(bucket)),
-            ("Subject", "Follow a feed"),
+            ("Subject", subject),
             ("Auto-Submitted", "auto-generated"),
             *([("In-Reply-To", asked_by)] if asked_by else []),
             *([(DIRECT, "yes")] if direct else []),
         ]
         head = b"".join(header_line(field, value) for field, value in lines)
-        content = add_controls(head + b"\r\n", wanted)
+        content = add_controls(head + b"\r\n", *words)
         return Outgoing("", (Recipient(names.follow(bucket)),), content, signed=True)
 
     def bucket_of(self, url: str) -> int:
@@ -84,10 +95,14 @@ class IngestRoom:
                 self._hear_followers(tx, told, arrival.now)
         direct = arrival.headers.get(DIRECT) == "yes"
         about = message_id_of(arrival, "in-reply-to")
+        sift = next((each for each in wanted if isinstance(each, Sift)), requests.ALL)
         for each in asked:
             if each.confirmed or requests.may_ask(tx, each.subscriber, arrival.now):
-                self._take(tx, each, bucket, direct=direct, asked_by=about, now=arrival.now)
-        return Receipt()
+                self._take(tx, each, bucket, direct=direct, asked_by=about, now=arrival.now, sift=sift)
+        names, unwanted = self.directory().names, [each for each in wanted if isinstance(each, UnfollowFeed)]
+        return Receipt(
+            outgoing=tuple(o for each in unwanted for o in unfollow_feed(tx, names, each, about, arrival.now))
+        )
 
     def _hear_followers(self, tx: Transaction, told: Followers, now: float) -> None:
         """A feed that nobody follows is not polled. Its edits' source is not asked about: it goes with the feed."""
@@ -104,27 +119,39 @@ class IngestRoom:
             return Receipt(Delivered("2.0.0 Ok, nobody to answer"))
         if not requests.has_room(tx, person):
             return Receipt(Deferred("4.3.1 too many requests are waiting"))
-        wishes = wishes_of(arrival)
-        outgoing = [
-            out
-            for each in wishes.good
-            for out in self._wish(tx, arrival, FollowFeed(each.url, person, each.folder, confirmed, each.edits))
-        ]
-        return Receipt(outgoing=(*outgoing, *self._answers(tx, arrival, person, wishes)))
+        names, about = self.directory().names, message_id_of(arrival, "message-id")
+        who = Asker(person, arrival.authenticated, about, arrival.now)
+        errands = errands_of(arrival, names)
+        outgoing = [out for _, errand in errands.words for out in self._errand(tx, who, errand)]
+        for each in errands.wishes.good:
+            wanted = FollowFeed(each.url, person, each.folder, confirmed, each.edits)
+            outgoing += self._wish(tx, arrival, wanted, Sift("", each.only, each.without))
+        return Receipt(outgoing=(*outgoing, *self._answers(tx, who, errands)))
 
-    def _wish(self, tx: Transaction, arrival: Arrival, wanted: FollowFeed) -> list[Outgoing]:
+    def _errand(self, tx: Transaction, who: Asker, errand: Errand) -> list[Outgoing]:
+        if not who.entity and not requests.may_ask(tx, who.address, who.now):
+            return []
+        names = self.directory().names
+        if not isinstance(errand, Unfollow) or not errand.url:
+            return carry_out(names, who, errand)
+        unwanted, bucket = UnfollowFeed(errand.url, who.address, bool(who.entity)), self.bucket_of(errand.url)
+        if self.polls(bucket):
+            return unfollow_feed(tx, names, unwanted, who.about, who.now)
+        return [self._request(bucket, "Unfollow a feed", [unwanted], asked_by=who.about)]
+
+    def _wish(self, tx: Transaction, arrival: Arrival, wanted: FollowFeed, sift: Sift) -> list[Outgoing]:
         if not wanted.confirmed and not requests.may_ask(tx, wanted.subscriber, arrival.now):
             return []
         bucket, about = self.bucket_of(wanted.url), message_id_of(arrival, "message-id")
         if not self.polls(bucket):
-            return [self.pass_on(wanted, bucket, direct=False, asked_by=about)]
-        self._take(tx, wanted, bucket, direct=False, asked_by=about, now=arrival.now)
+            return [self.pass_on(wanted, bucket, direct=False, asked_by=about, sift=sift)]
+        self._take(tx, wanted, bucket, direct=False, asked_by=about, now=arrival.now, sift=sift)
         return []
 
     def _take(
-        self, tx: Transaction, wanted: FollowFeed, bucket: int, *, direct: bool, asked_by: str, now: float
+        self, tx: Transaction, wanted: FollowFeed, bucket: int, *, direct: bool, asked_by: str, now: float, sift: Sift
     ) -> None:
-        requests.take(tx, wanted, bucket=bucket, direct=direct, asked_by=asked_by, now=now)
+        requests.take(tx, wanted, bucket=bucket, direct=direct, asked_by=asked_by, now=now, sift=sift)
         tx.after_commit(self.on_request)
 
     def _person(self, arrival: Arrival) -> str:
@@ -137,19 +164,15 @@ class IngestRoom:
             return ""
         return found if len(quote(found, safe="@:/+.-_")) <= SUBSCRIBER_QUOTED_MAX else ""
 
-    def _answers(self, tx: Transaction, arrival: Arrival, person: str, wishes: Wishes) -> list[Outgoing]:
-        """Tell at once what needs no fetching: that nothing was found, or what cannot be an address of a feed."""
+    def _answers(self, tx: Transaction, who: Asker, errands: Errands) -> list[Outgoing]:
+        """Say once what becomes of each line; of a single one, whoever sees to it does."""
+        if errands.single if who.entity else not errands.wants_words:
+            return []
+        if not who.entity and not requests.may_be_answered(tx, who.address, who.now):
+            return []
         names = self.directory().names
-        if not wishes.good and not wishes.bad:
-            subject, text = "How to follow a feed", help_text(names, URLS_MAX)
-        elif wishes.bad or wishes.left_out:
-            subject, text = "Not everything can be followed", failed_text(wishes.bad, wishes.left_out)
-        else:
-            return []
-        if not arrival.authenticated and not requests.may_be_answered(tx, person, arrival.now):
-            return []
-        about = message_id_of(arrival, "message-id")
-        return [answer(names, to=person, subject=subject, text=text, about=about, now=arrival.now)]
+        subject, text = answer_words(names, who, errands)
+        return [answer(names, to=who.address, subject=subject, text=text, about=who.about, now=who.now)]
 
 
 def message_id_of(arrival: Arrival, field: str) -> str:

@@ -16,10 +16,15 @@ from mail.words import subject_of, text_of
 
 URLS_MAX = 20  # of one mail: each costs a fetch and an answer
 LINES_MAX = 60
+SIFT_OCTETS_MAX = 80  # all words of one kind, which stand in a control field's line, too
 FOLDER_OCTETS_MAX = 48  # with a URL and a subscriber it must fit a control field's line
 
 _URL = re.compile(r"(?:feed:)?(?:[a-z][a-z0-9+.-]{1,15}://|(?<=feed:))[^\s<>\"]+", re.IGNORECASE)
 _FOLDER = re.compile(r"""(?:^|\s)folder\s?=\s?(?:"([^"]+)"|'([^']+)'|(\S+))""", re.IGNORECASE)
+_ONLY = re.compile(r"""(?:^|\s)only\s?=\s?(?:"([^"]+)"|'([^']+)'|(\S+))""", re.IGNORECASE)
+_WITHOUT = re.compile(r"""(?:^|\s)without\s?=\s?(?:"([^"]+)"|'([^']+)'|(\S+))""", re.IGNORECASE)
+_OPTION = re.compile(r"""\s*(?:folder|edits|only|without)\s?=\s?(?:"[^"]+"|'[^']+'|\S)""", re.IGNORECASE)
+_ANY_OPTION = re.compile(r"(?:^|\s)(?:folder|edits|only|without)\s?=", re.IGNORECASE)
 _EDITS = re.compile(r"(?:^|\s)edits\s?=\s?yes\b", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _AFTER = ".,;:!?)]}'»"  # a sentence's, not the address's
@@ -27,11 +32,14 @@ _AFTER = ".,;:!?)]}'»"  # a sentence's, not the address's
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One address that can be fetched."""
+    """One address that can be fetched. `only`, `without`: words that the posts must or must not have, each with a
+    newline behind it."""
 
     url: str
     folder: str
     edits: bool = False  # edited items too, as replies
+    only: str = ""
+    without: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +53,29 @@ class Wishes:
 
 def wishes_of(arrival: Arrival) -> Wishes:
     """Read a mail."""
-    lines = [subject_of(arrival.headers), *_own_lines(text_of(arrival.content))]
+    lines = [subject_of(arrival.headers), *own_lines(text_of(arrival.content))]
     return read_wishes(lines)
+
+
+def is_option(text: str) -> bool:
+    """Tell whether a text is options and no address."""
+    return _OPTION.match(text) is not None and not _URL.search(text)
+
+
+def read_options(line: str, everywhere: str, url: str = "") -> Wish:
+    """Read the options of a line; what it does not say, the line `everywhere` does."""
+    return Wish(
+        url,
+        _folder(line) or _folder(everywhere) or "INBOX",
+        bool(_EDITS.search(line) or _EDITS.search(everywhere)),
+        _words(_ONLY, line) or _words(_ONLY, everywhere),
+        _words(_WITHOUT, line) or _words(_WITHOUT, everywhere),
+    )
 
 
 def read_wishes(lines: list[str]) -> Wishes:
     """Read lines: each address once, in their order."""
-    everywhere = next((folder for line in lines if not _URL.search(line) and (folder := _folder(line))), "INBOX")
-    edits_everywhere = any(_EDITS.search(line) for line in lines if not _URL.search(line))
+    everywhere = " ".join(line for line in lines if not _URL.search(line) and _ANY_OPTION.search(line))
     good: dict[str, Wish] = {}
     bad: dict[str, str] = {}
     left_out = 0
@@ -66,16 +89,15 @@ def read_wishes(lines: list[str]) -> Wishes:
             if url not in good and len(good) == URLS_MAX:
                 left_out += 1
             else:
-                good.setdefault(
-                    url, Wish(url, _folder(line) or everywhere, edits_everywhere or bool(_EDITS.search(line)))
-                )
+                good.setdefault(url, read_options(line, everywhere, url))
     return Wishes(tuple(good.values()), tuple(bad.items())[:URLS_MAX], left_out)
 
 
-def _own_lines(text: str) -> Iterator[str]:
+def own_lines(text: str, most: int = LINES_MAX) -> Iterator[str]:
+    """Return the lines that somebody wrote herself: no quotation, no signature, nothing empty."""
     lines = text.splitlines()
     for count, line in enumerate(line for line in lines if line.strip()):
-        if count >= LINES_MAX or line in ("-- ", "--"):
+        if count >= most or line in ("-- ", "--"):
             return
         if not line.startswith(">"):
             yield line[:2_000]
@@ -91,6 +113,16 @@ def _scheme(said: str) -> str:
     if said.lower().startswith("feed://"):
         return "http" + said[4:]
     return said[5:] if said.lower().startswith("feed:") else said
+
+
+def _words(pattern: re.Pattern[str], line: str) -> str:
+    """Return the words of all options of a kind, as many as fit."""
+    kept = ""
+    for match in pattern.finditer(line):
+        word = " ".join(_CONTROL.sub(" ", match[1] or match[2] or match[3]).split())
+        if word and len(f"{kept}{word}\n".encode("utf-8", "replace")) <= SIFT_OCTETS_MAX:
+            kept += f"{word}\n"
+    return kept
 
 
 def _folder(line: str) -> str:

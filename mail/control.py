@@ -69,6 +69,15 @@ class Subscribe:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """To a reflector, as `Subscribe`: this address leaves."""
+
+    source: str
+    subscriber: str
+    confirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class FollowFeed:
     """To the ingest room that owns the feed's bucket: poll this URL, and subscribe this address to it."""
 
@@ -77,6 +86,45 @@ class FollowFeed:
     folder: str = "INBOX"
     confirmed: bool = True
     edits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnfollowFeed:
+    """To the ingest room that polls this URL: this address wants nothing of it any more."""
+
+    url: str
+    subscriber: str
+    confirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sift:
+    """To a timeline: of what it gets of `source`, keep posts with one of these words, and none of those (each ends with
+    a newline; none: all are kept). The highest `at` wins. Beside a FollowFeed, whose source has no name yet, the same
+    without one."""
+
+    source: str = ""
+    only: str = ""
+    without: str = ""
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TellFollows:
+    """To a timeline: its owner asks what she follows, in the mail `about`."""
+
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WantNewsletter:
+    """To the ingest room of a timeline's host: its owner wants an address to give away, or (`drop`) no more mail to
+    it."""
+
+    name: str
+    folder: str = ""
+    drop: bool = False
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +142,35 @@ class Followers:
     followers: int
 
 
-Control = Welcome | Goodbye | CreateSource | RemoveSource | Subscribe | FollowFeed | Followers | KeepSent | TreeControl
+Control = (
+    Welcome
+    | Goodbye
+    | CreateSource
+    | RemoveSource
+    | Subscribe
+    | Unsubscribe
+    | FollowFeed
+    | UnfollowFeed
+    | Followers
+    | Sift
+    | TellFollows
+    | WantNewsletter
+    | KeepSent
+    | TreeControl
+)
 _WORDS: dict[str, type[Any]] = {
     "welcome": Welcome,
     "goodbye": Goodbye,
     "create-source": CreateSource,
     "remove-source": RemoveSource,
     "subscribe": Subscribe,
+    "unsubscribe": Unsubscribe,
     "follow-feed": FollowFeed,
+    "unfollow-feed": UnfollowFeed,
     "followers": Followers,
+    "sift": Sift,
+    "tell-follows": TellFollows,
+    "want-newsletter": WantNewsletter,
     "keep-sent": KeepSent,
     **TREE_WORDS,
 }

@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Any
 
 from mailbox_host.refiling import insert
+from mailbox_host.sifting import at_once, wanted
 from store import Bodies, Transaction
 
 # Entries made in one transaction: 5,000 take some 60 ms of the writer's time. Who has more waiting comes again.
@@ -40,8 +41,8 @@ _BEHIND = _DUE.format(
 
 
 def file_beyond(tx: Transaction, account: int, cursor: int, most: int = FILED_AT_ONCE_MAX) -> int:
-    """File what the log holds beyond the cursor and move the cursor; return how many entries that made."""
-    head = int((tx.one("SELECT coalesce(max(seq), 0) FROM post_log") or (0,))[0])
+    """File what the log holds beyond the cursor and move the cursor; return how many posts that were."""
+    head, most = int((tx.one("SELECT coalesce(max(seq), 0) FROM post_log") or (0,))[0]), at_once(tx, account, most)
     if head <= cursor:
         return 0
     due = tx.all(_BEYOND, (account, most, cursor))
@@ -51,12 +52,13 @@ def file_beyond(tx: Transaction, account: int, cursor: int, most: int = FILED_AT
 
 
 def file_covered(tx: Transaction, account: int, source: str, generation: int, most: int = FILED_AT_ONCE_MAX) -> int:
-    """File what a new interval adds below the cursor; return how many entries that made.
+    """File what a new interval adds below the cursor; return how many posts that were.
 
     Where that is too much for one transaction, the cursor goes back to where it stopped: what follows is filed when
     somebody looks, and what lies there of other sources is had already.
     """
     cursor = int((tx.one("SELECT cursor FROM account WHERE id = ?", (account,)) or (0,))[0])
+    most = at_once(tx, account, most)
     due = tx.all(_BEHIND, (account, most, cursor, source, generation))
     _file(tx, account, due)
     if len(due) == most:
@@ -66,6 +68,7 @@ def file_covered(tx: Transaction, account: int, source: str, generation: int, mo
 
 def _file(tx: Transaction, account: int, due: list[Any]) -> None:
     by_folder: dict[int, list[tuple[Any, ...]]] = {}
+    due = wanted(tx, account, due)
     for _, source, post, body, size, arrival, folder, _ in due:
         by_folder.setdefault(folder, []).append((account, source, post, body, size, 0, "", arrival))
     Bodies.share_many(tx, Counter(row[3] for row in due))

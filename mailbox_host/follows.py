@@ -14,6 +14,7 @@ from mailbox_host.accounts import account_id
 from mailbox_host.filing import FILED_AT_ONCE_MAX, file_beyond, file_covered
 from mailbox_host.folder_names import INBOX, FolderError
 from mailbox_host.folders import create_folder, find_folder, set_subscribed
+from mailbox_host.sifting import at_once, forget_sift
 from store import Reader, Transaction
 
 OPEN = 2**62  # until_post of an interval that nobody has closed
@@ -84,6 +85,7 @@ def goodbye(tx: Transaction, account: str, word: Goodbye, now: float) -> None:
         "INSERT INTO follow (account, source, generation, until_post, folder) VALUES (?, ?, ?, ?, 0)",
         (owner, word.source, word.generation, word.until),
     )
+    forget_sift(tx, owner, word.source)
     _forget_oldest(tx, owner, word.source)
 
 
@@ -141,7 +143,7 @@ def _forget_oldest(tx: Transaction, owner: int, source: str) -> None:
     if row is None or row[0] <= GENERATIONS_MAX:
         return
     cursor = int((tx.one("SELECT cursor FROM account WHERE id = ?", (owner,)) or (0,))[0])
-    if file_beyond(tx, owner, cursor) >= FILED_AT_ONCE_MAX:
+    if file_beyond(tx, owner, cursor) >= at_once(tx, owner, FILED_AT_ONCE_MAX):
         return
     tx.execute(
         """

@@ -12,7 +12,7 @@ from functools import partial
 from directory.names import Leaf, Name, Timeline
 from directory.snapshot import Directory
 from mail.address import is_entity
-from mail.control import FIELD, Goodbye, KeepSent, Welcome, read_controls
+from mail.control import FIELD, Goodbye, KeepSent, Sift, TellFollows, Welcome, read_controls
 from mail.envelope import Arrival, Receipt
 from mail.follower_rows import read_rows
 from mail.headers import split_message
@@ -21,6 +21,7 @@ from mail.tree_control import Adopt
 from mailbox_host import leaves
 from mailbox_host.accounts import account_id, exists
 from mailbox_host.bell import Bell
+from mailbox_host.follow_list import tell_follows
 from mailbox_host.follows import TooManyFollows
 from mailbox_host.post_log import Post
 from mailbox_host.quota import is_full, usage
@@ -28,6 +29,7 @@ from mailbox_host.refiling import file_one
 from mailbox_host.repeats import is_first, was_here
 from mailbox_host.sent import file_sent
 from mailbox_host.settings import Settings
+from mailbox_host.sifting import sift
 from mailbox_host.timeline import anyone_follows, deliver_post, goodbye, log_post, welcome
 from store import Reader, Transaction, events
 
@@ -140,6 +142,12 @@ class MailboxRoom:
             return Deferred(f"4.6.0 Control not understood: {fault}")
         if any(control == KeepSent(account) for control in found):
             return self._sent(tx, arrival, account)
+        for asked in found:  # by the ingest room of any host, on the word of the account's owner
+            match asked:
+                case Sift(source) if is_entity(source):
+                    sift(tx, account, asked)
+                case TellFollows() if is_first(tx, account_id(tx, account), arrival):
+                    tell_follows(tx, self._directory().names, account, asked, arrival.now)
         controls = [c for c in found if isinstance(c, Welcome | Goodbye)]
         for control in controls:
             if not self._speaks_for(arrival, control.source):

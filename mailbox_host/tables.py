@@ -140,4 +140,16 @@ LEAVES = Migration(
     """,
 )
 
-MIGRATIONS = (MIGRATION, HEADER_CUTS, KEEPING, HEADER_WORDS, KEEPS_SENT, LEAVES)
+# Which of a source's posts an account wants (sifting.py): those with one of the words, and none of the others.
+SIFTS = Migration(
+    "mailbox_host",
+    7,
+    """
+    CREATE TABLE sift (
+        account INTEGER NOT NULL, source TEXT NOT NULL, at INTEGER NOT NULL, only_words TEXT NOT NULL,
+        without_words TEXT NOT NULL, PRIMARY KEY (account, source)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS = (MIGRATION, HEADER_CUTS, KEEPING, HEADER_WORDS, KEEPS_SENT, LEAVES, SIFTS)

@@ -13,6 +13,7 @@ from mailbox_host.follows import Follow, covers, followed_sources, follows, good
 from mailbox_host.post_log import Post, anyone_follows, is_logged, left_upto, log_post
 from mailbox_host.refiling import file_one
 from mailbox_host.retention import had_between
+from mailbox_host.sifting import is_wanted, leave_out
 from store import Reader, Transaction
 
 __all__ = [
@@ -77,6 +78,9 @@ def deliver_post(tx: Transaction, account: str, post: Post) -> bool:
     owner = account_id(tx, account)
     logged = is_logged(tx, post.source, post.number)
     if (logged and covers(tx, owner, post.source, post.number)) or _had(tx, owner, post, logged):
+        return False
+    if not is_wanted(tx, owner, post.source, post.body):
+        leave_out(tx, owner, [(post.source, post.number)])
         return False
     inbox = tx.one("SELECT id FROM folder WHERE account = ? AND name = 'INBOX'", (owner,))
     assert inbox is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mail.address import is_entity
-from mail.control import Control, CreateSource, Goodbye, RemoveSource, Subscribe, read_controls
+from mail.control import Control, CreateSource, Goodbye, RemoveSource, Subscribe, Unsubscribe, read_controls
 from mail.envelope import Arrival, Outgoing, Receipt
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from reflector.answers import control_mail, voice
@@ -49,7 +49,11 @@ def judge(house: House, tx: Transaction, name: str, controls: Sequence[Control])
     source = find_source(tx, name)
     owner = source.owner if source else ""
     for control in controls:
-        if control.source != name if isinstance(control, CreateSource | RemoveSource | Subscribe) else True:
+        if (
+            control.source != name
+            if isinstance(control, CreateSource | RemoveSource | Subscribe | Unsubscribe)
+            else True
+        ):
             return Refused("5.5.4 This control is not for this reflector")
         match control:
             case CreateSource():
@@ -61,7 +65,9 @@ def judge(house: House, tx: Transaction, name: str, controls: Sequence[Control])
             case Subscribe() if not owner:
                 # Its CreateSource may still be on the way: mail is not ordered.
                 return Deferred("4.2.1 This source does not exist yet")
-            case Subscribe():
+            case Unsubscribe() if not owner:
+                pass  # nobody follows what is not there
+            case Subscribe() | Unsubscribe():
                 who = read_subscriber(house.names, control.subscriber)
                 if who is None:
                     return Refused("5.1.3 The subscriber's address is none that can follow")
@@ -76,7 +82,9 @@ def _perform(house: House, tx: Transaction, arrival: Arrival, control: Control) 
     source = find_source(tx, getattr(control, "source", ""))
     if source is None:
         return ()  # removed twice
-    door = f"{DOOR} {control.subscriber}" if isinstance(control, Subscribe) else DOOR  # several in one message
+    door = (
+        f"{DOOR} {control.subscriber}" if isinstance(control, Subscribe | Unsubscribe) else DOOR
+    )  # several in one message
     letter = Letter(house, tx, arrival, source, door)
     return _remove(letter) if isinstance(control, RemoveSource) else _subscribe(letter, control)
 
@@ -105,11 +113,12 @@ def _remove(letter: Letter) -> tuple[Outgoing, ...]:
 
 
 def _subscribe(letter: Letter, control: Control) -> tuple[Outgoing, ...]:
-    assert isinstance(control, Subscribe)
+    assert isinstance(control, Subscribe | Unsubscribe)
     who = read_subscriber(letter.house.names, control.subscriber)
     if who is None or drop_repeats(letter):
         return ()
-    command = Command("subscribe", clean_folder(control.folder) or "INBOX")
+    folder = clean_folder(control.folder) if isinstance(control, Subscribe) else ""
+    command = Command("subscribe" if isinstance(control, Subscribe) else "unsubscribe", folder or "INBOX")
     if control.confirmed:
         outgoing = obey(letter, who, command, quiet=True)
     else:

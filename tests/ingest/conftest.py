@@ -19,7 +19,7 @@ from ingest.poller import Poller
 from ingest.room import IngestRoom
 from ingest.settings import Settings
 from ingest.tables import MIGRATIONS
-from mail.control import Control, read_controls
+from mail.control import Control, Sift, read_controls
 from mail.envelope import Arrival, Outgoing, Receipt
 from mail.headers import Headers, split_message
 from store import Bodies, Migration, Store, Transaction, bodies
@@ -137,7 +137,7 @@ class Host:
         hosts = {each: HostRecord(each, "127.0.0.1", None) for each in ("host-1", "host-2")}
         owner = tuple(owners[bucket % len(owners)] for bucket in range(NAMES.buckets))
         self.directory = Directory(NAMES, 1, hosts, owner, owner)
-        self.now = 1_700_000_000.0
+        self.now, self.path = 1_700_000_000.0, path
         self.store = Store(path / f"{name}.db", [bodies.MIGRATION, SPOOLED, *MIGRATIONS])
         self.room = IngestRoom(name, lambda: self.directory, replace(SETTINGS, **more))  # type: ignore[arg-type]
         self.fault: Callable[[Outgoing], None] = lambda outgoing: None
@@ -175,9 +175,20 @@ class Host:
         return self.receive(head + "\n".join(lines) + "\n", sender=f"{who}@fabric.test", signed_by="host-1")
 
     @property
-    def letters(self) -> list[Letter]:
+    def spooled(self) -> list[Letter]:
         rows = self.store.reader.all("SELECT sender, recipient, content, signed FROM spooled ORDER BY id")
         return [Letter(*row[:3], bool(row[3])) for row in rows]
+
+    @property
+    def letters(self) -> list[Letter]:
+        """All but what timelines are told to keep of a source, which goes with every follow."""
+        return [letter for letter in self.spooled if not any(isinstance(word, Sift) for word in letter.controls)]
+
+    @property
+    def sifts(self) -> list[tuple[str, Sift]]:
+        """What timelines were told, with their addresses."""
+        words = [(letter.to, word) for letter in self.spooled for word in letter.controls]
+        return [(to, word) for to, word in words if isinstance(word, Sift) and word.source]
 
     @property
     def posts(self) -> list[Letter]:

@@ -1,0 +1,56 @@
+"""Commands by mail, from any host to any other: what is asked for happens, and is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from heliograph.demo.outside import Site, web_site
+from tests.fabric.town import DOMAIN, Town, until
+
+FOLLOW = f"follow@{DOMAIN}"
+SLOW = 30.0  # feeds are read by processes of their own, which take a second to start
+
+
+@pytest.fixture
+def site(town: Town) -> Iterator[Site]:
+    with web_site(town.address(50)) as site:
+        yield site
+
+
+async def test_one_mail_follows_chooses_and_is_answered_line_by_line(town: Town, site: Site) -> None:
+    heidi, bob = town.person("heidi", 1), town.person("bob", 3)
+    text = f"follow bob folder=Bob only=rust only=light\n{site.url} without=second\nfollow nobody-at-all\n"
+    await heidi.send(FOLLOW, "please", text)
+    await until(
+        lambda: sum(len(host.store.reader.all("SELECT 1 FROM post_log")) for host in town.hosts.values()), seconds=SLOW
+    )
+    await town.still()
+    for subject in ("On Rust", "On trust", "Light", "On Rust"):
+        await bob.send(f"bob@reflectors.{DOMAIN}", subject, f"{subject} it is")
+    await town.still()
+    assert [subject for _, subject in await heidi.posts("Bob")] == ["On Rust", "Light", "On Rust"]
+    assert [subject for _, subject in await heidi.posts()] == ["First light"]
+    subjects = await heidi.subjects()
+    assert "What you asked for" in subjects and any(
+        "There is no nobody-at-all" in found.as_string() for found in await heidi.letters()
+    )
+
+    await heidi.send(FOLLOW, "list", " ")
+    await town.still()
+    (told,) = [
+        str(found.get_content()).replace("\r", "")
+        for found in await heidi.letters()
+        if found["Subject"] == "What you follow"
+    ]
+    assert "You follow 2 sources" in told and "in Bob\n      only rust, light" in told and "without second" in told
+
+    await heidi.send(FOLLOW, "", f"unfollow bob\nunfollow {site.url}")
+    await town.still()
+    site.titles.append("Third light")
+    await bob.send(f"bob@reflectors.{DOMAIN}", "Light again")
+    await heidi.send(FOLLOW, "list", " ")
+    await town.still()
+    assert len(await heidi.posts("Bob")) == 3 and len(await heidi.posts()) == 1
+    assert "You follow nothing" in str((await heidi.letters())[-1].get_content())
