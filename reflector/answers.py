@@ -36,6 +36,11 @@ def question(letter: Letter, who: Subscriber, text: Text, token: str) -> Outgoin
     return Outgoing("", (Recipient(_mailbox(letter, who)),), _build(letter, who.address, text, reply_to))
 
 
+def probe(letter: Letter, who: Subscriber, text: Text, return_path: str) -> Outgoing:
+    """Ask a mailbox whether it is there, by a mail that may come back."""
+    return Outgoing(return_path, (Recipient(_mailbox(letter, who)),), _build(letter, who.address, text, []))
+
+
 def control_mail(letter: Letter, entities: list[str], text: Text, *controls: Control) -> Outgoing:
     """Write to timelines what they are to do; the text is for whoever looks into a queue."""
     names, source = letter.house.names, letter.source.name

@@ -14,6 +14,7 @@ from mail.envelope import Arrival, Outgoing, Receipt
 from mail.outcome import Deferred, Outcome, Refused
 from reflector.abroad import LEAVE
 from reflector.audit import take_audit
+from reflector.bounces import take_bounce
 from reflector.command_words import read_line, subject_of
 from reflector.commands import take_command
 from reflector.confirmations import CONFIRM, is_asked
@@ -26,7 +27,7 @@ from reflector.relaying import relay_post
 from reflector.settings import Settings
 from reflector.sources import Source, find_source, is_buried, lists_of
 from reflector.tokens import KEY_OCTETS_MIN, is_token
-from reflector.upkeep import forward_to_owner, note_bounce
+from reflector.upkeep import forward_to_owner
 from reflector.work import is_due, work
 from store import Reader, Transaction
 
@@ -40,7 +41,7 @@ DOORS: dict[str, Flow] = {
     "request": take_command,
     "confirm": take_command,
     "owner": forward_to_owner,
-    "bounce": note_bounce,
+    "bounce": take_bounce,
     LEAVE: take_leave,
 }
 SUB = "sub."

@@ -6,6 +6,7 @@ an address is open. Followers whose timelines live on this host have no row here
 
 from __future__ import annotations
 
+from reflector.bounce_tables import BOUNCES
 from store import Migration
 
 OPEN = 2**63 - 1  # until_post of an interval that nobody has closed: no post number reaches it
@@ -134,4 +135,4 @@ TREE = Migration(
     """,
 )
 
-MIGRATIONS = (MIGRATION, TREE)
+MIGRATIONS = (MIGRATION, TREE, BOUNCES)

@@ -69,6 +69,14 @@ class Voice:
         )
         return Text("confirm", f"Please confirm: {what}", body)
 
+    def probe(self) -> Text:
+        body = (
+            f"Some of {self.title}'s posts to you came back. If you can read this, all is well again\n"
+            f"and there is nothing to do: you go on following. If this comes back too, your\n"
+            f"subscription ends.\n\n{self._leaving()}"
+        )
+        return Text("probe", f"Do the posts of {self.title} reach you?", body)
+
     def help(self, *, confused: bool = False) -> Text:
         opening = "I could not read a command in your mail, so nothing was changed.\n\n" if confused else ""
         body = (

@@ -1,18 +1,15 @@
-"""Mail for the owner, and mail that comes back.
+"""Mail for the owner.
 
-Law: a bounce is noted and never answered. What goes to the owner is an ordinary letter: nothing in it claims the
-fabric's trust, and no signature leaves with it by which she could; it passes here once.
+Law: what goes to the owner is an ordinary letter: nothing in it claims the fabric's trust, and no signature leaves with
+it by which she could; it passes here once.
 """
 
 from __future__ import annotations
 
 from mail.envelope import Outgoing, Receipt, Recipient
 from mail.headers import add_headers, drop_headers
-from mail.outcome import Delivered
 from reflector.letter import Letter, drop
 from reflector.loops import LOOP_FIELD, has_passed
-from reflector.sources import lists_of
-from reflector.subscriptions import subscriber_of_token
 
 
 def forward_to_owner(letter: Letter) -> Receipt:
@@ -25,13 +22,3 @@ def forward_to_owner(letter: Letter) -> Receipt:
     vouched = ("dkim-signature",) if arrival.signed_by else ()
     content = add_headers(drop_headers(arrival.content, vouched, prefix="heliograph-"), [(LOOP_FIELD, door)])
     return Receipt(outgoing=(Outgoing(arrival.sender, (Recipient(names.timeline(source.owner)),), content),))
-
-
-def note_bounce(letter: Letter) -> Receipt:
-    """Note whose mail came back; an unknown token (an older interval's) names nobody."""
-    token = letter.door.partition(".")[2]
-    lists = lists_of(letter.tx, letter.source.name) if token else []
-    found = (subscriber_of_token(letter.tx, list_, token) for list_ in lists)
-    subscriber = next((address for address in found if address), "")
-    letter.tell("bounced", subscriber=subscriber, sender=letter.arrival.sender)
-    return Receipt(Delivered("2.0.0 Noted"))

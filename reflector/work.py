@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reflector.folding import ask_back, give_back_now, send_back
+from reflector.digest import send_digests
+from reflector.folding import ask_back, forget_asking, give_back_now, send_back
 from reflector.growth import wants_fold, wants_split
 from reflector.handing_over import begin, give_up, send_part
 from reflector.leaf_tending import tend_leaves
@@ -43,7 +44,8 @@ LOOKS_AT_ONCE = 4
 
 
 def is_due(place: Reader | Transaction, now: float) -> bool:
-    return any(place.one(f"SELECT 1 FROM {table} WHERE due <= ? LIMIT 1", (now,)) for table in ("move", "look"))
+    tables = ("move", "look", "digest")
+    return any(place.one(f"SELECT 1 FROM {table} WHERE due <= ? LIMIT 1", (now,)) for table in tables)
 
 
 def work(house: House, tx: Transaction, now: float) -> Mails:
@@ -54,7 +56,7 @@ def work(house: House, tx: Transaction, now: float) -> Mails:
     for (list_,) in tx.all("SELECT list FROM look WHERE due <= ? ORDER BY due LIMIT ?", (now, LOOKS_AT_ONCE)):
         mails += _look(house, tx, list_, now)
     _forget(tx, now - house.settings.repeat_seconds)
-    return mails
+    return mails + send_digests(house, tx, now)
 
 
 def _go_on(house: House, tx: Transaction, list_: str, now: float) -> Mails:
@@ -79,6 +81,7 @@ def _look(house: House, tx: Transaction, list_: str, now: float) -> Mails:
         return mails  # its end has the list looked at again
     if back := give_back_now(house, tx, node, now):
         return mails + back
+    node = forget_asking(house, tx, node, now)
     if node.rest_until > now:
         look_at(tx, list_, node.rest_until)
         return mails
@@ -108,6 +111,15 @@ def _foreign_rows(tx: Transaction, list_: str, part: Range) -> int:
     return int(row[0])
 
 
+def _has_rows(tx: Transaction, list_: str, part: Range) -> bool:
+    row = tx.one(
+        f"SELECT 1 FROM subscriber WHERE source = ? AND kind = '{FOREIGN}' AND until_post = {OPEN}"
+        " AND hash >= ? AND hash < ? LIMIT 1",
+        (list_, part.lo, part.hi),
+    )
+    return row is not None
+
+
 def _ask_first(house: House, tx: Transaction, source: Source, subs: list[Branch], now: float) -> Mails:
     branch = subs[0]
     move = begin(house, tx, source, branch.kind, branch.name, branch.range, now, UP)
@@ -120,7 +132,7 @@ def _split_next(house: House, tx: Transaction, source: Source, node: Node, subs:
     served = {branch.name for branch in subs}
     for place, part in enumerate(cut(node.range, fanout)):
         name = child_of(source.list, place)
-        if name in served or not _foreign_rows(tx, source.list, part):
+        if name in served or not _has_rows(tx, source.list, part):
             continue
         write_node(tx, replace(node, fanout=fanout))
         move = begin(house, tx, source, SUB, name, part, now)
