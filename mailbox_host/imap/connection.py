@@ -16,6 +16,7 @@ from mailbox_host.folders import FolderError
 from mailbox_host.imap import dispatch
 from mailbox_host.imap.channel import Channel
 from mailbox_host.imap.client_input import ClientInput, Gone
+from mailbox_host.imap.client_output import ClientOutput
 from mailbox_host.imap.deflate import DeflateChannel
 from mailbox_host.imap.effects import (
     AskLine,
@@ -41,7 +42,6 @@ from store import Reader, StoreFull
 
 log = logging.getLogger("heliograph.imap")
 
-OUTPUT_OCTETS = 64 * 1024  # collected before it is sent
 COMMANDS_AT_ONCE = 10  # of a pipelining client, before others have their turn
 
 
@@ -55,8 +55,7 @@ class Connection:
         self.upstream: Upstream | None = None
         self._services = services
         self._input = ClientInput(channel, session, services.slots)
-        self._output: list[bytes] = []
-        self._output_octets = 0
+        self._output = ClientOutput(channel)
         self._news: News | None = None  # while in IDLE
         self._deflate: DeflateChannel | None = None
         self._turned_away = False  # while it was sending, perhaps
@@ -65,7 +64,7 @@ class Connection:
         """Serve until the end; raise nothing but cancellation."""
         try:
             await self._serve()
-            await self._flush()
+            await self._output.flush()
             if self.upstream:
                 await pipe(self.channel, self.upstream, self._input.rest(), self._changed)
         except Gone as gone:
@@ -96,18 +95,17 @@ class Connection:
         self._say_last(dispatch.MOVED.removeprefix(b"BYE "))
 
     def _say_last(self, goodbye: bytes) -> None:
-        if goodbye and self.channel.ready and not self.upstream:
-            self.channel.send(b"".join([*self._output, b"* BYE ", goodbye, b"\r\n"]))
-            self._output.clear()
+        if goodbye and not self.upstream:
+            self._output.say_last(goodbye)
 
     async def _serve(self) -> None:
         await self._input.ready()
-        self._say(dispatch.greet(self.session))
+        self._output.say(dispatch.greet(self.session))
         handled = 0
         while not self.session.ended:
             event = self._input.event()
             if event is None:
-                await self._flush()
+                await self._output.flush()
                 self._doze()
                 await self._input.receive()
                 continue
@@ -119,7 +117,7 @@ class Connection:
     async def _react(self, event: Event) -> None:
         match event:
             case Ask():
-                self._say(b"+ Go ahead\r\n")
+                self._output.say(b"+ Go ahead\r\n")
             case TooLarge():
                 await self._perform(dispatch.refuse(self.session, event))
             case Frame():
@@ -134,7 +132,7 @@ class Connection:
             raise
         except Exception:  # a fault of ours: this command fails, nothing else does
             log.exception("command of %s failed", self.session.account or self.channel.peer)
-            self._say(self.session.tag + b" NO [SERVERBUG] Something went wrong here, it was logged\r\n")
+            self._output.say(self.session.tag + b" NO [SERVERBUG] Something went wrong here, it was logged\r\n")
         finally:
             steps.close()
 
@@ -158,7 +156,7 @@ class Connection:
     async def _carry_out(self, effect: Effect) -> Any:
         match effect:
             case bytes():
-                return await self._write(effect)
+                return await self._output.write(effect)
             case Read(query):
                 return await self._read_long(query)
             case Write(work, rings):
@@ -166,8 +164,8 @@ class Connection:
             case WaitForNews():
                 return await self._wait_for_news()
             case AskLine(prompt):
-                self._say(b"+ " + prompt + b"\r\n")
-                await self._flush()
+                self._output.say(b"+ " + prompt + b"\r\n")
+                await self._output.flush()
                 return await self._input.line()
             case SignIn():
                 return await self._sign_in(effect)
@@ -176,7 +174,7 @@ class Connection:
             case StartCompression():
                 await self._start_compression()
             case Close():
-                await self._flush()
+                await self._output.flush()
         return None
 
     async def _sign_in(self, asked: SignIn) -> SignedIn | NotSignedIn | HandedOver:
@@ -188,26 +186,8 @@ class Connection:
 
     async def _read_long(self, query: Callable[[Reader], Any]) -> Any:
         """Read in a thread. What there is to say goes out first: nobody works long for a client that is gone."""
-        await self._flush()
+        await self._output.flush()
         return await self._services.store.read(query)
-
-    def _say(self, data: bytes) -> None:
-        self._output.append(data)
-        self._output_octets += len(data)
-
-    async def _write(self, data: bytes) -> None:
-        self._say(data)
-        if self._output_octets >= OUTPUT_OCTETS:
-            await self._flush()
-            await asyncio.sleep(0)
-
-    async def _flush(self) -> None:
-        if self._output:
-            data = b"".join(self._output)
-            self._output.clear()
-            self._output_octets = 0
-            self.channel.send(data)
-        await self.channel.drain()
 
     async def _changed(self) -> None:
         await self._input.waker.wait(None)
@@ -215,7 +195,7 @@ class Connection:
     async def _start_tls(self) -> None:
         context = self._services.tls
         assert context is not None
-        await self._flush()
+        await self._output.flush()
         self._input.rest()
         self.channel.start_tls(context)
         await self._input.ready()
@@ -225,13 +205,14 @@ class Connection:
             self._deflate.doze()
 
     async def _start_compression(self) -> None:
-        await self._flush()
+        await self._output.flush()
         self._deflate = DeflateChannel(self.channel, self._input.rest(), self._input.waker.wake)
         self.channel = self._deflate
         self._input.through(self._deflate)
+        self._output.through(self._deflate)
 
     async def _wait_for_news(self) -> bytes | None:
-        await self._flush()
+        await self._output.flush()
         self._doze()
         self._news = self._news or self._services.news_for(self.session.account, self._input.waker.wake)
         line = await self._input.line_or_news(self._news)

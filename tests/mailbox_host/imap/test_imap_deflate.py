@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from mailbox_host import accounts
 from mailbox_host.bell import Bell
 from mailbox_host.imap import ImapServer, Local, Remote, Settings
+from mailbox_host.imap.client_output import SENT_AT_ONCE
 from mailbox_host.imap.deflate import DeflateChannel
 from mailbox_host.imap.settings import READ_BUFFER_OCTETS
 from mailbox_host.passwords import PasswordChecker, hash_password
@@ -211,6 +213,38 @@ async def test_who_sleeps_is_woken_and_goes_on(host: Host) -> None:
     assert (connection._deflate._deflater, connection._deflate._inflater) == (None, None)
     client.writer.close()
     other.writer.close()
+
+
+async def test_a_large_message_goes_out_in_pieces(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+    send = DeflateChannel.send
+    monkeypatch.setattr(DeflateChannel, "send", lambda channel, data: (sent.append(len(data)), send(channel, data))[1])
+    client = await Squeezed.to(await host.server.serve("127.0.0.1", 0))
+    letter = b"Subject: hello\r\n\r\n" + b"The same again and again.\r\n" * 100_000
+    client.send(b"c APPEND INBOX {%d+}\r\n%b\r\n" % (len(letter), letter))
+    assert (await client.line()).startswith(b"c OK")
+    await client.ask(b"d SELECT INBOX")
+    lines = await client.ask(b"e FETCH 1 BODY.PEEK[]")
+    assert b"\r\n".join(lines[1:-2]) + b"\r\n" == letter
+    assert max(sent) <= SENT_AT_ONCE < len(letter) // 4
+    client.writer.close()
+
+
+async def test_no_goodbye_is_said_within_a_message(host: Host) -> None:
+    """The server closes while a client takes its time: what it has of the message is of the message."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", await host.server.serve("127.0.0.1", 0))
+    letter = b"Subject: hello\r\n\r\n" + b"x" * 20_000_000
+    writer.write(b"a LOGIN alice secret\r\n")
+    await reader.readuntil(b"Signed in\r\n")
+    writer.write(b"c APPEND INBOX {%d+}\r\n%b\r\nd SELECT INBOX\r\ne FETCH 1 BODY.PEEK[]\r\n" % (len(letter), letter))
+    await reader.readuntil(b"* 1 FETCH (BODY[] {%d}\r\nSubject: hello\r\n\r\n" % len(letter))
+    await reader.readexactly(100_000)
+    await host.server.close()
+    rest = b""
+    with contextlib.suppress(OSError):
+        rest = await reader.read()
+    assert rest.strip(b"x") == b""
+    writer.close()
 
 
 async def test_what_is_no_deflate_ends_the_connection(host: Host) -> None:
