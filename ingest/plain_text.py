@@ -10,6 +10,7 @@ import re
 import textwrap
 
 import inscriptis
+from inscriptis.css_profiles import STRICT_CSS_PROFILE
 from inscriptis.model.config import ParserConfig
 
 from ingest.raw_item import stripped
@@ -17,16 +18,17 @@ from ingest.raw_item import stripped
 TEXT_CHARACTERS_MAX = 200_000
 NOTES_MAX = 200  # links that get a note; who lists more, lists addresses
 COLUMNS = 72
+TERMINAL_COLUMNS = 100
 
 _EMPTY_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")
 _LINK = re.compile(r"\[(\[[^\[\]\n]{0,500}\]|[^\[\]\n]{0,500})\]\(([^\s()]{1,2000})\)")
 _IMAGE = re.compile(r"<img\b[^<>]*>")
 _ALT = re.compile(r"\balt=\"([^\"]*)\"")
-_BULLET = re.compile(r"\s*(?:[*+-]|[0-9]{1,3}\.)\s+")
-_LAID_OUT = re.compile(r"\S {3,}\S|^ {4,}\S")  # a table, a poem, code
+_LAID_OUT = re.compile(r"\S {3,}\S|^ {4,}(?![*+-] |[0-9]{1,3}\. )\S")  # a table, a poem, code; an inner list is not
+_TABLE = re.compile(r"<(/?)(?:table|caption|thead|tbody|tfoot|tr|td|th)\b[^<>]*>")
 _NOTE = re.compile(r"\[[0-9]+\] \S+\Z")
 _STRAY_INDENT = re.compile(r"^ {1,3}(?=[^\s*+\-0-9])", re.MULTILINE)  # of a tag's own white space
-_CONFIG = ParserConfig(display_links=True)
+_CONFIG = ParserConfig(css=STRICT_CSS_PROFILE, display_links=True)  # the relaxed one indents each div
 
 
 def text_of_html(clean: str) -> str:
@@ -34,7 +36,7 @@ def text_of_html(clean: str) -> str:
     if not clean.strip():
         return ""
     try:
-        text = inscriptis.get_text(_IMAGE.sub(_described, clean), _CONFIG)
+        text = _laid_out(_IMAGE.sub(_described, clean))
     except Exception:
         return tidy(stripped(clean))
     return tidy(_STRAY_INDENT.sub("", _with_notes(text)))
@@ -49,6 +51,18 @@ def tidy(text: str) -> str:
 def flowed(text: str) -> str:
     """Break long lines as RFC 3676 has it: a space at the end says that the line goes on."""
     return "\n".join(_flowed(line) for line in text.split("\n"))
+
+
+def _laid_out(markup: str) -> str:
+    """A table whose rows are wider than a terminal held a page together: its cells are paragraphs."""
+    text = inscriptis.get_text(markup, _CONFIG)
+    if "<table" not in markup or not _wide_rows(text):
+        return text
+    return min(text, inscriptis.get_text(_TABLE.sub(r"<\1div>", markup), _CONFIG), key=_wide_rows)
+
+
+def _wide_rows(text: str) -> int:
+    return sum(len(row) > TERMINAL_COLUMNS and "   " in row.rstrip() for row in text.split("\n"))
 
 
 def _described(match: re.Match[str]) -> str:
@@ -75,11 +89,11 @@ def _with_notes(text: str) -> str:
 
 def _flowed(line: str) -> str:
     line = line.rstrip()
-    if line.startswith((" ", ">", "From ")):  # RFC 3676 4.4: space-stuffed
-        line = " " + line
-    if len(line) <= COLUMNS or _LAID_OUT.search(line) or _NOTE.match(line):
-        return line
-    bullet = _BULLET.match(line)
-    hang = " " * len(bullet[0]) if bullet else ""
-    rows = textwrap.wrap(line, COLUMNS, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False)
-    return " \n".join(rows)
+    if len(line) < COLUMNS or _LAID_OUT.search(line) or _NOTE.match(line):
+        return _stuffed(line)
+    return " \n".join(map(_stuffed, textwrap.wrap(line, COLUMNS, break_long_words=False, break_on_hyphens=False)))
+
+
+def _stuffed(row: str) -> str:
+    """RFC 3676 4.4: a row must not begin with what has a meaning there."""
+    return f" {row}" if row.startswith((" ", ">", "From ")) else row

@@ -94,6 +94,26 @@ def test_lines_flow_and_come_together_again():
     assert flowed("[1] https://a.example/" + "x" * 100) == "[1] https://a.example/" + "x" * 100
 
 
+def test_a_long_point_of_a_list_comes_together_without_holes():
+    for indent in ("  ", "      "):
+        point = f"{indent}* " + "word " * 30
+        rows = flowed(point.rstrip()).split("\n")
+        assert len(rows) == 3 and "".join(rows)[1:] == point.rstrip()  # RFC 3676 4.4: one space of stuffing
+    assert flowed("w" * 71 + " > no quotation").split("\n") == ["w" * 71 + " ", " > no quotation"]
+
+
+def test_a_table_that_holds_a_page_together_is_no_table():
+    words = "Many words stand in the second row, and it is as wide as both columns. " * 3
+    page = f"<table><tr><td><img src='a'></td><td><p>Price: 5</p></td></tr><tr><td colspan=2>{words}</td></tr></table>"
+    assert text_of_html(page) == f"Price: 5\n\n{words.strip()}"
+    small = "<table><tr><td>one</td><td>two</td></tr><tr><td>three</td><td>four</td></tr></table>"
+    assert text_of_html(small) == "one    two\nthree  four"
+
+
+def test_boxes_do_not_indent():
+    assert text_of_html("<div><div><div>A word.<p>Another.</p></div></div></div>") == "A word.\n\nAnother."
+
+
 def test_a_page_for_light_and_dark():
     item = Item("T & t", "Ada", BASE, None, "Words.", "<p>Words.</p>", (), "de-AT")
     _, page = letter(item, "T & t", "A Feed", BASE, "de-AT")
