@@ -21,6 +21,9 @@ RULES = (
     rules.no_bucket_too_many,
     rules.the_world_gets_in,
     rules.hosts_are_known,
+    rules.hosts_are_not_each_other,
+    rules.name_servers_have_addresses,
+    rules.secondaries_outlive_a_pause,
     rules.sets_have_one_ttl,
 )
 

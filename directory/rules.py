@@ -11,7 +11,7 @@ from typing import NamedTuple
 from directory import fabric, wire
 from directory.fabric import HASH, MAPS, bucket_name, host_name, label
 from directory.snapshot import Map
-from directory.zone import Zone, is_newer
+from directory.zone import Zone, is_newer, soa_numbers
 
 BUCKET_TTL_MIN, BUCKET_TTL_MAX = 30, 3_600  # a move should be seen within the hour, and not asked for every second
 
@@ -142,6 +142,49 @@ def hosts_are_known(zone: Zone, _: Expected) -> Iterator[Finding]:
         elif len(values) > 1 or fabric.read_key(values[0]) is None:
             text = f"the key of host {host} cannot be read"
             yield Finding(text, f"Write one record: {example}, with 32 octets in base64.", key, wire.TXT)
+
+
+def hosts_are_not_each_other(zone: Zone, _: Expected) -> Iterator[Finding]:
+    """Two names at one address are one host: what it passes on to the other comes back to itself."""
+    seen: dict[str, str] = {}
+    for host in fabric.host_names(zone):
+        name = label(host) + zone.origin
+        for address in fabric.addresses_of(zone, name):
+            other = seen.setdefault(address, host)
+            if other != host:
+                remedy = f"Give {host} its own address, or write {other} wherever {host} stands."
+                rtype = wire.AAAA if ":" in address else wire.A
+                yield Finding(
+                    f"{host} has the address of {other}, {address}: a host under two names", remedy, name, rtype
+                )
+
+
+def name_servers_have_addresses(zone: Zone, _: Expected) -> Iterator[Finding]:
+    """NS of the zone itself; a resolver that is sent to nowhere tries the others, if there are any."""
+    for rdata in zone.rdatas(zone.origin, wire.NS):
+        target = rdata.lower()
+        if wire.is_below(target, zone.origin) and not fabric.address_of(zone, target):  # RFC 2181 10.3: nor an alias
+            shown = _shown(zone, target)
+            remedy = f"Mend the name, or add: {shown} A and its address."
+            yield Finding(f"the NS {shown} has no address", remedy, zone.origin, wire.NS, rdata)
+
+
+def secondaries_outlive_a_pause(zone: Zone, _: Expected) -> Iterator[Finding]:
+    """RFC 1912 2.2: a foreign secondary that expires between two tries goes dark for nothing."""
+    refresh, retry, expire, minimum = soa_numbers(zone.soa.rdatas[0])[1:]
+    if expire <= refresh + retry:
+        text = f"secondaries expire after {expire} seconds, before they ask again ({refresh} + {retry})"
+        yield Finding(text, "Write an expire of weeks: 14d.", zone.origin, wire.SOA, b"", True)
+    if minimum > BUCKET_TTL_MAX:
+        text = f"others remember for {minimum} seconds that a name does not exist"
+        yield Finding(
+            text,
+            f"Write up to {BUCKET_TTL_MAX} as the SOA's last number; 60 is usual.",
+            zone.origin,
+            wire.SOA,
+            b"",
+            True,
+        )
 
 
 def sets_have_one_ttl(zone: Zone, _: Expected) -> Iterator[Finding]:

@@ -81,9 +81,3 @@ class Served:
             for problem in problems:
                 log.error("dns: %s", problem.shown(shown))
         self.problems = problems
-
-    def warn(self, warning: Problem) -> None:
-        """Say what is not well with the zone that is served, once."""
-        if warning.remedy not in {known.remedy for known in self.warnings}:
-            log.warning("dns: %s. %s", warning.text, warning.remedy)
-            self.warnings = (*self.warnings, warning)

@@ -16,6 +16,7 @@ from directory.answers import Answers
 from directory.copy import Kept
 from directory.edition import Edition, accept, edit
 from directory.editor import Editor
+from directory.herald import Herald
 from directory.permissions import Permissions
 from directory.primary import LiveFile
 from directory.problem import Problem
@@ -48,8 +49,8 @@ class DirectoryService:
         self._served = Served(settings.copy, settings.domain, self._show)
         self._editor = Editor(settings, self._served, self._take)
         self._lock = asyncio.Lock()  # one edition at a time
+        self._silence: tuple[Problem, ...] = ()  # of the primary, where it lasts too long
         self._role: asyncio.Task[None] | None = None  # watching the file, or following the primary
-        self._telling: asyncio.Task[None] | None = None
         self._doubt: asyncio.Task[None] | None = None  # looking at a host that says it is the primary
         self._live = LiveFile(settings.live) if settings.live else None
         self._follower = Follower(self._refresh)
@@ -60,6 +61,7 @@ class DirectoryService:
         limit = RateLimit(settings.answers_per_second, settings.answers_burst)
         key = settings.keys.get(settings.transfer_key)
         self.server = DnsServer(settings.address, settings.port, rights, limit, key, clock)
+        self._herald = Herald(settings, self.server.notifier)
 
     @property
     def current(self) -> Directory:
@@ -82,7 +84,7 @@ class DirectoryService:
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        return self._served.warnings
+        return self._served.warnings + self._silence
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Call back with every new directory, on the loop; return the way to end that."""
@@ -99,7 +101,7 @@ class DirectoryService:
 
     async def stop(self) -> None:
         await self._end(self._role)
-        await self._end(self._telling)
+        await self._herald.stop()
         await self._end(self._doubt)
         await self.server.stop()
 
@@ -174,8 +176,9 @@ class DirectoryService:
                 zone = await self._sources.newer(kept)
             except TransferFailed as failed:
                 log.info("dns: the primary's zone: %s", failed)
-                self._note_silence()
                 return False
+            finally:
+                self._note_silence()
             if zone is not None:
                 result = await asyncio.to_thread(accept, zone, self.settings.buckets, self._served.kept)
                 await self._take(result, "the primary's zone")
@@ -183,8 +186,10 @@ class DirectoryService:
 
     def _note_silence(self) -> None:
         kept = self._served.kept
-        if kept and (silence := self._sources.silence(kept.zone)):
-            self._served.warn(silence)
+        silence = self._sources.silence(kept.zone) if kept else None
+        if silence and not self._silence:
+            log.warning("dns: %s. %s", silence.text, silence.remedy)
+        self._silence = (silence,) if silence else ()
 
     # --- who is the primary
 
@@ -245,15 +250,4 @@ class DirectoryService:
             self._tell_others()
 
     def _tell_others(self) -> None:
-        if self._telling:
-            self._telling.cancel()
-        self._telling = asyncio.create_task(self._tell())
-
-    async def _tell(self) -> None:
-        hosts = [(host.address, self.port) for host in self.current.hosts.values()]
-        targets = [target for target in hosts if target[0] != self.settings.address]
-        silent = await self.server.notifier.tell(
-            wire.name_of(self.settings.domain), [*targets, *self.settings.notify_to]
-        )
-        if silent:
-            log.warning("dns: not reached by NOTIFY: %s", ", ".join(address for address, _ in silent))
+        self._herald.tell(self.current.hosts.values(), self.port)

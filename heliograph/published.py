@@ -13,6 +13,7 @@ from directory.fabric import to_directory
 from directory.lint import lint
 from directory.problem import Problem, errors
 from directory.snapshot import Directory
+from directory.zone import Zone
 from directory.zone_text import read_zone
 from heliograph import exits
 from heliograph.exits import CommandError
@@ -26,6 +27,7 @@ class Published:
     path: Path
     directory: Directory | None
     problems: tuple[Problem, ...] = ()
+    zone: Zone | None = None
 
 
 def judge(config: Config, path: Path, previous_serial: int | None = None) -> Published:
@@ -35,7 +37,8 @@ def judge(config: Config, path: Path, previous_serial: int | None = None) -> Pub
     if reading.zone is not None:
         problems = (*problems, *lint(reading.zone, buckets=config.buckets, previous_serial=previous_serial))
     good = reading.zone is not None and not errors(problems)
-    return Published(path, to_directory(reading.zone) if reading.zone is not None and good else None, problems)
+    directory = to_directory(reading.zone) if reading.zone is not None and good else None
+    return Published(path, directory, problems, reading.zone)
 
 
 def published_directory(config: Config) -> Directory:

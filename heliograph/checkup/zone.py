@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from directory.fabric import host_name
+from directory.wire import read_name
+from directory.zone import Zone
 from heliograph.checkup.finding import Finding, fault, good, warning
 from heliograph.dns import load_keys
 from heliograph.keys import public_key, read_key
@@ -31,6 +34,7 @@ def zone(config: Config) -> Iterator[Finding]:
     if found.directory is None:
         return
     yield good("zone", f"serial {found.directory.serial}, {config.buckets} buckets in two maps")
+    yield from _primary(config, found.zone)
     for host in config.hosts:
         record = found.directory.hosts.get(host.name)
         if record is None:
@@ -44,6 +48,16 @@ def zone(config: Config) -> Iterator[Finding]:
             )
     for name in sorted(set(found.directory.hosts) - {host.name for host in config.hosts}):
         yield warning("zone", f"{name} is in the zone and not configured", "add it to heliograph.toml as [[host]]")
+
+
+def _primary(config: Config, zone: Zone | None) -> Iterator[Finding]:
+    """Hosts believe the zone (its SOA) rather than the configuration."""
+    if zone is None or config.dns.primary is not None:
+        return
+    named = host_name(zone, read_name(zone.soa.rdatas[0], 0)[0].lower())
+    if named != config.primary:
+        text = f"the SOA names {named or 'no host'} as the primary, and heliograph.toml {config.primary}"
+        yield warning("zone", text, f"`zone primary {config.primary}` writes it; or set primary in heliograph.toml")
 
 
 def _copy(config: Config) -> Path:

@@ -118,6 +118,18 @@ ERRORS = {
     "SRV to an alias": (add("_pop3s._tcp SRV 0 1 995 autoconfig"), "is an alias (CNAME)", "_pop3s._tcp"),
     "SRV with port 0": (add("_pop3s._tcp SRV 0 1 0 host-1"), "has port 0", "_pop3s._tcp"),
     "the name of the SRV gone": (drop("mail A"), "names mail, which has no address", "_imaps._tcp"),
+    "an MX to itself under another name": (
+        lambda text: add("host-4 A 192.0.2.2")(swap("b3.timeline MX 10 host-2", "b3.timeline MX 10 host-4")(text)),
+        "host-4 has the address of host-2, 192.0.2.2: a host under two names",
+        "host-4 A",
+    ),
+    "two hosts at one address": (swap("host-3 A 192.0.2.3", "host-3 A 192.0.2.1"), "address of host-1", "host-3 A"),
+    "NS without address": (add("@ NS ns9"), "the NS ns9 has no address", "@ NS ns9"),
+    "NS with the dot forgotten": (
+        swap("@   NS host-2", "@   NS host-2.fabric.test"),
+        "has no address",
+        "@   NS host-2.",
+    ),
     "no NS": (drop("@   NS"), "no NS", ""),
     "a delegation": (add("sub NS ns.example.org."), "sub is delegated", "sub NS"),
     "a wildcard": (add("*.timeline MX 10 host-1"), "wildcard", "*.timeline"),
@@ -140,6 +152,8 @@ def test_is_refused(edit: Callable[[str], str], words: str, start: str) -> None:
 WARNINGS = {
     "no key": (drop("host-2._domainkey"), "host host-2 has no key"),
     "a revoked key": (swap(KEY + "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=", KEY), "host host-2 has no key"),
+    "an expire before the next try": (swap("14d        ; expire", "300        ; expire"), "expire after 300 seconds"),
+    "a day of no": (swap("60 )       ; how", "1d )       ; how"), "remember for 86400 seconds"),
     "TTLs in one set": (add("b3.timeline 60 MX 20 host-1"), "different TTLs; 60 is served"),
 }
 

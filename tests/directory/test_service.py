@@ -217,6 +217,26 @@ async def test_a_secondary_asks_by_itself_when_notify_is_lost(fabric: Fabric, mo
     assert owner(second) == "host-1"
 
 
+async def test_a_stale_secondary_says_so_and_goes_on(fabric: Fabric, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secondary, "REFRESH_SECONDS_MIN", 0.02)
+    monkeypatch.setattr(secondary, "REFRESH_SECONDS_MAX", 0.02)
+    now = [1_800_000_000.0]
+    (primary,) = await fabric.start(1)
+    second = DirectoryService(fabricated.settings(fabric.net, fabric.dns_port, 2, fabric.folder), lambda: now[0])
+    fabric.running.append(second)
+    await second.start()
+    await primary.stop()
+    now[0] += 14 * 86_400 - 5
+    await asyncio.sleep(0.3)
+    assert second.warnings == ()
+    now[0] += 10
+    await until(lambda: bool(second.warnings))
+    assert "did not answer for 336.0 hours" in second.warnings[0].text and "zone primary" in second.warnings[0].remedy
+    assert owner(second) == "host-2" and await fabric.published(2) == "host-2.fabric.test."
+    await fabric.start(1)
+    await until(lambda: second.warnings == ())  # it was heard, though it has nothing new
+
+
 async def test_a_serial_survives_a_copy_that_no_longer_lints(fabric: Fabric) -> None:
     (primary,) = await fabric.start(1)
     fabric.edit("b3.timeline MX 10 host-2", "b3.timeline MX 10 host-1")

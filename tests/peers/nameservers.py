@@ -124,7 +124,9 @@ def until(true: object, told: object) -> None:
 class Bind(NameServer):
     def configuration(self) -> str:
         told = "".join(f"{address} port {port} key transfer; " for address, port in self.hosts)
-        role = f"type primary; allow-update {{ key operator; }}; notify explicit; also-notify {{ {told}}};"
+        role = (
+            f"type primary; notify-delay 1; allow-update {{ key operator; }}; notify explicit; also-notify {{ {told}}};"
+        )
         if self.primary:
             role = f"type secondary; primaries {{ {self.primary[0]} port {self.primary[1]} key transfer; }};"
         return (
