@@ -44,6 +44,8 @@ from reflector.tree import LEAF, SUB, list_of, node_of, parent_of, source_of
 from reflector.tree_mail import Mails, address_of, branch_address, write
 from store import Transaction, events
 
+PATIENCE = 4  # attempts of the list above, by its longest rest between two
+
 
 def ask_back(house: House, move: Move, now: float) -> Mails:
     """The list above asks; its range waits from here on."""
@@ -86,6 +88,19 @@ def give_back_now(house: House, tx: Transaction, node: Node, now: float) -> Mail
     if node.asked <= node.folded or branches(tx, node.list, SUB):
         return ()
     return give_back(house, tx, Fold(source_of(node.list), node.asked, node_of(node.list)), now)
+
+
+def forget_asking(house: House, tx: Transaction, node: Node, now: float) -> Node:
+    """A list that was to become flat for the one above, which has not asked again for long, is free."""
+    if not node.asked or node.policy != FLAT:
+        return node
+    free = node.asked + PATIENCE * (house.settings.rest_seconds_max + house.settings.answer_seconds)
+    if now < free:
+        look_at(tx, node.list, free)
+        return node
+    node = replace(node, policy=AUTO, asked=0)
+    write_node(tx, node)
+    return node
 
 
 def send_back(house: House, tx: Transaction, source: Source, move: Move, now: float) -> Mails:
@@ -166,9 +181,6 @@ def let_go(house: House, tx: Transaction, control: Released, now: float) -> None
     """The sub-reflector hears how it ended: its rows end there, or it goes on."""
     list_ = list_of(control.source, control.node)
     node, move = find_node(tx, list_), find_move(tx, list_)
-    if node and node.state == SERVING and control.epoch == node.asked and not control.until:
-        write_node(tx, replace(node, policy=AUTO, asked=0))
-        look_at(tx, list_, now)
     if node is None or node.state != FOLDING or control.epoch != node.folded:
         return
     if move:
@@ -176,7 +188,8 @@ def let_go(house: House, tx: Transaction, control: Released, now: float) -> None
     if control.until:
         close_open(tx, list_, control.until, now)
     state = RELEASED if control.until else SERVING
-    write_node(tx, replace(node, state=state, policy=AUTO))
+    # Who was taken back once will be again: a list that grew new branches meanwhile would never be done.
+    write_node(tx, replace(node, state=state, policy=AUTO if control.until else node.policy))
     look_at(tx, list_, now)
     events.append(tx, now, state, source=list_, epoch=control.epoch)
 
