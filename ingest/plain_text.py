@@ -1,7 +1,7 @@
 """Sanitised HTML as a text that is pleasant in a terminal: links as notes below, lines that flow.
 
 Law: whatever the text maker trips over, the words are still there. A line is at most 72 columns, longer ones flow on
-(RFC 3676), but for what was laid out by hand.
+(RFC 3676), but for what was laid out by hand. Between the two steps a quoted line begins with a QUOTE for each depth.
 """
 
 from __future__ import annotations
@@ -18,10 +18,14 @@ from ingest.raw_item import stripped
 TEXT_CHARACTERS_MAX = 200_000
 NOTES_MAX = 200  # links that get a note; who lists more, lists addresses
 COLUMNS = 72
+QUOTE, QUOTE_ENDS = "\ue000", "\ue001"  # private use: no publisher's text keeps them
+QUOTES_MAX = 8  # deeper is shown as deep
 TERMINAL_COLUMNS = 100
 
 _EMPTY_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")
 _LINK = re.compile(r"\[(\[[^\[\]\n]{0,500}\]|[^\[\]\n]{0,500})\]\(([^\s()]{1,2000})\)")
+_BLOCKQUOTE = re.compile(r"<(/?)blockquote\b[^<>]*>")
+_MARKED = re.compile(rf"[{QUOTE}{QUOTE_ENDS}]")
 _IMAGE = re.compile(r"<img\b[^<>]*>")
 _ALT = re.compile(r"\balt=\"([^\"]*)\"")
 _LAID_OUT = re.compile(r"\S {3,}\S|^ {4,}(?![*+-] |[0-9]{1,3}\. )\S")  # a table, a poem, code; an inner list is not
@@ -36,7 +40,7 @@ def text_of_html(clean: str) -> str:
     if not clean.strip():
         return ""
     try:
-        text = _laid_out(_IMAGE.sub(_described, clean))
+        text = _quoted(_laid_out(_BLOCKQUOTE.sub(_bounded, _IMAGE.sub(_described, _MARKED.sub("", clean)))))
     except Exception:
         return tidy(stripped(clean))
     return tidy(_STRAY_INDENT.sub("", _with_notes(text)))
@@ -51,6 +55,22 @@ def tidy(text: str) -> str:
 def flowed(text: str) -> str:
     """Break long lines as RFC 3676 has it: a space at the end says that the line goes on."""
     return "\n".join(_flowed(line) for line in text.split("\n"))
+
+
+def _bounded(match: re.Match[str]) -> str:
+    """Let a quotation's ends be seen in the text."""
+    return f"<p>{QUOTE_ENDS}</p></blockquote>" if match[1] else f"<blockquote><p>{QUOTE}</p>"
+
+
+def _quoted(text: str) -> str:
+    rows: list[str] = []
+    depth = 0
+    for row in text.split("\n"):
+        if (mark := row.strip()) in (QUOTE, QUOTE_ENDS):
+            depth = max(0, depth + (1 if mark == QUOTE else -1))
+        else:
+            rows.append(QUOTE * min(depth, QUOTES_MAX) + row if mark else "")
+    return "\n".join(rows)
 
 
 def _laid_out(markup: str) -> str:
@@ -88,6 +108,10 @@ def _with_notes(text: str) -> str:
 
 
 def _flowed(line: str) -> str:
+    said = line.lstrip(QUOTE)
+    if said != line:
+        mark = ">" * (len(line) - len(said))
+        return "\n".join(f"{mark} {row}" for row in _flowed(said.strip(" ")).split("\n"))
     line = line.rstrip()
     if len(line) < COLUMNS or _LAID_OUT.search(line) or _NOTE.match(line):
         return _stuffed(line)

@@ -21,6 +21,7 @@ TITLE_OCTETS_MAX = 300  # as a header, encoded, it stays under the 998 octets of
 NAME_OCTETS_MAX = 120
 NAME_BITS = 2**48 - 1  # an item's name is a key of 48 bits, with a sign
 
+_NOTE_MARK = re.compile(r" \[[0-9]+\]|^>+", re.MULTILINE)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,3}\Z")
 
 
@@ -113,7 +114,7 @@ def _base64(content: bytes) -> bytes:
 
 def _opening(text: str) -> str:
     """A title for what has none: how it begins."""
-    return line_of(text[:400], 72)
+    return line_of(_NOTE_MARK.sub("", text[:400]), 72)
 
 
 def _language(said: str) -> str:

@@ -135,3 +135,12 @@ def test_a_picture_that_comes_beside_is_shown_if_there_is_no_other():
 
 def test_what_needs_no_repair_is_left_as_it_is():
     assert repaired("<p>1 < 2 and <b>so on</b></p>") == "<p>1 < 2 and <b>so on</b></p>"
+
+
+def test_a_quotation_is_seen_as_one():
+    said = "<p>He said:</p><blockquote><p>One.</p><blockquote>Two.</blockquote></blockquote><p>&gt; I said.</p>"
+    rows = flowed(text_of_html(said)).split("\n")
+    assert [row for row in rows if row] == ["He said:", "> One.", ">> Two.", " > I said."]
+    long = flowed(text_of_html("<blockquote>" + "word " * 30 + "</blockquote>")).split("\n")
+    assert len(long) == 3 and all(row.startswith("> word") for row in long) and long[0].endswith("word ")
+    assert flowed(text_of_html("<p>\ue000no quotation</p>")) == "no quotation"
