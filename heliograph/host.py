@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from directory.names import Follow, Leaf, Name, Reflector, Timeline
@@ -31,6 +31,10 @@ from heliograph.health.neighbours import Neighbours
 from heliograph.keys import TOKEN_KEY, read_key
 from heliograph.lock import HostLock
 from heliograph.login import Login
+from heliograph.moving.cargo import Timelines
+from heliograph.moving.frames import PURPOSE as MOVE
+from heliograph.moving.mover import Mover
+from heliograph.moving.parties import Party, nothing
 from heliograph.one_click import OneClick
 from heliograph.operations import Answer, Site, status
 from heliograph.outside import click_routes, postmark
@@ -74,13 +78,20 @@ PROBLEMS_TOLD_MAX = 20  # of a zone, by `status`; `doctor` reads the file itself
 class Host:
     """A host of the fabric. It runs in the caller's event loop: several can, in one process, for tests."""
 
-    def __init__(self, config: Config, name: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        config: Config,
+        name: str,
+        clock: Callable[[], float] = time.time,
+        moving_at: Callable[[str], Awaitable[None]] = nothing,
+    ) -> None:
         self.config = config
         self.name = name
         self.hostname = f"{name}.{config.domain}"
         self.address = config.host(name).address
         self._clock = clock
         self._folder = config.host_folder(name)
+        self._moving_at = moving_at
         self._zone_copy = self._folder / f"{config.domain}.zone"
         self._running = AsyncExitStack()
 
@@ -222,17 +233,34 @@ class Host:
             serves=self._serves,
         )
 
+    def _make_mover(self) -> None:
+        zone, cargo = lambda: self.directory.current, {"timeline": Timelines(self.store.reader)}
+        party = Party(
+            self.name,
+            self.store,
+            self.ownership,
+            self.queue,
+            zone,
+            cargo,
+            self.imap.turn_out,
+            self._clock,
+            self._moving_at,
+        )
+        self.mover = Mover(party, self.streams, self.directory.subscribe)
+        self._running.push_async_callback(self.mover.stop)
+
     async def _open_doors(self) -> None:
         """Every door of this host, at its own address, with the same ports as on every other host."""
         ports = self.config.ports
         self._running.push_async_callback(self.imap.close)
         self._running.push_async_callback(self.streams.close)
+        self._make_mover()
         purposes = {
             "imap": self.imap.handle_stream,
             PURPOSE: self.applications.handle_stream,
             STATUS: self.neighbours.handle_stream,
         }
-        await self.streams.serve(self.address, purposes)
+        await self.streams.serve(self.address, purposes, {MOVE: self.mover.taker.handle})
         door = await self._open_mail_doors()
         await self.imap.serve(self.address, ports.imap)
         await self.imap.serve(self.address, ports.imaps, implicit=True)
@@ -252,6 +280,7 @@ class Host:
         control = ControlServer(self._folder, self.store, self._site(), self._clock)
         await control.start()
         self._running.push_async_callback(control.stop)
+        await self.mover.start()
 
     async def _open_mail_doors(self) -> HostDoor:
         smtp, ports, tls = self.config.smtp, self.config.ports, self._tls.context

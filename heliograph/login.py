@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from directory.names import Timeline
 from directory.snapshot import Directory
-from heliograph.moving.holding import ACQUIRING, TOMBSTONE
+from heliograph.holding import ACQUIRING, TOMBSTONE
 from heliograph.ownership import Ownership
 from heliograph.streams import Streams
 from mail.address import is_entity

@@ -18,7 +18,7 @@ from typing import Any
 
 from directory.names import Follow, Name, Reflector, Timeline
 from directory.snapshot import Directory, Map
-from heliograph.moving.holding import ACQUIRING, OWNER, SEALED, Holding
+from heliograph.holding import ACQUIRING, OWNER, SEALED, Holding
 from store import Migration, Reader, Transaction
 
 MIGRATION = Migration(

@@ -89,23 +89,23 @@ def set_password(tx: Transaction, name: str, password_hash: str | None) -> None:
 
 def stored_hash(source: Reader | Transaction, name: str) -> str | None:
     """Return the stored hash; None where there is no account, or one without a password."""
-    row = source.one("SELECT password FROM account WHERE name = ?", (name,))
+    row = source.one("SELECT password FROM account WHERE name = ? AND NOT away", (name,))
     return row[0] if row else None
 
 
 def exists(source: Reader | Transaction, name: str) -> bool:
-    return source.one("SELECT 1 FROM account WHERE name = ?", (name,)) is not None
+    return source.one("SELECT 1 FROM account WHERE name = ? AND NOT away", (name,)) is not None
 
 
 def names(source: Reader | Transaction, after: str = "", limit: int = 1000) -> list[str]:
     """Return names in order, those after `after`: a page of them."""
-    rows = source.all("SELECT name FROM account WHERE name > ? ORDER BY name LIMIT ?", (after, limit))
+    rows = source.all("SELECT name FROM account WHERE name > ? AND NOT away ORDER BY name LIMIT ?", (after, limit))
     return [row[0] for row in rows]
 
 
 def account_id(source: Reader | Transaction, name: str) -> int:
     """Return the account's row; raise NoSuchAccount. Inside this package only."""
-    row = source.one("SELECT id FROM account WHERE name = ?", (name,))
+    row = source.one("SELECT id FROM account WHERE name = ? AND NOT away", (name,))
     if row is None:
         raise NoSuchAccount(f"there is no account {name}")
     return int(row[0])

@@ -31,6 +31,11 @@ def is_registered(tx: Transaction, source: str, post: int) -> bool:
     return tx.one("SELECT 1 FROM leaf WHERE source = ? AND until_post > ?", (source, post)) is not None
 
 
+def passed_to(tx: Transaction, source: str) -> list[str]:
+    """Return the hosts whose followers were here, and to which posts are passed on."""
+    return [host for (host,) in tx.all("SELECT host FROM passed_on WHERE source = ? ORDER BY host", (source,))]
+
+
 def take(
     tx: Transaction, names: FabricNames, host: str, control: LeafControl, rows: list[Row], now: float
 ) -> tuple[Outgoing, ...]:
@@ -126,7 +131,8 @@ def followers(tx: Transaction, source: str) -> list[Row]:
         f"""
         SELECT a.name, f.from_post, max(f.generation), d.name
         FROM follow f JOIN account a ON a.id = f.account JOIN folder d ON d.id = f.folder
-        WHERE f.source = ? AND f.until_post = {OPEN} AND f.from_post IS NOT NULL GROUP BY a.name ORDER BY a.name
+        WHERE f.source = ? AND f.until_post = {OPEN} AND f.from_post IS NOT NULL
+        AND NOT a.away GROUP BY a.name ORDER BY a.name
         """,
         (source,),
     )

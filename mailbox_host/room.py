@@ -13,7 +13,7 @@ from directory.names import Leaf, Name, Timeline
 from directory.snapshot import Directory
 from mail.address import is_entity
 from mail.control import FIELD, Goodbye, KeepSent, Sift, TellFollows, Welcome, read_controls
-from mail.envelope import Arrival, Receipt
+from mail.envelope import Arrival, Outgoing, Receipt, Recipient
 from mail.follower_rows import read_rows
 from mail.headers import split_message
 from mail.outcome import Deferred, Delivered, Outcome, Refused
@@ -73,7 +73,7 @@ class MailboxRoom:
             case Leaf(source, host) if host == self._host:
                 if _may_speak_for_sources(arrival) and arrival.headers.has(FIELD):
                     return self._leaf_control(tx, arrival, source)
-                return Receipt(self._leaf(tx, arrival, source))
+                return self._leaf(tx, arrival, source)
         return Receipt(NO_SUCH_USER)
 
     def _timeline(self, tx: Transaction, arrival: Arrival, account: str) -> Outcome:
@@ -86,19 +86,26 @@ class MailboxRoom:
                 return self._post(tx, arrival, account)
         return self._personal(tx, arrival, account)
 
-    def _leaf(self, tx: Transaction, arrival: Arrival, source: str) -> Outcome:
+    def _leaf(self, tx: Transaction, arrival: Arrival, source: str) -> Receipt:
         """A post for all followers on this host: one row. Where nobody follows, none, unless there is a leaf."""
         if not _may_speak_for_sources(arrival):
-            return Refused("5.7.1 Only the source's reflector delivers here")
+            return Receipt(Refused("5.7.1 Only the source's reflector delivers here"))
         post = _read_post(arrival)
         if post is None or post.source != source:
-            return Refused("5.6.0 Not a post of this source", 554)
+            return Receipt(Refused("5.6.0 Not a post of this source", 554))
         if not self._speaks_for(arrival, source):
-            return _not_yet(source)
-        wanted = anyone_follows(tx, source, post.number) or leaves.is_registered(tx, source, post.number)
-        if wanted and log_post(tx, post):
-            self._logged(tx, post)
-        return Delivered()
+            return Receipt(_not_yet(source))
+        further = leaves.passed_to(tx, source)
+        wanted = further or anyone_follows(tx, source, post.number) or leaves.is_registered(tx, source, post.number)
+        if not (wanted and log_post(tx, post)):  # what was here before was passed on then
+            return Receipt()
+        self._logged(tx, post)
+        return Receipt(Delivered(), self._pass_on(arrival, source, further))
+
+    def _pass_on(self, arrival: Arrival, source: str, hosts: list[str]) -> tuple[Outgoing, ...]:
+        """Send a post after followers who moved: to the leaves where they live now."""
+        leaves_ = tuple(Recipient(self._directory().names.leaf(source, host)) for host in hosts if host != self._host)
+        return (Outgoing(arrival.sender, leaves_, arrival.content, True, arrival.signed_by),) if leaves_ else ()
 
     def _leaf_control(self, tx: Transaction, arrival: Arrival, source: str) -> Receipt:
         """What the source's reflector says about all its followers here."""

@@ -152,4 +152,15 @@ SIFTS = Migration(
     """,
 )
 
-MIGRATIONS = (MIGRATION, HEADER_CUTS, KEEPING, HEADER_WORDS, KEEPS_SENT, LEAVES, SIFTS)
+# account.away: it is not here, but on its way from or to another host (carrying.py). passed_on: sources with followers
+# who were here and live on `host` now: their posts are passed on to its leaf (room.py).
+PASSED_ON = Migration(
+    "mailbox_host",
+    8,
+    """
+    ALTER TABLE account ADD COLUMN away INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE passed_on (source TEXT NOT NULL, host TEXT NOT NULL, PRIMARY KEY (source, host)) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS = (MIGRATION, HEADER_CUTS, KEEPING, HEADER_WORDS, KEEPS_SENT, LEAVES, SIFTS, PASSED_ON)

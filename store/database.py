@@ -87,6 +87,10 @@ class Store:
         """What they took."""
         return self._writer.commit_seconds
 
+    def reader_of_its_own(self) -> Reader:
+        """A connection for who reads long and in pieces, in whichever thread; close its connection at the end."""
+        return Reader(self.path, lambda: self._writer.commits)
+
     async def read(self, query: Callable[[Reader], T]) -> T:
         """Run a long query in a reader thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: query(self.reader))

@@ -1,6 +1,6 @@
 """Two hosts, a zone that is edited, and a letter: every order in which things can happen, walked through.
 
-Law: the hosts decide by `heliograph.moving.holding` itself. Zones arrive late, mail and words of a hand-over are lost,
+Law: the hosts decide by `heliograph.holding` itself. Zones arrive late, mail and words of a hand-over are lost,
 repeated and overtaken, a host forgets whatever is not durable. A `Mutant` is the protocol with one rule taken out.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from heliograph.moving.holding import (
+from heliograph.holding import (
     ACQUIRING,
     OWNER,
     SEALED,
@@ -57,6 +57,7 @@ class Word(NamedTuple):
     serial: int
     box: int = 0
     seen: bool = False
+    sealed: bool = False
 
 
 class Host(NamedTuple):
@@ -121,7 +122,8 @@ class World:
             yield self._say(state, Word("offer", 1 - me, host.holding.epoch, host.view))
         elif host.holding.state == SEALED:  # after a crash: once more, whatever was said before
             yield self._say(state, self._grant(me, host))
-            yield self._say(state, Word("offer", 1 - me, host.holding.epoch - 1, host.holding.serial))
+            again = Word("offer", 1 - me, host.holding.epoch - 1, host.holding.serial, sealed=True)
+            yield self._say(state, again)
 
     def _grant(self, me: int, host: Host) -> Word:
         assert host.holding is not None
@@ -145,7 +147,7 @@ class World:
 
     def _hear_offer(self, state: State, word: Word, host: Host) -> Iterator[State]:
         serial = 0 if self.mutant.grant_without_serial else word.serial
-        offer = Offer("timeline", 0, NAMES[1 - word.to], word.epoch, serial)
+        offer = Offer("timeline", 0, NAMES[1 - word.to], word.epoch, serial, word.sealed)
         view = self.view(host)
         if self.mutant.grant_without_serial:
             view = replace(view, named=NAMES[word.to])

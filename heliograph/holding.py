@@ -40,13 +40,15 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An owner says: my zone, of this serial, names you for a bucket that I own with this epoch."""
+    """An owner says: my zone, of this serial, names you for a bucket that I own with this epoch. `sealed`: I have given
+    it up already, and nobody but you can own it now."""
 
     map: str
     bucket: int
     giver: str
     epoch: int
     serial: int
+    sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def answer(me: str, mine: Holding | None, offer: Offer, view: View) -> Go | Take
         return Wait(f"{me} has known of epoch {mine.epoch}, and is offered {offer.epoch}")
     if view.serial < offer.serial:
         return Wait(f"the zone at {me} has serial {view.serial}, older than {offer.serial}")
-    if view.named != me:
+    if view.named != me and not offer.sealed:
         return Wait(f"the zone at {me}, serial {view.serial}, names {view.named or 'nobody'}")
     return Go()
 

@@ -1,0 +1,82 @@
+"""What is carried of a map's buckets, as the rooms see it: the same hand-over for timelines and reflectors.
+
+Law: who moves a bucket knows no room's tables; a room knows nothing of hosts, streams and epochs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+from mailbox_host import carrying, unpacking
+from store import Reader, Transaction
+
+Source = Reader | Transaction
+Part = dict[str, Any]
+Wanted = Callable[[str], bool]
+
+
+class Cargo(Protocol):
+    """A *unit* is what moves whole: an account, a source's lists. See mailbox_host.carrying for the words."""
+
+    def layout(self) -> dict[str, list[str]]: ...
+
+    def units(self, source: Source, wanted: Wanted, /) -> list[str]: ...
+
+    def settle(self, tx: Transaction, units: list[str], now: float, /) -> bool: ...
+
+    def leave(self, tx: Transaction, units: list[str], host: str, /) -> None: ...
+
+    def arrive(self, tx: Transaction, units: list[str], now: float, /) -> None: ...
+
+    def told(self) -> Any: ...
+
+    def parts(self, source: Source, unit: str, told: Any, /) -> Iterator[Part]: ...
+
+    def bodies_of(self, part: Part, /) -> set[bytes]: ...
+
+    def put(self, tx: Transaction, part: Part, /) -> None: ...
+
+    def forget(self, tx: Transaction, unit: str, most: int, /) -> bool: ...
+
+    def digest(self, source: Source, unit: str, /) -> str: ...
+
+
+class Timelines:
+    """Accounts (mailbox_host/carrying.py)."""
+
+    def __init__(self, source: Source) -> None:
+        self._layout = carrying.layout(source)
+
+    def layout(self) -> dict[str, list[str]]:
+        return self._layout.columns
+
+    def units(self, source: Source, wanted: Wanted) -> list[str]:
+        return carrying.units(source, wanted)
+
+    def settle(self, tx: Transaction, units: list[str], now: float) -> bool:
+        return carrying.settle(tx, units, now)
+
+    def leave(self, tx: Transaction, units: Iterable[str], host: str) -> None:
+        carrying.leave(tx, units, host)
+
+    def arrive(self, tx: Transaction, units: Iterable[str], now: float) -> None:
+        carrying.arrive(tx, units)
+
+    def told(self) -> carrying.Told:
+        return carrying.Told()
+
+    def parts(self, source: Source, unit: str, told: Any) -> Iterator[Part]:
+        return carrying.parts(self._layout, source, unit, told)
+
+    def bodies_of(self, part: Part) -> set[bytes]:
+        return carrying.bodies_of(part)
+
+    def put(self, tx: Transaction, part: Part) -> None:
+        unpacking.put(self._layout, tx, part)
+
+    def forget(self, tx: Transaction, unit: str, most: int) -> bool:
+        return unpacking.forget(tx, unit, most)
+
+    def digest(self, source: Source, unit: str) -> str:
+        return carrying.digest(self._layout, source, unit)

@@ -1,0 +1,143 @@
+"""What a host does about its buckets by itself: whatever the zone gives to another host goes there.
+
+Law: it is driven by the zone and the tables alone; whoever comes after a crash goes on from there. One stream to each
+host at a time, and few buckets in one hand-over, so that none of them is nobody's for long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from directory.snapshot import Directory
+from heliograph.holding import OWNER, SEALED, TOMBSTONE, Holding, is_to_go
+from heliograph.moving.clearing import clear
+from heliograph.moving.frames import PURPOSE, Broken
+from heliograph.moving.giver import Giver
+from heliograph.moving.parties import Party
+from heliograph.moving.progress import Progress
+from heliograph.moving.taker import Taker
+from heliograph.streams import Streams
+
+log = logging.getLogger("heliograph.moving")
+
+BUCKETS_AT_ONCE = 32  # in one hand-over: they are sealed together, and compared before the other host owns them
+LOOK_SECONDS = 60.0  # if no zone and nobody rings
+AGAIN_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # after an answer "not now", or a broken stream
+KEPT_SECONDS = 14 * 86_400.0  # a copy that was handed over: as long as mail for it may still be on its way here
+
+
+class Mover:
+    """Hands over and takes, from `start` to `stop`."""
+
+    def __init__(
+        self,
+        party: Party,
+        streams: Streams,
+        subscribe: Callable[[Callable[[Directory], None]], Callable[[], None]],
+    ) -> None:
+        self._party, self._streams, self._subscribe = party, streams, subscribe
+        self.taker = Taker(party)
+        self.progress: dict[str, Progress] = {}
+        self._bell = asyncio.Event()
+        self._runs: asyncio.Task[None] | None = None
+        self._going: dict[str, asyncio.Task[None]] = {}
+        self._end: Callable[[], None] = lambda: None
+
+    async def start(self) -> None:
+        """Begin with what the last run left."""
+        self._end = self._subscribe(lambda _: self.wake())
+        self._runs = asyncio.create_task(self._run(), name="moves")
+
+    async def stop(self) -> None:
+        self._end()
+        tasks = [task for task in (self._runs, *self._going.values()) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def wake(self) -> None:
+        """Look again: the zone may be another."""
+        self._bell.set()
+
+    async def _run(self) -> None:
+        seen: Directory | None = None
+        while True:
+            self._bell.clear()
+            try:
+                if self._party.zone() is not seen:
+                    await self._note()
+                    seen = self._party.zone()
+                self._begin()
+                await self.taker.tidy()
+                await self._forget_old()
+            except Exception:  # a full disk, or a fault of ours: moves outlive it
+                log.exception("moves: trying again")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._bell.wait()
+
+    async def _note(self) -> None:
+        """Whom the zone names now, and named before."""
+        party, zone, now = self._party, self._party.zone(), self._party.clock()
+        await party.store.write(lambda tx: party.ownership.note_named(tx, zone, now))
+
+    def _begin(self) -> None:
+        for peer in {self._goes_to(one) for one in self._party.ownership.held()} - {""}:
+            if peer not in self._going or self._going[peer].done():
+                self._going[peer] = asyncio.create_task(self._give(peer), name=f"move to {peer}")
+
+    def _goes_to(self, one: Holding) -> str:
+        if one.map not in self._party.cargo:
+            return ""
+        if one.state == SEALED:
+            return one.peer
+        view = self._party.view(one.map, one.bucket)
+        return view.named if is_to_go(self._party.host, one, view) else ""
+
+    async def _give(self, peer: str) -> None:
+        """Hand over all that goes to a host, some at a time, until nothing does."""
+        tries = 0
+        while group := self._group(peer):
+            given = await self._give_group(peer, group)
+            tries = 0 if given else min(tries + 1, len(AGAIN_SECONDS) - 1)
+            if not given:
+                await asyncio.sleep(AGAIN_SECONDS[tries - 1])
+        self.progress.pop(peer, None)
+
+    def _group(self, peer: str) -> list[Holding]:
+        """What was sealed goes first, for that is nobody's."""
+        found = [one for one in self._party.ownership.held() if self._goes_to(one) == peer]
+        sealed = [one for one in found if one.state == SEALED]
+        return (sealed or [one for one in found if one.state == OWNER])[:BUCKETS_AT_ONCE]
+
+    async def _give_group(self, peer: str, group: list[Holding]) -> bool:
+        progress = Progress(peer, [(one.map, one.bucket) for one in group], begun=self._party.clock())
+        self.progress[peer] = progress
+        try:
+            reader, writer = await self._streams.open(peer, PURPOSE)
+            with contextlib.closing(writer):
+                return bool(await Giver(self._party, reader, writer, progress).give(group))
+        except (Broken, OSError) as error:
+            progress.why = str(error)
+            log.info("hand-over to %s: %s", peer, error)
+        except Exception as error:
+            progress.why = repr(error)
+            log.exception("hand-over to %s", peer)
+        return False
+
+    async def _forget_old(self) -> None:
+        """Let go of copies that have been kept long enough."""
+        before = self._party.clock() - KEPT_SECONDS
+        held = self._party.ownership.held()
+        await self.forget([one for one in held if one.state == TOMBSTONE and one.kept and one.since < before])
+
+    async def forget(self, buried: list[Holding]) -> None:
+        """Let go of the rows of buckets that were handed over; that they were stays known."""
+        if buried:
+            await clear(self._party, [(one.map, one.bucket) for one in buried])
+            gone = [replace(one, kept=False) for one in buried]
+            await self._party.store.write(lambda tx: self._party.ownership.put(tx, *gone))

@@ -1,0 +1,65 @@
+"""What both ends of a hand-over work with.
+
+Law: nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from directory.names import FabricNames
+from directory.snapshot import Directory, Map
+from heliograph.holding import View
+from heliograph.moving.cargo import Cargo, Wanted
+from heliograph.ownership import Ownership
+from spool.queue import Queue
+from store import Store, Transaction
+
+
+async def nothing(point: str) -> None:
+    """What a story of a fault takes the place of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """This host. `zone`: the zone itself; `turn_out`: ends the sessions of accounts; `at`: called at the named points
+    of a hand-over, so that a story can break off there."""
+
+    host: str
+    store: Store
+    ownership: Ownership
+    queue: Queue
+    zone: Callable[[], Directory]
+    cargo: Mapping[str, Cargo]
+    turn_out: Callable[[frozenset[str]], object]
+    clock: Callable[[], float]
+    at: Callable[[str], Awaitable[None]] = nothing
+
+    @property
+    def names(self) -> FabricNames:
+        return self.zone().names
+
+    def view(self, which: str, bucket: int) -> View:
+        zone = self.zone()
+        owners = zone.timeline if which == "timeline" else zone.reflectors
+        return View(owners[bucket] if bucket < len(owners) else "", zone.serial)
+
+    def in_buckets(self, buckets: Iterable[int]) -> Wanted:
+        """Tell of a unit whether it is in one of these buckets."""
+        among, bucket = frozenset(buckets), self.names.bucket
+        return lambda unit: bucket(unit) in among
+
+    def hurry(self, tx: Transaction) -> None:
+        """Mail that was held because nobody was owner here, or went where nobody is any more, is tried now."""
+        now = self.clock()
+        for destination in ("", "here"):
+            self.queue.hurry(tx, destination, now)
+
+
+def by_map(keys: Iterable[tuple[str, int]]) -> dict[Map, list[int]]:
+    """Sort (map, bucket) by map."""
+    found: dict[Map, list[int]] = {}
+    for which, bucket in keys:
+        found.setdefault("timeline" if which == "timeline" else "reflectors", []).append(bucket)
+    return found

@@ -1,0 +1,241 @@
+"""The other end of a hand-over: it stages what comes, compares, and owns all of it or nothing.
+
+Law: nobody is believed but the host that the key proves, and that one only about buckets that were taken on from it.
+What is staged is nobody's mailbox yet; it becomes one in the transaction that makes this host the owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from heliograph.holding import ACQUIRING, Go, Holding, Offer, Taken, Wait, acquire, answer, take
+from heliograph.moving import frames
+from heliograph.moving.clearing import clear, forget, release
+from heliograph.moving.frames import Broken, Ended, Word, hear, packed, say
+from heliograph.moving.parties import Party, by_map
+from heliograph.ownership import find
+from store import Bodies, Reader, Transaction, events
+
+log = logging.getLogger("heliograph.moving")
+
+BUCKETS_MAX = 64  # in one offer
+ROWS_AT_ONCE = 8  # parts put in by one transaction: some 4,000 entries, some 50 ms of the writer
+DIGEST_OCTETS = 32
+
+Key = tuple[str, int]
+
+
+class Taker:
+    """Serves the streams of hosts that hand over, one of each host."""
+
+    def __init__(self, party: Party) -> None:
+        self._party = party
+        self._serving: dict[str, asyncio.Task[None]] = {}
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
+        """Take what a host hands over, until it ends the stream. Its newest stream counts."""
+        if before := self._serving.get(peer):
+            before.cancel()
+            await asyncio.gather(before, return_exceptions=True)
+        task = asyncio.ensure_future(_Stream(self._party, reader, writer, peer).run())
+        self._serving[peer] = task
+        try:
+            await task
+        except Ended:
+            pass
+        except (Broken, ValueError, KeyError, TypeError, IndexError) as error:
+            log.warning("hand-over from %s broke off: %r", peer, error)
+        finally:
+            task.cancel()
+            if self._serving.get(peer) is task:
+                del self._serving[peer]
+
+    async def tidy(self) -> None:
+        """Let go of what was to come and does not, and of bodies that came for what is here now."""
+        party = self._party
+        rows = party.store.reader.all("SELECT map, bucket FROM holding WHERE state = ?", (ACQUIRING,))
+        waiting = [one for key in rows if (one := find(party.store.reader, *key))]
+        idle = [one for one in waiting if one.peer not in self._serving]
+        dropped = [one for one in idle if party.view(one.map, one.bucket).named != party.host]
+        if dropped:
+            await clear(party, [(one.map, one.bucket) for one in dropped])
+            await party.store.write(lambda tx: party.ownership.drop(tx, *dropped))
+        busy = {one.peer for one in waiting if one not in dropped} | set(self._serving)
+        for (peer,) in party.store.reader.all("SELECT DISTINCT peer FROM carried"):
+            if peer not in busy:
+                await release(party, peer)
+
+
+class _Stream:
+    """One stream of one host."""
+
+    def __init__(self, party: Party, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
+        self._party, self._reader, self._writer, self._peer = party, reader, writer, peer
+
+    async def run(self) -> None:
+        doing = {
+            "offer": self._offer,
+            "lacks": self._lacks,
+            "bodies": self._bodies,
+            "rows": self._rows,
+            "grant": self._grant,
+        }
+        with suppress(asyncio.CancelledError):
+            while True:
+                word = await hear(self._reader)
+                if word.do not in doing:
+                    raise Broken(f"{word.do!r} is nothing that a giver says")
+                await say(self._writer, await doing[word.do](word))
+
+    # --- whether
+
+    async def _offer(self, word: Word) -> Word:
+        said = word.value
+        offers = [Offer(of, bucket, self._peer, *rest) for of, bucket, *rest in said["buckets"][:BUCKETS_MAX]]
+        layouts = {which: cargo.layout() for which, cargo in self._party.cargo.items()}
+        if said["version"] != frames.VERSION or said["layouts"] != layouts:
+            why = f"{self._party.host} and {self._peer} run different versions: bring both up to date"
+            return packed("answers", [["wait", why] for _ in offers])
+        answers = [self._answer(offer) for offer in offers]
+        begun = [offer for offer, given in zip(offers, answers, strict=True) if isinstance(given, Go)]
+        await self._begin([offer for offer in begun if not self._goes_on(offer)])
+        return packed("answers", [_said(given) for given in answers])
+
+    def _answer(self, offer: Offer) -> Go | Taken | Wait:
+        party = self._party
+        if offer.map not in party.cargo or not 0 <= offer.bucket < party.names.buckets:
+            return Wait("there is no such bucket")
+        mine = find(party.store.reader, offer.map, offer.bucket)
+        return answer(party.host, mine, offer, party.view(offer.map, offer.bucket))
+
+    def _goes_on(self, offer: Offer) -> bool:
+        mine = find(self._party.store.reader, offer.map, offer.bucket)
+        return mine is not None and (mine.state, mine.peer, mine.epoch) == (ACQUIRING, offer.giver, offer.epoch)
+
+    async def _begin(self, offers: list[Offer]) -> None:
+        """What is here of an older time goes first."""
+        await clear(self._party, [(offer.map, offer.bucket) for offer in offers])
+        begun = [acquire(offer, self._party.clock()) for offer in offers]
+        await self._party.store.write(lambda tx: self._party.ownership.put(tx, *begun))
+
+    # --- what comes
+
+    async def _lacks(self, word: Word) -> Word:
+        octets = word.octets
+        digests = [octets[at : at + DIGEST_OCTETS] for at in range(0, len(octets), DIGEST_OCTETS)]
+        known = await self._party.store.write(lambda tx: self._hold(tx, digests))
+        return packed("lack", [place for place, digest in enumerate(digests) if digest not in known])
+
+    def _hold(self, tx: Transaction, digests: list[bytes]) -> set[bytes]:
+        """Keep what is here of these bodies until the rows that name them have come."""
+        found = Bodies.by_digest(tx, digests)
+        for body in found.values():
+            if self._note(tx, body):
+                Bodies.share(tx, body)
+        return set(found)
+
+    def _note(self, tx: Transaction, body: int) -> bool:
+        return bool(tx.execute("INSERT OR IGNORE INTO carried VALUES (?, ?)", (self._peer, body)).rowcount)
+
+    async def _bodies(self, word: Word) -> Word:
+        contents, at = [], 0
+        for size in word.about["sizes"]:
+            contents.append(word.octets[at : at + size])
+            at += size
+        await self._party.store.write(lambda tx: self._keep(tx, contents))
+        return Word("ok")
+
+    def _keep(self, tx: Transaction, contents: list[bytes]) -> None:
+        for content in contents:
+            body = Bodies.keep(tx, content)
+            if not self._note(tx, body):
+                Bodies.release(tx, body)
+
+    async def _rows(self, word: Word) -> Word:
+        which, parts = word.about["map"], word.value
+        for at in range(0, len(parts), ROWS_AT_ONCE):
+            some = parts[at : at + ROWS_AT_ONCE]
+            await self._party.store.write(partial(self._put, which, some))
+        await self._party.at("rows")
+        return Word("ok")
+
+    def _put(self, which: str, parts: list[dict[str, Any]], tx: Transaction) -> None:
+        cargo, bucket = self._party.cargo[which], self._party.names.bucket
+        for name in {part["name"] for part in parts}:
+            self._must_be_coming(tx, (which, bucket(name)))
+        for part in parts:
+            cargo.put(tx, part)
+
+    def _must_be_coming(self, source: Reader | Transaction, key: Key) -> None:
+        mine = find(source, *key)
+        if mine is None or mine.state != ACQUIRING or mine.peer != self._peer:
+            raise Broken(f"{self._peer} sends what it does not hand over: b{key[1]}.{key[0]}")
+
+    # --- and is taken
+
+    async def _grant(self, word: Word) -> Word:
+        party, said = self._party, word.value
+        granted = [(which, bucket, epoch, serial) for which, bucket, epoch, serial in said["buckets"]]
+        keys = [(which, bucket) for which, bucket, _, _ in granted]
+        for key in keys:
+            self._must_be_coming(party.store.reader, key)
+        differ = await self._differing(keys, said["units"])
+        if differ:
+            return packed("differs", differ)
+        await party.at("before-take")
+        taken = await party.store.write(lambda tx: self._take(tx, granted))
+        await party.at("after-take")
+        log.info("%d buckets of %s are here now", len(taken), self._peer)
+        return Word("taken")
+
+    async def _differing(self, keys: list[Key], told: dict[str, dict[str, str]]) -> list[str]:
+        """Compare what is here with what the giver has; what it has not any more goes."""
+        here = await self._party.store.read(lambda reader: self._digests(reader, keys))
+        differ: list[str] = []
+        for which, digests in here.items():
+            theirs = told.get(which, {})
+            for name in digests.keys() - theirs.keys():
+                await forget(self._party, which, name)
+            differ += [name for name, digest in theirs.items() if digests.get(name, "") != digest]
+        return differ
+
+    def _digests(self, reader: Reader, keys: list[Key]) -> dict[str, dict[str, str]]:
+        party = self._party
+        return {
+            which: {
+                name: party.cargo[which].digest(reader, name)
+                for name in party.cargo[which].units(reader, party.in_buckets(buckets))
+            }
+            for which, buckets in by_map(keys).items()
+        }
+
+    def _take(self, tx: Transaction, granted: list[tuple[str, int, int, int]]) -> list[Holding]:
+        """The one transaction in which the owner changes."""
+        party, now = self._party, self._party.clock()
+        taken = []
+        for which, bucket, epoch, serial in granted:
+            own = take(find(tx, which, bucket), self._peer, epoch, serial, party.view(which, bucket), now)
+            if own is None:
+                raise Broken(f"b{bucket}.{which} was not to come with epoch {epoch} and serial {serial}")
+            taken.append(own)
+            events.append(tx, now, "taken", map=which, bucket=bucket, giver=self._peer, epoch=epoch)
+        for which, buckets in by_map((one.map, one.bucket) for one in taken).items():
+            cargo = party.cargo[which]
+            cargo.arrive(tx, cargo.units(tx, party.in_buckets(buckets)), now)
+        party.ownership.put(tx, *taken)
+        party.hurry(tx)
+        return taken
+
+
+def _said(given: Go | Taken | Wait) -> list[Any]:
+    match given:
+        case Go():
+            return ["go", ""]
+        case Taken(epoch):
+            return ["taken", epoch]
+        case Wait(reason):
+            return ["wait", reason]
