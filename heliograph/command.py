@@ -23,6 +23,7 @@ PARTS = {
     "queue": "heliograph.commands.queue:queue",
     "feed": "heliograph.commands.feed:feed",
     "app": "heliograph.commands.app:app",
+    "key": "heliograph.commands.key:key",
     "status": "heliograph.commands.status:status",
     "doctor": "heliograph.commands.doctor:doctor",
 }

@@ -5,8 +5,8 @@ Law: here the parts meet the configuration; none of them reads it.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
+from functools import partial
 
 from directory.fabric import MAIL
 from directory.snapshot import Directory
@@ -17,16 +17,13 @@ from heliograph.postmark import Postmark
 from heliograph.seals import Signer, read_seals
 from heliograph.settings import Config
 
-log = logging.getLogger("heliograph.outside")
-
 
 def postmark(config: Config, host: str, current: Callable[[], Directory]) -> Postmark:
     """The stamp of a host. `current`: the zone as it is."""
-    seals = read_seals(config.host_folder(host), host)
-    if not seals:
-        log.warning("mail to the outside leaves unsigned: there are no keys for it; `heliograph key make` makes them")
-    signer = Signer(seals, lambda selector: current().dkim.get(selector, ()), lambda: current().serial)
-    return Postmark(current, signer.keys, web_place(config))
+    read = partial(read_seals, config.host_folder(host), host)
+    read()  # a key that cannot be read is told of at the start, not with the first mail
+    signer = Signer(read, lambda selector: current().dkim.get(selector, ()), lambda: current().serial)
+    return Postmark(current, signer.usable, web_place(config))
 
 
 def click_routes(click: OneClick) -> tuple[Route, ...]:

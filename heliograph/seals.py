@@ -6,9 +6,11 @@ does not publish signs nothing: mail would be judged by a record that is not the
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -16,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from heliograph.toml_table import ConfigError
 from mail.seal import SealKey
 from mail.sealing import Private, make_rsa, private_pem, published_text, read_private, seal_key
+
+log = logging.getLogger("heliograph.outside")
 
 KINDS = ("rsa", "ed25519")  # RFC 8463 3: who knows only one reads the one it knows
 
@@ -56,7 +60,7 @@ def make_seals(host: str, generation: int = 1) -> tuple[Seal, ...]:
 
 def read_seals(folder: Path, host: str) -> tuple[Seal, ...]:
     """Read a host's keys, the newest first; none where none was made yet."""
-    return tuple(sorted(_read(folder, host), key=lambda seal: -seal.generation))
+    return tuple(sorted(_read(folder, host), key=lambda seal: (-seal.generation, KINDS.index(seal.kind))))
 
 
 def _read(folder: Path, host: str) -> Iterator[Seal]:
@@ -71,29 +75,42 @@ def _read(folder: Path, host: str) -> Iterator[Seal]:
 
 
 class Signer:
-    """Chooses among a host's keys: of each kind the newest that the zone publishes. `published`: the TXT at a selector
-    of the zone, now; `serial`: of the zone, so that it is asked once for each."""
+    """Chooses among a host's keys: of each kind the newest that the zone publishes. `read`: the keys in its folder;
+    `published`: the TXT at a selector of the zone, now; `serial`: of the zone. New keys come with a new zone, so both
+    are looked at once for each serial."""
 
     def __init__(
-        self, seals: Sequence[Seal], published: Callable[[str], Sequence[str]], serial: Callable[[], int]
+        self,
+        read: Callable[[], Sequence[Seal]],
+        published: Callable[[str], Sequence[str]],
+        serial: Callable[[], int],
     ) -> None:
-        self._seals = [(seal, seal.text, seal_key(seal.selector, seal.key)) for seal in seals]
+        self._read = read
         self._published = published
         self._serial = serial
         self._chosen: tuple[int, tuple[SealKey, ...]] = (-1, ())
 
-    def keys(self) -> tuple[SealKey, ...]:
+    def usable(self) -> tuple[SealKey, ...]:
         """The keys to sign with now."""
         serial = self._serial()
         if self._chosen[0] != serial:
-            self._chosen = serial, tuple(self._choose())
+            self._chosen = serial, tuple(self._choose()) or self._faulted()
         return self._chosen[1]
 
     def _choose(self) -> Iterator[SealKey]:
+        seals = self._read()
         for kind in KINDS:
-            mine = (row for row in self._seals if row[0].kind == kind)
-            usable = (key for seal, text, key in mine if _same(self._published(seal.selector), text))
-            yield from list(usable)[:1]
+            usable = (s for s in seals if s.kind == kind and _same(self._published(s.selector), s.text))
+            yield from (seal_key(seal.selector, seal.key) for seal in islice(usable, 1))
+
+    def _faulted(self) -> tuple[SealKey, ...]:
+        log.warning("mail to the outside leaves unsigned: no key here is one that the zone publishes; see `key list`")
+        return ()
+
+
+def is_published(dkim: Mapping[str, Sequence[str]], seal: Seal) -> bool:
+    """Tell whether a zone has a key's record. `dkim`: selector -> the TXT there."""
+    return _same(dkim.get(seal.selector, ()), seal.text)
 
 
 def _same(values: Sequence[str], text: str) -> bool:

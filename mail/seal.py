@@ -15,6 +15,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from mail.headers import Headers
@@ -113,8 +114,9 @@ def _signature(key: SealKey, header: _Hash, names: Sequence[str], body: str, dom
     return ("DKIM-Signature: " + "\r\n\t".join(lines) + "\r\n\t ".join(parts) + "\r\n").encode()
 
 
+@lru_cache(64)
 def _wrapped(text: str) -> list[str]:
-    """Cut after colons: white space is allowed there (RFC 6376 3.5)."""
+    """Cut after colons: white space is allowed there (RFC 6376 3.5). The copies of a post name the same fields."""
     lines = [""]
     for part in re.findall("[^:]*:?", text):
         if len(lines[-1]) + len(part) > LINE_CHARACTERS:

@@ -1,0 +1,118 @@
+"""Making and changing the keys for mail to the outside: files in the hosts' folders, and records in the zone file.
+
+Law: a private key is on disk before its record is in the zone, so a host never finds itself named by a key it has not.
+The record before stays until the next change: mail that was signed with it is still on its way. The zone is judged with
+the change in it before it is written.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from directory.copy import replace
+from directory.lint import lint
+from directory.problem import errors
+from directory.render import dkim_line
+from directory.zone_text import read_zone
+from heliograph import exits
+from heliograph.exits import CommandError
+from heliograph.seals import Seal, make_seals, read_seals
+from heliograph.settings import Config
+from mail.seal import GOOD_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a zone has to say from now on: `lines` to add, `selectors` to take away."""
+
+    lines: tuple[str, ...] = ()
+    selectors: tuple[str, ...] = ()
+
+
+def make(config: Config, hosts: Iterable[str]) -> Change:
+    """Make keys for hosts that have none; say what to publish of all that are newest."""
+    newest = []
+    for host in hosts:
+        seals = read_seals(config.host_folder(host), host) or _keep(config, make_seals(host))
+        newest += [seal for seal in seals if seal.generation == seals[0].generation]
+    return Change(_lines(config, newest))
+
+
+def rotate(config: Config, hosts: Sequence[str], *, now: float, hurry: bool = False) -> Change:
+    """Make the next keys of hosts. Those before stay published until the next rotation; older ones go."""
+    fresh: list[Seal] = []
+    old: list[Seal] = []
+    for host in hosts:
+        seals = read_seals(config.host_folder(host), host)
+        if len({seal.generation for seal in seals}) > 1 and not hurry:
+            _check_age(config.host_folder(host) / seals[0].file, now)
+    for host in hosts:
+        seals = read_seals(config.host_folder(host), host)
+        last = seals[0].generation if seals else 0
+        fresh += _keep(config, make_seals(host, last + 1))
+        old += [seal for seal in seals if seal.generation < last]
+    for seal in old:
+        (config.host_folder(seal.host) / seal.file).unlink()
+    return Change(_lines(config, fresh), tuple(seal.selector for seal in old))
+
+
+def publish(config: Config, change: Change) -> bool:
+    """Write a change into the zone file; False where this machine has none. CommandError: the zone would be bad."""
+    path = config.zone_file
+    if not path.is_file():
+        return False
+    before = path.read_text()
+    text = amended(before, config.domain, change)
+    if text == before:
+        return True
+    reading = read_zone(text.encode(), config.domain)
+    found = reading.problems or (lint(reading.zone, buckets=config.buckets) if reading.zone else ())
+    if reading.zone is None or errors(found):
+        raise CommandError(exits.CONFIG, f"{errors(found)[0].shown(str(path))}: mend that first")
+    replace(path, text.encode())
+    return True
+
+
+def amended(text: str, domain: str, change: Change) -> str:
+    """Return a zone file without some keys and with others; lines that are there stay where they are."""
+    if change.selectors:
+        names = "|".join(map(re.escape, change.selectors))
+        gone = re.compile(rf"(?im)^(?:{names})\._domainkey(?:\.{re.escape(domain)}\.)?[ \t].*\n")
+        text = gone.sub("", text)
+    there = {line.split()[0].removesuffix(f".{domain}.") for line in text.splitlines() if "._domainkey" in line}
+    new = [line for line in change.lines if line.split()[0].removesuffix(f".{domain}.") not in there]
+    return text + "".join(f"{line}\n" for line in new)
+
+
+def _check_age(newest: Path, now: float) -> None:
+    """What was signed with the keys before may be looked at for GOOD_SECONDS, and a day more for clocks."""
+    days = (GOOD_SECONDS - (now - newest.stat().st_mtime)) / 86_400 + 1
+    if days > 0:
+        remedy = f"wait {days:.0f} days, or say --now if a key is in wrong hands"
+        raise CommandError(exits.TEMPFAIL, f"mail signed with the keys before the last is still on its way: {remedy}")
+
+
+def _lines(config: Config, seals: Sequence[Seal]) -> tuple[str, ...]:
+    """Full names: the end of the file may be under another $ORIGIN."""
+    return tuple(dkim_line(f"{seal.selector}._domainkey.{config.domain}.", seal.text) for seal in seals)
+
+
+def _keep(config: Config, seals: tuple[Seal, ...]) -> tuple[Seal, ...]:
+    for seal in seals:
+        _write(config.host_folder(seal.host) / seal.file, seal.pem())
+    return seals
+
+
+def _write(path: Path, content: bytes) -> None:
+    aside = path.with_suffix(".new")
+    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(handle, content)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    aside.rename(path)
