@@ -39,7 +39,11 @@ def delete(session: Session, command: Command) -> Steps[bytes]:
     account, name, now = session.account, command.arguments.mailbox, session.clock()
     if name == "INBOX":
         return no("INBOX stays", "CANNOT")
+    folder = yield from read(lambda reader: folders.find_folder(reader, account, name))
     yield from write(lambda tx: folders.delete_folder(tx, account, name, now))
+    if session.selected and folder and session.selected.folder == folder.id:  # others that have it open are told BYE
+        session.selected = None
+        yield untagged(ok("Mailbox closed", "CLOSED"))
     yield from tell_name(session, canonical(name), name, "\\NonExistent")
     return ok("Done")
 

@@ -81,3 +81,11 @@ def test_nothing_is_told_between_the_ok_of_compress_and_the_next_command(client)
     client.file(MESSAGE)
     assert client("b COMPRESS DEFLATE") == ["b OK Deflate from here on"]
     assert "* 4 EXISTS" in client("c NOOP")
+
+
+def test_who_deletes_the_mailbox_that_it_has_open_goes_on(client):
+    client("a CREATE Old")
+    client("b SELECT Old")
+    assert client("c DELETE Old") == ["* OK [CLOSED] Mailbox closed", "c OK Done"]
+    assert client("d FETCH 1 FLAGS") == ["d BAD Not while authenticated"]
+    assert client("e SELECT INBOX")[-1] == "e OK [READ-WRITE] Done"
