@@ -74,7 +74,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class OnMailbox:
-    """DELETE, SUBSCRIBE, UNSUBSCRIBE."""
+    """DELETE, SUBSCRIBE, UNSUBSCRIBE, GETQUOTAROOT."""
 
     mailbox: str
 

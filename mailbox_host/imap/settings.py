@@ -25,7 +25,6 @@ BEFORE_LOGIN_OCTETS_MAX = 64 * 1024  # all that a stranger may send
 BEFORE_LOGIN_SECONDS_MAX = 60.0
 AUTOLOGOUT_SECONDS = 30 * 60.0  # RFC 3501 5.4: at least 30 minutes
 WRITE_SECONDS_MAX = 120.0  # a reader that takes nothing for so long is gone
-TLS_HANDSHAKE_SECONDS_MAX = 30.0
 LARGE_LITERAL_OCTETS = 1024 * 1024  # from here on a literal needs a slot while it arrives
 LARGE_LITERALS_MAX = 16  # on their way at a time: 16 messages of the largest size are 560 MiB
 LARGE_LITERALS_PER_ACCOUNT_MAX = 2
