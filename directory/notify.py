@@ -35,10 +35,11 @@ class Notifier:
         self._send, self._waits_seconds, self._key, self._clock = send, waits_seconds, key, clock
         self._waiting: dict[tuple[str, int], asyncio.Event] = {}  # (address, ID)
 
-    async def tell(self, origin: bytes, targets: Iterable[Target]) -> list[Target]:
-        """Tell all; return who did not answer. Cancel it when a newer version is to be told."""
+    async def tell(self, origin: bytes, targets: Iterable[Target], soa: bytes = b"") -> list[Target]:
+        """Tell all; return who did not answer. Cancel it when a newer version is to be told. `soa`: the new record,
+        which spares those who have it a question (RFC 1996 3.7)."""
         chosen = sorted(set(targets))[:TARGETS_MAX]
-        heard = await asyncio.gather(*(self._tell_one(origin, target) for target in chosen))
+        heard = await asyncio.gather(*(self._tell_one(origin, target, soa) for target in chosen))
         return [target for target, yes in zip(chosen, heard, strict=True) if not yes]
 
     def answered(self, packet: bytes, source: str) -> None:
@@ -48,10 +49,10 @@ class Notifier:
             if event:
                 event.set()
 
-    async def _tell_one(self, origin: bytes, target: Target) -> bool:
+    async def _tell_one(self, origin: bytes, target: Target, soa: bytes) -> bool:
         ident, heard = secrets.randbits(16), asyncio.Event()
-        message = wire.HEADER.pack(ident, wire.NOTIFY << 11 | wire.AA, 1, 0, 0, 0)
-        message += origin + struct.pack("!HH", wire.SOA, wire.CLASS_IN)
+        message = wire.HEADER.pack(ident, wire.NOTIFY << 11 | wire.AA, 1, 1 if soa else 0, 0, 0)
+        message += origin + struct.pack("!HH", wire.SOA, wire.CLASS_IN) + soa
         self._waiting[target[0], ident] = heard
         try:
             for wait in self._waits_seconds:

@@ -216,7 +216,7 @@ class DirectoryService:
             await self._end(role)
             self._step_down(address)
         elif rival == "older":
-            self._tell_others()
+            self._show(self._served.kept)
 
     def _step_down(self, address: str) -> None:
         """Another host was made the primary: its zone is the newer one."""
@@ -247,7 +247,4 @@ class DirectoryService:
         self.server.serve(Answers(kept.zone))
         self._follower.served(kept.zone)
         if self._live:
-            self._tell_others()
-
-    def _tell_others(self) -> None:
-        self._herald.tell(self.current.hosts.values(), self.port)
+            self._herald.tell(kept.zone, self.current.hosts.values(), self.port)

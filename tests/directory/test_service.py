@@ -205,7 +205,7 @@ async def test_a_secondary_asks_by_itself_when_notify_is_lost(fabric: Fabric, mo
     monkeypatch.setattr(secondary, "REFRESH_SECONDS_MIN", 0.05)
     monkeypatch.setattr(secondary, "REFRESH_SECONDS_MAX", 0.05)
 
-    async def lost(self: Notifier, origin: bytes, targets: object) -> list[object]:
+    async def lost(self: Notifier, *what: object) -> list[object]:
         return []
 
     monkeypatch.setattr(Notifier, "tell", lost)

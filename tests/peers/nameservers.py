@@ -1,7 +1,7 @@
 """BIND, Knot and NSD: private instances on an address of their own, as primary or as secondary of a fabric's zone.
 
 Law: everything in one temporary folder, a port above 1024, loopback, ended by its own process; no system service is
-touched. The configurations are those of docs/operations.md, with these addresses.
+touched. Of the zone, they are configured as docs/operations.md says, word for word but for addresses and paths.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import dns.exception
 import dns.message
@@ -26,12 +28,17 @@ from directory.keys import key_text, read_keys
 from directory.sockets import bound_pair
 
 DOMAIN = "fabric.test"
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 PATIENCE_SECONDS = 20.0
 SECRETS = {"transfer": bytes(range(32)), "operator": bytes(range(32, 64))}
 KEYS_TEXT = "".join(key_text(name, secret) for name, secret in SECRETS.items())
 KEYS = read_keys(KEYS_TEXT)
 
 Place = tuple[str, int]
+
+
+def shown(name: str) -> str:
+    return base64.b64encode(SECRETS[name]).decode()
 
 
 def free_place() -> Place:
@@ -52,12 +59,14 @@ def tool(name: str) -> str:
 
 @dataclass
 class NameServer:
-    """One instance. `hosts`: the fabric's; `primary`: where a secondary transfers from."""
+    """One instance, a primary or a secondary of the fabric with these three hosts."""
+
+    title: ClassVar[str]
 
     folder: Path
     place: Place
     hosts: Sequence[Place]
-    primary: Place | None = None
+    is_secondary: bool = False
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -70,14 +79,29 @@ class NameServer:
     def command(self) -> list[str]:
         raise NotImplementedError
 
+    def documented(self) -> str:
+        """What docs/operations.md tells an operator to write, with the addresses of here."""
+        title = f"{self.title}, {'a secondary' if self.is_secondary else 'the primary'}\n"
+        blocks = re.findall(r"```\n(?://|#) (.*?)```", OPERATIONS.read_text(), re.DOTALL)
+        (block,) = [block.removeprefix(title) for block in blocks if block.startswith(title)]
+        for number, (address, port) in enumerate(self.hosts, 1):
+            block = re.sub(rf"192\.0\.2\.{number}(@| port )53\b", rf"{address}\g<1>{port}", block)
+            block = block.replace(f"192.0.2.{number} ", f"{address} ")
+        for name in SECRETS:
+            block = block.replace(f"SECRET-OF-{name.upper()}", shown(name))
+        assert "192.0.2." not in block
+        return re.sub(r"/(?:var|etc)/[a-z/]+/", f"{self.folder}/", block).replace("example.org", DOMAIN)
+
+    def update(self, line: str) -> str:
+        name, ttl, _, preference, host = line.split()
+        return (
+            f"server {self.place[0]} {self.place[1]}\nzone {DOMAIN}\nupdate delete {name} MX\n"
+            f"update add {name} {ttl} MX {preference} {host}\nsend\n"
+        )
+
     def edit(self, old: str, new: str) -> None:
         """Change the zone as its operator does: by a signed update."""
-        name, ttl, _, preference, host = new.split()
-        self.say(
-            *("nsupdate", "-k", str(self.folder / "operator.key")),
-            text=f"server {self.place[0]} {self.place[1]}\nzone {DOMAIN}\nupdate delete {name} MX\n"
-            f"update add {name} {ttl} MX {preference} {host}\nsend\n",
-        )
+        self.say("nsupdate", "-k", str(self.folder / "operator.key"), text=self.update(new))
 
     def say(self, command: str, *arguments: str, text: str = "") -> str:
         done = subprocess.run(
@@ -99,10 +123,11 @@ class NameServer:
         self.folder.mkdir(exist_ok=True)
         for name, secret in SECRETS.items():
             (self.folder / f"{name}.key").write_text(key_text(name, secret))
+        (self.folder / "tsig.keys").write_text(KEYS_TEXT)
         (self.folder / "server.conf").write_text(self.configuration())
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, cwd=self.folder)
-        if self.primary is None:
+        if not self.is_secondary:
             until(lambda: self.serial() > 0, self.log)
 
     def stop(self) -> None:
@@ -122,19 +147,13 @@ def until(true: object, told: object) -> None:
 
 
 class Bind(NameServer):
+    title = "BIND"
+
     def configuration(self) -> str:
-        told = "".join(f"{address} port {port} key transfer; " for address, port in self.hosts)
-        role = (
-            f"type primary; notify-delay 1; allow-update {{ key operator; }}; notify explicit; also-notify {{ {told}}};"
-        )
-        if self.primary:
-            role = f"type secondary; primaries {{ {self.primary[0]} port {self.primary[1]} key transfer; }};"
         return (
-            f'{KEYS_TEXT}options {{ directory "{self.folder}"; pid-file "{self.folder}/named.pid"; '
+            f'options {{ directory "{self.folder}"; pid-file "{self.folder}/named.pid"; '
             f'session-keyfile "{self.folder}/session.key"; listen-on port {self.place[1]} {{ {self.place[0]}; }}; '
-            f"listen-on-v6 {{ none; }}; recursion no; dnssec-validation no; notify-source {self.place[0]}; "
-            f"transfer-source {self.place[0]}; }};\ncontrols {{ }};\n"
-            f'zone "{DOMAIN}" {{ {role} file "{self.zone_file}"; allow-transfer {{ key transfer; }}; }};\n'
+            f"listen-on-v6 {{ none; }}; recursion no; dnssec-validation no; }};\ncontrols {{ }};\n{self.documented()}"
         )
 
     def command(self) -> list[str]:
@@ -142,66 +161,32 @@ class Bind(NameServer):
 
 
 class Knot(NameServer):
+    title = "Knot"
+
     def configuration(self) -> str:
-        keys = "".join(
-            f"  - id: {name}\n    algorithm: hmac-sha256\n    secret: {base64.b64encode(secret).decode()}\n"
-            for name, secret in SECRETS.items()
-        )
-        remotes = (
-            [("primary", self.primary)] if self.primary else [(f"host-{n}", p) for n, p in enumerate(self.hosts, 1)]
-        )
-        listed = "".join(
-            f"  - id: {name}\n    address: {address}@{port}\n    via: {self.place[0]}\n    key: transfer\n"
-            for name, place in remotes if place for address, port in [place]
-        )  # fmt: skip
-        role = f"    notify: [{', '.join(name for name, _ in remotes)}]\n    acl: [transfer, operator]\n"
-        if self.primary:
-            role = "    master: primary\n    acl: [notified]\n"
         return (
             f"server:\n    rundir: {self.folder}\n    listen: {self.place[0]}@{self.place[1]}\n"
-            f"database:\n    storage: {self.folder}\nlog:\n  - target: stderr\n    any: info\n"
-            f"key:\n{keys}remote:\n{listed}"
-            "acl:\n  - id: transfer\n    key: transfer\n    action: transfer\n"
-            "  - id: operator\n    key: operator\n    action: update\n"
-            "  - id: notified\n    key: transfer\n    action: notify\n"
-            f"zone:\n  - domain: {DOMAIN}\n    storage: {self.folder}\n    file: {self.zone_file}\n{role}"
+            f"database:\n    storage: {self.folder}\nlog:\n  - target: stderr\n    any: info\n{self.documented()}"
         )
 
     def command(self) -> list[str]:
         return [tool("knotd"), "-c", str(self.folder / "server.conf")]
 
     def edit(self, old: str, new: str) -> None:
-        name, ttl, _, preference, host = new.split()
-        key = self.folder / "operator.knsupdate"
-        key.write_text(f"hmac-sha256:operator:{base64.b64encode(SECRETS['operator']).decode()}\n")
-        self.say(
-            *("knsupdate", "-k", str(key)),
-            text=f"server {self.place[0]} {self.place[1]}\nzone {DOMAIN}\nupdate delete {name} MX\n"
-            f"update add {name} {ttl} MX {preference} {host}\nsend\n",
-        )
+        self.say("knsupdate", "-y", f"hmac-sha256:operator:{shown('operator')}", text=self.update(new))
 
 
 class Nsd(NameServer):
+    title = "NSD"
+
     def configuration(self) -> str:
-        keys = "".join(
-            f'key:\n    name: "{name}"\n    algorithm: hmac-sha256\n    secret: "{base64.b64encode(secret).decode()}"\n'
-            for name, secret in SECRETS.items()
-        )
-        role = "".join(
-            f"    notify: {address}@{port} transfer\n    provide-xfr: {address} transfer\n"
-            for address, port in self.hosts
-        )
-        if self.primary:
-            address, port = self.primary
-            role = f"    request-xfr: AXFR {address}@{port} transfer\n    allow-notify: {address} transfer\n"
         return (
             f'server:\n    ip-address: {self.place[0]}@{self.place[1]}\n    username: ""\n    chroot: ""\n'
             f'    zonesdir: "{self.folder}"\n    pidfile: "{self.folder}/nsd.pid"\n    database: ""\n'
             f'    xfrdfile: "{self.folder}/xfrd.state"\n    xfrdir: "{self.folder}"\n'
             f'    zonelistfile: "{self.folder}/zone.list"\n    server-count: 1\n    verbosity: 2\n'
             f"remote-control:\n    control-enable: yes\n    control-interface: {self.folder}/control.sock\n"
-            f"{keys}zone:\n    name: {DOMAIN}\n    zonefile: {self.zone_file}\n"
-            f"    outgoing-interface: {self.place[0]}\n{role}"
+            f"{self.documented()}"
         )
 
     def command(self) -> list[str]:

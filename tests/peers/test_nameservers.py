@@ -37,7 +37,7 @@ async def test_as_primary_it_is_followed_within_seconds(
     kind: str, tmp_path: Path, services: list[DirectoryService]
 ) -> None:
     net, port = fabricated.free_net()
-    server = KINDS[kind](tmp_path / kind, nameservers.free_place(), [(f"{net}.{n}", port) for n in (1, 2)])
+    server = KINDS[kind](tmp_path / kind, nameservers.free_place(), [(f"{net}.{n}", port) for n in (1, 2, 3)])
     server.folder.mkdir()
     server.zone_file.write_text(fabricated.text(net))
     foreign = {
@@ -71,9 +71,11 @@ async def test_as_secondary_it_follows_ours(kind: str, tmp_path: Path, services:
     keyed = {"keys": KEYS, "transfer_key": TRANSFER, "update_keys": frozenset({OPERATOR})}
     place = nameservers.free_place()
     settings = fabricated.settings(net, port, 1, tmp_path, notify_to=(place,), **keyed)
-    services.append(DirectoryService(settings))
-    await services[0].start()
-    server: NameServer = KINDS[kind](tmp_path / kind, place, [], (f"{net}.1", port))
+    others = [fabricated.settings(net, port, n, tmp_path, keys=KEYS, transfer_key=TRANSFER) for n in (2, 3)]
+    services.extend(map(DirectoryService, (settings, *others)))
+    for service in services:
+        await service.start()
+    server: NameServer = KINDS[kind](tmp_path / kind, place, [(f"{net}.{n}", port) for n in (1, 2, 3)], True)
     with running(server):
         await asyncio.to_thread(nameservers.until, lambda: server.serial() == 10, server.log)
         name, owner = f"b3.timeline.{DOMAIN}.", f"MX 10 host-2.{DOMAIN}."
