@@ -26,7 +26,7 @@ Heliograph: follow by e-mail, post by e-mail, read over IMAP.
     certificates         trust {ca}, or accept the one that is shown
 
   Or here, in another terminal. alice reads:
-    curl --cacert {ca} -u alice:{alice} imaps://{address}:{imaps}/INBOX -X 'FETCH 1:* ENVELOPE'
+    curl --cacert {ca} -u alice:{alice} imaps://{address}:{imaps}/INBOX -X 'UID FETCH 1:* ENVELOPE'
   alice follows bob:
     printf 'From: alice@{domain}\\r\\nSubject: subscribe\\r\\n\\r\\n' | curl --cacert {ca} -u alice:{alice} \\
       smtps://{address}:{submissions} --mail-from alice@{domain} --mail-rcpt bob@reflectors.{domain} -T -
