@@ -35,7 +35,13 @@ DEAD = re.compile(
     r"|(?:unknown|no such|invalid|nonexistent|non-existent|bad destination) "
     r"(?:local )?(?:user|recipient|address|mail ?box|account|addressee|person)"
     r"|no mail ?box here|not listed in|does not exist|doesn.t exist|e-mail account does not|unrouteable address"
-    r"|nxdomain|(?:host|domain)[^.\n]{0,30}(?:not found|unknown)|(?:unknown|no such|couldn.t find any) (?:host|domain)",
+    r"|nxdomain|code noerror|(?:host|domain)[^.\n]{0,30}(?:not found|unknown)"
+    r"|(?:unknown|no such|couldn.t find any) (?:host|domain)",
+    re.IGNORECASE,
+)
+DELAYED = re.compile(
+    r"(?:is|was|been) delayed|temporary failure report|(?:keep|continue|still|be) (?:to )?(?:try|retr)[^.\n]{0,9}ing"
+    r"|will be retried|(?:not|n.t) need to re-?send|warning: (?:could not|message)",
     re.IGNORECASE,
 )
 # Where the returned mail begins in a text: what stands behind it was written by its author, not about it.

@@ -16,13 +16,14 @@ from typing import Literal
 from flufl.bounce import scan_message
 
 from mail.headers import Headers, first_addr_spec, split_message
-from reflector.return_words import DEAD, FULL, POLICY, plain_text, words_before_original
+from reflector.return_words import DEAD, DELAYED, FULL, POLICY, plain_text, words_before_original
 
 # dead: there is no such mailbox. weak: full, too large, timed out, or nobody says why. policy: we are not wanted.
 Kind = Literal["dead", "weak", "policy", "delayed", "complaint", "automatic", "other"]
 
 READ_OCTETS_MAX = 64 * 1024  # what counts stands in front of the returned mail
 SEMICOLONS_MAX = 3_000  # the library reads a field's parameters in quadratic time
+BOUNDARIES_MAX = 300  # each a part to make; a notice has five
 PARTS_MAX = 50
 RECIPIENTS_MAX = 50
 REASON_CHARACTERS_MAX = 200
@@ -54,7 +55,7 @@ class Returned:
 def read_returned(content: bytes) -> tuple[Returned, ...]:
     """Read a mail that came back; one finding at least."""
     content = content[:READ_OCTETS_MAX]
-    if content.count(b";") > SEMICOLONS_MAX:
+    if content.count(b";") > SEMICOLONS_MAX or content.count(b"\n--") > BOUNDARIES_MAX:
         return (Returned("other", reason="not readable"),)
     try:
         return tuple(_read(content))[:RECIPIENTS_MAX]
@@ -123,15 +124,16 @@ def _of_text(message: Message, headers: Headers, text: str) -> Iterator[Returned
     """What is written for people. No failure in it: somebody's machine answers."""
     listed = [spec for field in headers.all("x-failed-recipients") for spec in field.split(",")]
     found = [address.decode("ascii", "replace") for address in scan_message(message)]
-    addresses = [spec for spec in (first_addr_spec(one) for one in [*listed, *sorted(found)]) if spec]
+    sender = first_addr_spec(headers.get("to"))  # of what came back: never the mailbox that failed
+    addresses = [spec for spec in map(first_addr_spec, [*listed, *sorted(found)]) if spec not in ("", sender)]
     fails = bool(_FAILURE.search(headers.get("subject")) or _FAILURE.search(text[:2_000]))
     if not (addresses or fails):
         yield Returned("automatic", reason=_clean(headers.get("subject")))
         return
     if not addresses:
-        addresses = _named(text)
+        addresses = [spec for spec in _named(text) if spec.lower() != sender][:1]
     status = _code(text)
-    kind: Kind = _kind(status, text)
+    kind: Kind = "delayed" if DELAYED.search(text[:2_000]) else _kind(status, text)
     for address in dict.fromkeys(addresses or [""]):
         yield Returned(kind, address, status, _clean(text[-500:]))
 
@@ -150,7 +152,7 @@ def _named(text: str) -> list[str]:
     """Addresses in angle brackets, before anything else; then any."""
     angle = re.findall(r"<([^<>\s@]{1,64}@[^<>\s@]{1,255})>", text)
     loose = re.findall(r"(?<![\w.+-])([\w.+-]{1,64}@[\w.-]{1,255}\w)", text)
-    return [spec for spec in (angle or loose)[:1] if not spec.lower().startswith(("postmaster@", "mailer-daemon@"))]
+    return [spec for spec in (angle or loose) if not spec.lower().startswith(("postmaster@", "mailer-daemon@"))]
 
 
 def _mailbox(value: str) -> str:
