@@ -24,6 +24,8 @@ PARTS = {
     "feed": "heliograph.commands.feed:feed",
     "app": "heliograph.commands.app:app",
     "key": "heliograph.commands.key:key",
+    "backup": "heliograph.commands.backup:backup",
+    "restore": "heliograph.commands.backup:restore",
     "status": "heliograph.commands.status:status",
     "doctor": "heliograph.commands.doctor:doctor",
 }

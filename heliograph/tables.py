@@ -3,6 +3,7 @@
 Law: each package owns its own; this is only the list.
 """
 
+from heliograph.epochs import MIGRATIONS as EPOCHS
 from heliograph.ownership import MIGRATIONS as HELIOGRAPH
 from ingest.tables import MIGRATIONS as INGEST
 from mailbox_host.tables import MIGRATIONS as MAILBOX_HOST
@@ -10,4 +11,4 @@ from reflector.tables import MIGRATIONS as REFLECTOR
 from spool.tables import MIGRATION as SPOOL
 from store.bodies import MIGRATION as STORE
 
-MIGRATIONS = (STORE, SPOOL, *REFLECTOR, *MAILBOX_HOST, *INGEST, *HELIOGRAPH)
+MIGRATIONS = (STORE, SPOOL, *REFLECTOR, *MAILBOX_HOST, *INGEST, *HELIOGRAPH, *EPOCHS)

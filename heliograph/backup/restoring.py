@@ -1,0 +1,134 @@
+"""Brings a host back from a backup, as one that knows that it is older than what it told.
+
+Law: nothing that is there is written over. What was given out after the backup (UIDs, post numbers, generations of
+subscriptions) is not given out again: all of them skip ahead, in the same transaction that notes the new epoch. The
+host's folder gets its name last; what an interrupted attempt left is not used.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from heliograph import exits
+from heliograph.backup.archive import Manifest, look, unpack
+from heliograph.backup.making import DATABASE
+from heliograph.exits import CommandError
+from heliograph.settings import FILE_NAME
+from heliograph.tables import MIGRATIONS
+from mailbox_host.skipping import skip_uids
+from reflector.skipping import skip_posts
+from store import Store, Transaction, events
+from store.copying import skip_sequences
+
+IDS_SKIPPED = 65_536  # numbers of bodies, events, queued messages: who read along remembers the last
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came back. `left_alone`: files that were there already."""
+
+    manifest: Manifest
+    folders: int
+    sources: int
+    left_alone: tuple[str, ...]
+
+
+def restore(path: Path, root: Path, domain: str | None, now: float) -> Restored:
+    """Bring a host back into a fabric's folder. `domain`: of the fabric that is there, None where there is none."""
+    manifest = look(path)
+    folder = root / "hosts" / manifest.host
+    _refuse(manifest, root, folder, domain)
+    aside = root / f".restoring-{manifest.host}"
+    if aside.exists():
+        shutil.rmtree(aside)  # an attempt that was cut short
+    aside.mkdir(mode=0o700, parents=True)
+    try:
+        unpack(path, aside)
+        here = aside / "hosts" / manifest.host
+        folders, sources = _renew(here / DATABASE, manifest, now)
+        left = tuple(_shared(manifest, aside, root))
+        folder.parent.mkdir(mode=0o700, exist_ok=True)
+        if folder.exists():
+            folder.rmdir()
+        here.rename(folder)
+        _configure(aside, root)
+    finally:
+        shutil.rmtree(aside)
+    for place in (root / "hosts", root):
+        _flush(place)
+    return Restored(manifest, folders, sources, left)
+
+
+def _refuse(manifest: Manifest, root: Path, folder: Path, domain: str | None) -> None:
+    if domain not in (None, manifest.domain):
+        text = f"{root}: is of the fabric {domain}, and the backup of {manifest.domain}: name another folder with -C"
+        raise CommandError(exits.CONFIG, text)
+    if folder.exists() and any(folder.iterdir()):
+        text = f"{folder}: there is a host already: move it away first, if its database is really lost"
+        raise CommandError(exits.CANTCREAT, text)
+    if domain is None and root.exists() and any(path.name[0] != "." for path in root.iterdir()):
+        raise CommandError(exits.CANTCREAT, f"{root}: is not empty, and no fabric's folder: name another with -C")
+    if not {f"hosts/{manifest.host}/{DATABASE}", FILE_NAME} <= manifest.files.keys():
+        raise CommandError(exits.DATA, "this backup holds no host: take another")
+
+
+def _renew(database: Path, manifest: Manifest, now: float) -> tuple[int, int]:
+    """Make the database one of this moment; return how many folders and sources it has."""
+    _check_version(database)
+    store = Store(database, MIGRATIONS)
+    try:
+        return store.write_now(lambda tx: _skip(tx, manifest, now))
+    finally:
+        store.close()
+
+
+def _skip(tx: Transaction, manifest: Manifest, now: float) -> tuple[int, int]:
+    skip_sequences(tx.connection, IDS_SKIPPED)
+    folders, sources = skip_uids(tx), skip_posts(tx)
+    tx.execute("INSERT INTO restored VALUES (?, ?)", (now, manifest.made_at))
+    events.append(tx, now, "restored", backup_at=manifest.made_at, folders=folders, sources=sources)
+    return folders, sources
+
+
+def _check_version(database: Path) -> None:
+    known = {(step.package, step.version) for step in MIGRATIONS}
+    with closing(sqlite3.connect(database)) as connection:
+        there = connection.execute("SELECT package, version FROM migration").fetchall()
+    if newer := [f"{package} {number}" for package, number in there if (package, number) not in known]:
+        text = f"the backup has tables that this version does not know ({', '.join(newer)}): use the one that made it"
+        raise CommandError(exits.CONFIG, text)
+
+
+def _shared(manifest: Manifest, aside: Path, root: Path) -> Iterator[str]:
+    """Put what hosts share where it is missing; tell what was there."""
+    for name in sorted(manifest.files.keys() - {FILE_NAME}):
+        if name.startswith("hosts/"):
+            continue
+        place = root / name
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if place.exists():
+            yield name
+        else:
+            (aside / name).rename(place)
+            _flush(place.parent)
+
+
+def _configure(aside: Path, root: Path) -> None:
+    """The configuration comes last: without it the folder is no fabric's."""
+    if not (root / FILE_NAME).exists():
+        (aside / FILE_NAME).rename(root / FILE_NAME)
+    root.chmod(0o700)
+
+
+def _flush(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
