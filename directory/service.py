@@ -130,9 +130,10 @@ class DirectoryService:
         if kept:
             await self._start_from(kept)
             if self._live and (successor := await self._sources.successor(kept.zone)):
-                self._step_down(successor)
+                await self._step_down(successor)
         if self._live:
             await self.reload()
+        if self._live:  # still: a successor may have been heard of meanwhile
             self._role = asyncio.create_task(self._live.watch(self.settings.poll_seconds, self._reload))
         elif self._role is None:
             self._follow()
@@ -161,7 +162,9 @@ class DirectoryService:
 
     async def _reload(self, content: bytes | OSError) -> None:
         async with self._lock:
-            shown = str(self._live.path if self._live else self.settings.live)
+            if self._live is None:
+                return None  # no longer the primary
+            shown = str(self._live.path)
             if isinstance(content, OSError):
                 problem = Problem(0, f"cannot be read: {content.strerror}", "Put the zone file back.")
                 return self._served.report((problem,), shown)
@@ -212,16 +215,17 @@ class DirectoryService:
         except TransferFailed:
             return
         if rival == "newer":
-            role, self._live = self._role, None
-            await self._end(role)
-            self._step_down(address)
+            await self._step_down(address)
         elif rival == "older":
             self._show(self._served.kept)
 
-    def _step_down(self, address: str) -> None:
+    async def _step_down(self, address: str) -> None:
         """Another host was made the primary: its zone is the newer one."""
+        if self._live is None:
+            return  # told twice
         log.error("dns: %s is the primary now; what is edited here is not read: see `zone primary`", address)
         self._live = None
+        await self._end(self._role)
         self._sources.heard_of(address)
         self._follow()
 

@@ -402,3 +402,35 @@ def test_the_copy_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
     assert copy.load(path, "fabric.test") == Kept(zone(13), 11)
     path.write_text("torn")
     assert copy.load(path, "fabric.test") is None
+
+
+async def test_of_two_primaries_the_one_with_the_newer_zone_stays(fabric: Fabric) -> None:
+    first, third = await fabric.start(1, 3)
+    beside = fabric.folder / "beside.zone"
+    beside.write_text(fabricated.text(fabric.net, serial=20).replace("@   SOA host-1", "@   SOA host-2"))
+    second = fabric.host(2, live=beside, primary_address="")
+    await second.start()
+    for service in (first, third):
+        await until(lambda service=service: service.current.serial == 20)  # type: ignore[misc]
+    assert second.is_primary and not first.is_primary
+    before = fabric.live.read_text()
+    fabric.write(fabricated.text(fabric.net, serial=30))  # nobody reads that any more
+    beside.write_text(beside.read_text().replace("b3.timeline MX 10 host-2", "b3.timeline MX 10 host-3"))
+    for service in (first, third):
+        await until(moved(service, "host-3"))
+    # Put back in its place, with a newer zone, the first is believed again, and the second follows.
+    fabric.write(before.replace("10         ; serial", "40         ; serial"))
+    assert await first.lead(fabric.live) == ()
+    for service in (second, third):
+        await until(lambda service=service: service.current.serial == 40)  # type: ignore[misc]
+    assert first.is_primary and not second.is_primary
+
+
+async def test_a_host_that_only_says_so_is_not_the_primary(fabric: Fabric) -> None:
+    first, third = await fabric.start(1, 3)
+    rogue = fabric.folder / "rogue.zone"
+    rogue.write_text(fabricated.text(fabric.net, serial=99))  # newer, but its SOA names host-1
+    second = fabric.host(2, live=rogue, primary_address="")
+    await second.start()
+    await asyncio.sleep(0.3)
+    assert first.is_primary and [service.current.serial for service in (first, third)] == [10, 10]
