@@ -11,6 +11,7 @@ from email.utils import formatdate
 
 from directory.names import FabricNames, Follow, Name, Reflector
 from directory.snapshot import Directory
+from heliograph.complaints import complained_of
 from heliograph.flow import Flow
 from mail.address import Address
 from mail.control import KeepSent, add_controls
@@ -44,7 +45,8 @@ def arrived(envelope: Envelope, content: bytes, directory: Directory) -> list[Pa
     """Mail from outside or from another host: believe a host's signature, or strip what only a host may say. Deferred
     where it names a host that the zone here does not know yet: stripped, its post would be lost among the mail."""
     if not carries_fabric_fields(content):
-        return [Part(content, envelope.recipients)]
+        complained = complained_of(directory.names, envelope.recipients, content)
+        return [Part(content, part) for part in (envelope.recipients, complained) if part]
     domain = directory.names.domain
     host = signer(content, domain=domain, key_of=directory.key_of)
     if not host and any(claimed not in directory.hosts for claimed in claimed_hosts(content, domain)):
