@@ -31,7 +31,7 @@ from heliograph.health.neighbours import Neighbours
 from heliograph.keys import TOKEN_KEY, read_key
 from heliograph.lock import HostLock
 from heliograph.login import Login
-from heliograph.moving.cargo import Timelines
+from heliograph.moving.cargo import Cargo, Reflectors, Timelines
 from heliograph.moving.frames import PURPOSE as MOVE
 from heliograph.moving.mover import Mover
 from heliograph.moving.parties import Party, nothing
@@ -234,7 +234,9 @@ class Host:
         )
 
     def _make_mover(self) -> None:
-        zone, cargo = lambda: self.directory.current, {"timeline": Timelines(self.store.reader)}
+        zone, reader = lambda: self.directory.current, self.store.reader
+        key = read_key(self.config, self.name, TOKEN_KEY)
+        cargo: dict[str, Cargo] = {"timeline": Timelines(reader), "reflectors": Reflectors(reader, key)}
         party = Party(
             self.name,
             self.store,

@@ -31,6 +31,13 @@ def is_registered(tx: Transaction, source: str, post: int) -> bool:
     return tx.one("SELECT 1 FROM leaf WHERE source = ? AND until_post > ?", (source, post)) is not None
 
 
+def register(tx: Transaction, source: str) -> None:
+    """A source goes to another host: its followers here, who had it next door, are a leaf of it from now on."""
+    tx.execute(
+        f"INSERT INTO leaf VALUES (?, 0, {OPEN}, 0) ON CONFLICT (source) DO UPDATE SET until_post = {OPEN}", (source,)
+    )
+
+
 def passed_to(tx: Transaction, source: str) -> list[str]:
     """Return the hosts whose followers were here, and to which posts are passed on."""
     return [host for (host,) in tx.all("SELECT host FROM passed_on WHERE source = ? ORDER BY host", (source,))]

@@ -17,6 +17,7 @@ from reflector.settings import DAY_SECONDS
 from reflector.subscriptions import Subscriber, read_subscriber
 from reflector.tokens import fingerprint, is_token, make_token, same
 from store import Reader, Transaction
+from store.transaction import Row
 
 CONFIRM = "confirm"
 
@@ -57,19 +58,28 @@ def ask(letter: Letter, who: Subscriber, action: str, folder: str) -> tuple[Outg
 
 def is_asked(reader: Reader | Transaction, key: bytes, source: str, token: str) -> bool:
     """Tell whether a token was given out and not used: nobody else's mail is taken for it."""
-    sql = "SELECT 1 FROM confirmation WHERE fingerprint = ? AND source = ?"
-    return reader.one(sql, (fingerprint(key, token), source)) is not None
+    return _asked(reader, key, source, token) is not None
+
+
+def _asked(place: Reader | Transaction, key: bytes, source: str, token: str) -> Row | None:
+    """Find a question, by this host's key or by those of hosts that the source has come from."""
+    keys = [key, *(row[0] for row in place.all("SELECT key FROM former_key WHERE source = ?", (source,)))]
+    for print_ in (fingerprint(one, token) for one in keys):
+        row = place.one(
+            "SELECT fingerprint, address, action, folder, expires FROM confirmation"
+            " WHERE fingerprint = ? AND source = ?",
+            (print_, source),
+        )
+        if row is not None and same(row[0], print_):
+            return row
+    return None
 
 
 def find_asked(letter: Letter, token: str) -> Confirmed | Refused:
     """Tell what a token confirms, without taking it."""
     again = f"ask again: {voice(letter).at('subscribe')}"
-    print_ = fingerprint(letter.house.key, token)
-    row = letter.tx.one(
-        "SELECT fingerprint, address, action, folder, expires FROM confirmation WHERE fingerprint = ? AND source = ?",
-        (print_, letter.source.name),
-    )
-    if not is_token(token) or row is None or not same(row[0], print_):
+    row = _asked(letter.tx, letter.house.key, letter.source.name, token)
+    if not is_token(token) or row is None:
         return Refused(f"5.7.1 This confirmation is unknown, or was used already; {again}")
     if row[4] <= letter.arrival.now:
         return Refused(f"5.7.1 This confirmation has expired; {again}")
@@ -80,5 +90,6 @@ def find_asked(letter: Letter, token: str) -> Confirmed | Refused:
 def redeem(letter: Letter, token: str) -> Confirmed | Refused:
     """Take a token: good once, and an expired one not at all."""
     found = find_asked(letter, token)
-    letter.tx.execute("DELETE FROM confirmation WHERE fingerprint = ?", (fingerprint(letter.house.key, token),))
+    if row := _asked(letter.tx, letter.house.key, letter.source.name, token):
+        letter.tx.execute("DELETE FROM confirmation WHERE fingerprint = ?", (row[0],))
     return found

@@ -13,6 +13,7 @@ from reflector.letter import House
 from reflector.scoring import Standing, is_over
 from reflector.settings import DAY_SECONDS
 from reflector.sources import Source, find_source
+from reflector.tables import HERE
 from reflector.tree_mail import Mails
 from store import Transaction
 
@@ -39,7 +40,8 @@ def schedule(tx: Transaction, list_: str, due: float) -> None:
 def send_digests(house: House, tx: Transaction, now: float) -> Mails:
     """Do one step of what is due."""
     mails: Mails = ()
-    for (list_,) in tx.all("SELECT list FROM digest WHERE due <= ? ORDER BY due LIMIT ?", (now, LISTS_AT_ONCE)):
+    due = f"SELECT list FROM digest WHERE due <= ? AND {HERE} ORDER BY due LIMIT ?"
+    for (list_,) in tx.all(due, (now, LISTS_AT_ONCE)):
         tx.execute("DELETE FROM digest WHERE list = ?", (list_,))
         if _forget_over(tx, list_, int(now // DAY_SECONDS)):
             schedule(tx, list_, now + DAY_SECONDS)

@@ -36,7 +36,7 @@ def find_source(place: Reader | Transaction, name: str) -> Source | None:
     """Return a source by its name, or one of its lists by the list's."""
     row = place.one(
         "SELECT name, owner, title, backlog, next_post, generation, subscribers, floor FROM source"
-        " WHERE name = ? AND NOT removed",
+        " WHERE name = ? AND NOT removed AND name NOT IN (SELECT list FROM away)",
         (name,),
     )
     return Source(*row) if row else None

@@ -135,4 +135,18 @@ TREE = Migration(
     """,
 )
 
-MIGRATIONS = (MIGRATION, TREE, BOUNCES)
+# away: lists that are not here, but on their way from or to another host (carrying.py). former_key: other hosts' token
+# keys, for what they asked of a source's followers before it came here.
+AWAY = Migration(
+    "reflector",
+    4,
+    """
+    CREATE TABLE away (list TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+    CREATE TABLE former_key (
+        source TEXT NOT NULL, key BLOB NOT NULL, PRIMARY KEY (source, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+HERE = "list NOT IN (SELECT list FROM away)"
+
+MIGRATIONS = (MIGRATION, TREE, BOUNCES, AWAY)

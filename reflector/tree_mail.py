@@ -59,7 +59,7 @@ def rows_of(arrival: Arrival) -> list[Row]:
 
 def speaks_for(house: House, arrival: Arrival, list_: str) -> bool:
     """Tell whether a list's own host wrote this."""
-    return arrival.signed_by == house.serves(list_)
+    return house.directory.speaks_for("reflectors", house.names.bucket(list_), arrival.signed_by)
 
 
 def not_yet(list_: str) -> Deferred:

@@ -33,7 +33,7 @@ from reflector.nodes import (
 from reflector.reports import report
 from reflector.sources import Source, find_source
 from reflector.subscriptions import FOREIGN, forget_closed
-from reflector.tables import OPEN
+from reflector.tables import HERE, OPEN
 from reflector.told import forget_told
 from reflector.tree import SUB, Range, can_split, child_of, cut
 from reflector.tree_mail import Mails
@@ -45,15 +45,16 @@ LOOKS_AT_ONCE = 4
 
 def is_due(place: Reader | Transaction, now: float) -> bool:
     tables = ("move", "look", "digest")
-    return any(place.one(f"SELECT 1 FROM {table} WHERE due <= ? LIMIT 1", (now,)) for table in tables)
+    return any(place.one(f"SELECT 1 FROM {table} WHERE due <= ? AND {HERE} LIMIT 1", (now,)) for table in tables)
 
 
 def work(house: House, tx: Transaction, now: float) -> Mails:
     """Do one step of what is due."""
     mails: Mails = ()
-    for (list_,) in tx.all("SELECT list FROM move WHERE due <= ? ORDER BY due LIMIT ?", (now, MOVES_AT_ONCE)):
+    due = f"WHERE due <= ? AND {HERE} ORDER BY due LIMIT ?"
+    for (list_,) in tx.all(f"SELECT list FROM move {due}", (now, MOVES_AT_ONCE)):
         mails += _go_on(house, tx, list_, now)
-    for (list_,) in tx.all("SELECT list FROM look WHERE due <= ? ORDER BY due LIMIT ?", (now, LOOKS_AT_ONCE)):
+    for (list_,) in tx.all(f"SELECT list FROM look {due}", (now, LOOKS_AT_ONCE)):
         mails += _look(house, tx, list_, now)
     _forget(tx, now - house.settings.repeat_seconds)
     return mails + send_digests(house, tx, now)

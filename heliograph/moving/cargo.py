@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
-from mailbox_host import carrying, unpacking
+from mailbox_host import carrying, leaves, unpacking
+from reflector import carrying as lists
 from store import Reader, Transaction
 
 Source = Reader | Transaction
@@ -27,7 +28,7 @@ class Cargo(Protocol):
 
     def leave(self, tx: Transaction, units: list[str], host: str, /) -> None: ...
 
-    def arrive(self, tx: Transaction, units: list[str], now: float, /) -> None: ...
+    def arrive(self, tx: Transaction, units: list[str], giver: str, now: float, /) -> None: ...
 
     def told(self) -> Any: ...
 
@@ -60,7 +61,7 @@ class Timelines:
     def leave(self, tx: Transaction, units: Iterable[str], host: str) -> None:
         carrying.leave(tx, units, host)
 
-    def arrive(self, tx: Transaction, units: Iterable[str], now: float) -> None:
+    def arrive(self, tx: Transaction, units: Iterable[str], giver: str, now: float) -> None:
         carrying.arrive(tx, units)
 
     def told(self) -> carrying.Told:
@@ -80,3 +81,47 @@ class Timelines:
 
     def digest(self, source: Source, unit: str) -> str:
         return carrying.digest(self._layout, source, unit)
+
+
+class Reflectors:
+    """Lists (reflector/carrying.py). `key`: this host's token key."""
+
+    def __init__(self, source: Source, key: bytes) -> None:
+        self._layout, self._key = lists.layout(source), key
+
+    def layout(self) -> dict[str, list[str]]:
+        return self._layout.columns
+
+    def units(self, source: Source, wanted: Wanted) -> list[str]:
+        return lists.units(source, wanted)
+
+    def settle(self, tx: Transaction, units: list[str], now: float) -> bool:
+        return True
+
+    def leave(self, tx: Transaction, units: Iterable[str], host: str) -> None:
+        """This host's own followers had no row at the source: they are a leaf of it from now on."""
+        lists.leave(tx, units, self._key)
+        for source in units:
+            if "+" not in source:
+                leaves.register(tx, source)
+
+    def arrive(self, tx: Transaction, units: Iterable[str], giver: str, now: float) -> None:
+        lists.arrive(tx, units, giver, now)
+
+    def told(self) -> lists.Told:
+        return {}
+
+    def parts(self, source: Source, unit: str, told: Any) -> Iterator[Part]:
+        return lists.parts(self._layout, source, unit, told)
+
+    def bodies_of(self, part: Part) -> set[bytes]:
+        return lists.bodies_of(part)
+
+    def put(self, tx: Transaction, part: Part) -> None:
+        lists.put(self._layout, tx, part)
+
+    def forget(self, tx: Transaction, unit: str, most: int) -> bool:
+        return lists.forget(tx, unit, most)
+
+    def digest(self, source: Source, unit: str) -> str:
+        return lists.digest(self._layout, source, unit)

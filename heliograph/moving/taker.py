@@ -225,7 +225,7 @@ class _Stream:
             events.append(tx, now, "taken", map=which, bucket=bucket, giver=self._peer, epoch=epoch)
         for which, buckets in by_map((one.map, one.bucket) for one in taken).items():
             cargo = party.cargo[which]
-            cargo.arrive(tx, cargo.units(tx, party.in_buckets(buckets)), now)
+            cargo.arrive(tx, cargo.units(tx, party.in_buckets(buckets)), self._peer, now)
         party.ownership.put(tx, *taken)
         party.hurry(tx)
         return taken

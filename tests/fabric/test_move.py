@@ -235,3 +235,48 @@ async def test_before_the_seal_the_zone_can_be_set_back(town: MovingTown) -> Non
     assert await town.person("heidi", 1).subjects() == ["before"]
     assert town.hosts["host-1"].store.reader.one("SELECT 1 FROM account WHERE name = 'heidi'") is None
     assert town.faults_found() == []
+
+
+async def test_a_reflector_moves_while_it_is_posted_to(town: MovingTown) -> None:
+    """Followers next door, on other hosts and abroad get every post once, numbered without a gap; who was asked
+    before confirms after."""
+    people = [town.person(name) for name in ("alice", "erin", "heidi")]  # on host-3, where bob's list is, 1 and 2
+    for person in people:
+        await person.send("bob+subscribe@reflectors.fabric.test", "")
+    mail = letter(ZOE, "bob+subscribe@reflectors.fabric.test", "")
+    await from_outside(town.address(1), town.config.ports.smtp, ZOE, ["bob+subscribe@reflectors.fabric.test"], mail)
+    await town.still()
+    asked = town.abroad.mail[-1][2]
+    number, going = 0, True
+
+    async def load() -> None:
+        nonlocal number
+        while going:
+            number += 1
+            assert (await town.person("bob", number % 3 + 1).send(BOB, f"post {number}")).startswith("250")
+
+    loading = asyncio.create_task(load())
+    homes = ["host-3", "host-1", "host-2"]
+    for giver, taker in ((0, 1), (1, 2), (2, 0), (0, 1)):
+        await town.rename(town.bucket("bob"), "reflectors", homes[taker])
+        await town.moved("bob", homes[giver], homes[taker], "reflectors")
+        if giver == 1:
+            (token,) = re.findall(rb"bob\+confirm\.[a-z2-7]{24}@[a-z0-9.-]+", asked.replace(b"=\r\n", b""))[:1]
+            said = await from_outside(
+                town.address(1), town.config.ports.smtp, ZOE, [token.decode()], letter(ZOE, token.decode(), "")
+            )
+            assert said.startswith("250"), said
+    going = False
+    await loading
+    await town.still()
+    await town.person("bob").send(BOB, "the last")
+    await town.still()
+    for person in people:
+        assert sorted(at for at, _ in await person.posts()) == list(range(1, number + 2)), person.name
+    assert b"Subject: the last" in town.abroad.mail[-1][2] and town.abroad.mail[-1][1] == [ZOE]
+    await people[0].send("bob+unsubscribe@reflectors.fabric.test", "")
+    await town.still()
+    await town.person("bob").send(BOB, "without alice")
+    await town.still()
+    assert [len(await person.posts()) for person in people] == [number + 1, number + 2, number + 2]
+    assert town.faults_found() == []
