@@ -75,10 +75,11 @@ def _quoted(text: str) -> str:
 
 def _laid_out(markup: str) -> str:
     """A table whose rows are wider than a terminal held a page together: its cells are paragraphs."""
-    text = inscriptis.get_text(markup, _CONFIG)
+    text: str = inscriptis.get_text(markup, _CONFIG)
     if "<table" not in markup or not _wide_rows(text):
         return text
-    return min(text, inscriptis.get_text(_TABLE.sub(r"<\1div>", markup), _CONFIG), key=_wide_rows)
+    plain: str = inscriptis.get_text(_TABLE.sub(r"<\1div>", markup), _CONFIG)
+    return min(text, plain, key=_wide_rows)
 
 
 def _wide_rows(text: str) -> int:

@@ -56,7 +56,11 @@ class Voice:
 def post(item: Item, name: int, voice: Voice, now: float) -> bytes:
     """Return the message of an item that is called `name`."""
     link, called = web_link(item.link), f"{name & NAME_BITS:012x}"
-    subject = line_of(item.title, TITLE_OCTETS_MAX) or _opening(item.text) or f"A post of {voice.title or voice.source}"
+    subject = (
+        line_of(item.title, TITLE_OCTETS_MAX)
+        or _opening(item.text)
+        or f"A post of {line_of(voice.title, NAME_OCTETS_MAX) or voice.source}"
+    )
     more = [("Archived-At", f"<{link}>")] if link else []
     if language := _language(item.language):
         more.append(("Content-Language", language))
