@@ -175,6 +175,11 @@ def rest(tx: Transaction, domain: str, *, until: float, now: float) -> None:
     tx.execute("INSERT OR REPLACE INTO resting (domain, until) VALUES (?, ?)", (domain, until))
 
 
+def again(tx: Transaction, feed: int, at: float) -> None:
+    """Poll a feed at a time, unless it is due before; one that sleeps is not woken."""
+    tx.execute("UPDATE feed SET next_due = min(next_due, ?) WHERE id = ? AND standing = ''", (at, feed))
+
+
 def followed_by(tx: Transaction, feed: Feed, followers: int, now: float) -> None:
     """Hear how many follow: a feed is not polled for nobody, and at once for who comes first."""
     asleep = "asleep" if followers == 0 else "" if feed.standing == "asleep" else feed.standing

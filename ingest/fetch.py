@@ -12,7 +12,7 @@ import contextlib
 import importlib
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING
 from ingest import guard
 from ingest.fetched import Answer, Failed, Fetched, Unchanged, Validators, fresh_seconds, refusal, validators
 from ingest.guard import Lookup, system_lookup
+from ingest.links import linked
 from ingest.settings import Settings
 from ingest.unpack import ACCEPTED, BadEncoding, TooLarge, unpacked
 from ingest.urls import BadUrl, Url, canonical, joined
 
 if TYPE_CHECKING:
     import aiohttp
+    import yarl
 
 REDIRECTS_MAX = 5
 RESOLVER_THREADS = 8  # a name that does not resolve holds one for seconds
@@ -66,6 +68,21 @@ class Fetcher:
             if reason is None:
                 raise
             return reason
+
+    async def post(self, url: str, form: Mapping[str, str]) -> int:
+        """Send a form; return the status, 0 where there was none. What is answered is not read, and never followed."""
+        try:
+            target = yarl_url(canonical(url).text)
+            session = await self._open()
+            async with (
+                asyncio.timeout(self._settings.fetch_seconds_max),
+                session.post(target, data=form, allow_redirects=False) as response,
+            ):
+                return response.status
+        except Exception as error:
+            if _reason(error) is None:
+                raise
+            return 0
 
     async def close(self) -> None:
         if self._session:
@@ -123,9 +140,7 @@ class Fetcher:
         self, session: aiohttp.ClientSession, url: Url, known: Validators, followers: int
     ) -> Answer | tuple[int, str]:
         """Make one request; a redirect is returned as (code, Location)."""
-        import yarl
-
-        target = yarl.URL(url.text, encoded=True)
+        target = yarl_url(url.text)
         conditions = _conditions(known) if known.url == url.text else {}
         async with session.get(target, headers=conditions | self._named(followers), allow_redirects=False) as response:
             headers = response.headers
@@ -133,7 +148,8 @@ class Fetcher:
             if response.status == 200:
                 content = await self._document(response)
                 kind = headers.get("Content-Type", "")[:200]
-                return Fetched(url.text, url.text, content, kind, validators(response.raw_headers), fresh)
+                known_now, links = validators(response.raw_headers), linked(headers.getall("Link", ()))
+                return Fetched(url.text, url.text, content, kind, known_now, fresh, links)
             if response.status in _REDIRECTS and "Location" in headers:
                 return response.status, headers["Location"]
             if response.status == 304 and conditions:
@@ -168,6 +184,13 @@ class Fetcher:
             if seconds > limits.silence_seconds_max and size < seconds * limits.octets_per_second_min:
                 raise _TooSlow
         return b"".join(chunks)
+
+
+def yarl_url(text: str) -> yarl.URL:
+    """Hand a canonical address on as it is."""
+    import yarl
+
+    return yarl.URL(text, encoded=True)
 
 
 def _conditions(known: Validators) -> dict[str, str]:

@@ -36,7 +36,7 @@ class Validators:
 class Fetched:
     """A document. `url` is where it was found in the end, `lasting` how far only permanent redirects led.
 
-    `max_age`: for so many seconds it stays fresh.
+    `max_age`: for so many seconds it stays fresh. `links`: the hub and the address of its own that the server names.
     """
 
     url: str
@@ -45,6 +45,7 @@ class Fetched:
     content_type: str
     validators: Validators
     max_age: float = 0.0
+    links: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)

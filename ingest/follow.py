@@ -17,7 +17,7 @@ from ingest.naming import source_name
 from ingest.pool import Stalled
 from ingest.requests import Request
 from ingest.schedule import retry
-from ingest.settle import polled_now
+from ingest.settle import listen, polled_now
 from ingest.tools import Tools
 from ingest.urls import canonical
 from mail.control import FollowFeed, Sift
@@ -143,6 +143,7 @@ async def _begin(tools: Tools, request: Request, place: _Place, bucket: int) -> 
         if new:
             _spool(tools, tx, found.posts(tools, feed, now))
             feeds.remember(tx, feed.id, found.verdict.mark, ())
+            listen(tools, tx, feed.id, found, now)
             feeds.store_poll(tx, feed.id, polled_now(tools, found, feed, now))
 
     await tools.store.write(settle)

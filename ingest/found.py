@@ -14,6 +14,7 @@ from ingest.fetched import Failed, Fetched
 from ingest.header_text import line_of
 from ingest.identity import Verdict, judge, recall
 from ingest.items import Item, Listing, Neither, Page, Reading
+from ingest.links import hub_and_topic
 from ingest.pool import Stalled
 from ingest.schedule import average_gap
 from ingest.seen import Seen
@@ -37,6 +38,7 @@ class Found:
     verdict: Verdict
     items: tuple[Item, ...]
     before: tuple[Seen, ...] = ()
+    push: tuple[str, str] = ("", "")  # hub and topic
 
     def posts(self, tools: Tools, feed: Feed, now: float) -> list[Outgoing]:
         """Write what is new, and what was edited where somebody asked for that."""
@@ -76,6 +78,7 @@ async def read(tools: Tools, fetched: Fetched, feed: Feed | None, digest: bytes 
         verdict=verdict,
         items=items,
         before=tuple(before),
+        push=hub_and_topic(fetched.url, fetched.links, listing.links),
     )
 
 

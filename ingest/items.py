@@ -39,13 +39,15 @@ class Familiar(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A feed. `floor_seconds`: how long it asks to be left alone (ttl, updatePeriod); `skip`: when, as bits."""
+    """A feed. `floor_seconds`: how long it asks to be left alone (ttl, updatePeriod); `skip`: when, as bits;
+    `links`: the hub and the address of its own that it names."""
 
     title: str
     link: str
     floor_seconds: float
     items: tuple[Listed | Familiar, ...]
     skip: int = 0
+    links: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ def reading_of(told: dict[str, Any]) -> Reading:
     match told["kind"]:
         case "feed":
             items = tuple(Familiar(*row) if len(row) == 2 else Listed(*row) for row in told["items"][:ITEMS_MAX])
-            return Listing(told["title"], told["link"], float(told["floor"]), items, int(told["skip"]))
+            hub, own = told["links"]
+            return Listing(told["title"], told["link"], float(told["floor"]), items, int(told["skip"]), (hub, own))
         case "page":
             return Page(tuple(told["feeds"]))
     return Neither(told["reason"])

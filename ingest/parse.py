@@ -87,7 +87,12 @@ def _parsed(content: bytes, url: str, content_type: str) -> Feed:
     title = _plain(feed.get("title_detail"), feed.get("title"))
     language = text_of(feed.get("language"), LANGUAGE_CHARACTERS_MAX)
     items: list[RawItem | Passed] = [_item(entry, link, url, author, language) for entry in entries]
-    return Feed(title, link, _floor(feed), items, _skipped(content))
+    return Feed(title, link, _floor(feed), items, _skipped(content), _links(feed))
+
+
+def _links(feed: Any) -> tuple[str, str]:
+    named = {text_of(each.get("rel")): text_of(each.get("href")) for each in reversed(feed.get("links", []))}
+    return named.get("hub", ""), named.get("self", "")
 
 
 def _shortened(content: bytes) -> bytes:

@@ -25,7 +25,11 @@ def parse_json(content: bytes, url: str) -> Feed:
     link = text_of(found.get("home_page_url")) or url
     author, language = _json_author(found), text_of(found.get("language"), 35)
     rows = [_json_item(item, link, author, language) for item in items[:ITEMS_MAX] if isinstance(item, dict)]
-    return Feed(stripped(text_of(found.get("title"))), link, 0.0, [*rows])
+    hubs = found.get("hubs")
+    rings = [each for each in (hubs if isinstance(hubs, list) else []) if isinstance(each, dict)]
+    hub = next((text_of(each.get("url")) for each in rings if each.get("type") == "WebSub"), "")
+    links = (hub, text_of(found.get("feed_url")))
+    return Feed(stripped(text_of(found.get("title"))), link, 0.0, [*rows], links=links)
 
 
 def _json_item(item: dict[str, Any], feed_link: str, author: str, language: str) -> RawItem:

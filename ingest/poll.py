@@ -5,6 +5,7 @@ Law: validators are never saved before the items that they stand for; a poll tha
 
 from __future__ import annotations
 
+from ingest import feeds, push
 from ingest.feeds import Feed
 from ingest.fetched import Failed, Fetched, Unchanged
 from ingest.found import digest_of, read
@@ -17,6 +18,7 @@ async def poll(tools: Tools, feed: Feed) -> None:
     if not tools.room.polls(feed.bucket):
         await write_elsewhere(tools, feed)
         return
+    began = tools.clock()
     answer = await tools.fetcher.fetch(feed.url, feed.validators, followers=feed.followers)
     match answer:
         case Failed():
@@ -25,6 +27,8 @@ async def poll(tools: Tools, feed: Feed) -> None:
             await write_unchanged(tools, feed, answer, "304, not modified")
         case Fetched():
             await _document(tools, feed, answer, digest_of(answer.content))
+    if tools.room.settings.push_url and push.told_since(tools.store.reader, feed.id, began):
+        await tools.store.write(lambda tx: feeds.again(tx, feed.id, began + push.NEWS_SECONDS_MIN))
 
 
 async def _document(tools: Tools, feed: Feed, fetched: Fetched, digest: bytes) -> None:

@@ -14,23 +14,27 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ingest import feeds, requests
+from ingest import feeds, push, requests
 from ingest.feeds import Feed
 from ingest.fetch import Fetcher
 from ingest.fetched import Failed
 from ingest.follow import follow, give_up_or_wait
 from ingest.guard import Lookup, system_lookup
+from ingest.hub import subscribe
 from ingest.poll import poll
 from ingest.pool import WorkerPool
+from ingest.push import Push
 from ingest.requests import Request
 from ingest.room import IngestRoom
 from ingest.settle import write_failure
 from ingest.tools import Spool, Tools
+from ingest.urls import canonical
 from store import Store, StoreFull
 
 log = logging.getLogger("ingest.poller")
 
 READY_MAX = 500  # a minute's work at the very least; what changes meanwhile is asked once in vain
+HUBS_AT_ONCE = 4  # one question a week for each feed: no hurry, and feeds go first
 LOOK_SECONDS_MAX = 60.0  # the clock may be set, another process may make a feed due
 REST_SECONDS = 10.0  # after a full disk: mail needs what room there is first
 OUR_FAULT = Failed("an error of this host; its operator finds it in the log")
@@ -94,6 +98,8 @@ class Poller:
         most = self._tools.room.settings.fetches_max
         for request in requests.due(reader, now, most + len(self._busy)):
             self._begin(request.domain, self._follow(request), most)
+        for wanted in push.due(reader, now, HUBS_AT_ONCE) if self._tools.room.settings.push_url else ():
+            self._begin(f"hub {canonical(wanted.hub).domain}", self._ask(wanted), most)
         if not self._ready:
             self._ready.extend(feeds.due(reader, now, READY_MAX, self._busy))
         while self._ready and len(self._busy) < most:
@@ -114,7 +120,8 @@ class Poller:
 
     def _wait_seconds(self, now: float) -> float:
         """Return how long nothing comes due; what is due already waits for a domain, whose end rings the bell."""
-        then = feeds.next_due(self._tools.store.reader, now)
+        reader = self._tools.store.reader
+        then = min(filter(None, (feeds.next_due(reader, now), push.next_due(reader, now))), default=None)
         return LOOK_SECONDS_MAX if then is None else min(max(then - now, 0.01), LOOK_SECONDS_MAX)
 
     async def _follow(self, request: Request) -> None:
@@ -126,6 +133,12 @@ class Poller:
             except Exception:
                 log.exception("request %d for %r", request.id, request.url)
                 await give_up_or_wait(self._tools, request, OUR_FAULT)
+        except Exception as error:
+            await self._rest(error)
+
+    async def _ask(self, wanted: Push) -> None:
+        try:
+            await subscribe(self._tools, wanted)
         except Exception as error:
             await self._rest(error)
 

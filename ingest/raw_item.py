@@ -64,13 +64,15 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A document. `floor`: the seconds that it asks to be left alone for; `skip`: the hours and days, as bits."""
+    """A document. `floor`: the seconds that it asks to be left alone for; `skip`: the hours and days, as bits;
+    `links`: the hub and the address of its own that it names."""
 
     title: str
     link: str
     floor: float
     items: list[RawItem | Passed]
     skip: int = 0
+    links: tuple[str, str] = ("", "")
 
 
 def guid_key(guid: str) -> int | None:

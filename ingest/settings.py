@@ -27,4 +27,5 @@ class Settings:
     parse_seconds_max: int = 5  # of CPU, for one document; real feeds take 0.02
     retry_seconds: float = 60.0  # a request whose site does not answer: 1, 4, 16 minutes, then its sender is told
     retries_max: int = 3
+    push_url: str = ""  # where hubs reach this host over HTTPS; "": they are not asked
     backlog: int = 3  # of a new feed's items, how many are posted; a follower gets as many of the newest posts

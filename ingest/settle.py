@@ -6,7 +6,7 @@ ended or fell silent, and once when it is back, in the transaction that remember
 
 from __future__ import annotations
 
-from ingest import deliver, feeds, moved
+from ingest import deliver, feeds, moved, push
 from ingest.feeds import Feed, Polled
 from ingest.fetched import Failed, Fetched, Unchanged
 from ingest.found import Found
@@ -72,9 +72,17 @@ async def write_found(tools: Tools, feed: Feed, found: Found) -> None:
         for each in posts:
             tools.spool(tx, each)
         feeds.remember(tx, feed.id, found.verdict.mark, found.before)
+        listen(tools, tx, feed.id, found, now)
         _write_polled(tools, tx, feed, polled, found.fetched.lasting)
 
     await tools.store.write(settle)
+
+
+def listen(tools: Tools, tx: Transaction, feed: int, found: Found, now: float) -> None:
+    """Note the hub that a document names, where hubs can reach us, and weigh it by what this poll found."""
+    if tools.room.settings.push_url:
+        push.heard(tx, feed, *found.push, now=now, octets=tools.octets)
+        push.polled(tx, feed, found_news=bool(found.verdict.send))
 
 
 def polled_now(tools: Tools, found: Found, feed: Feed, now: float) -> Polled:
@@ -100,6 +108,8 @@ def next_due(tools: Tools, feed: Feed, now: float, *, gap: float, floor: float, 
         chance=tools.chance(),
         followers=feed.followers,
     )
+    if tools.room.settings.push_url and push.is_proven(tools.store.reader, feed.id, now):
+        wait = max(wait, push.BACKUP_SECONDS)
     return not_skipped(now + wait, skip)
 
 

@@ -97,4 +97,18 @@ PUBLISHERS = Migration(
     ALTER TABLE request ADD COLUMN without_words TEXT NOT NULL DEFAULT ''
     """,
 )
-MIGRATIONS = (MIGRATION, PACKED, PUBLISHERS)
+# Feeds that name a hub (WebSub). `topic`: what the hub calls it; `token`: the secret of our callback's address;
+# `lease_until`: 0 where the hub has not asked back; `told_at`: when it last rang; `proven`: it rang before polls found.
+PUSHED = Migration(
+    "ingest",
+    4,
+    """
+    CREATE TABLE push (
+        feed INTEGER PRIMARY KEY, hub TEXT NOT NULL, topic TEXT NOT NULL, token TEXT NOT NULL UNIQUE,
+        secret TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0, next_due REAL NOT NULL,
+        lease_until REAL NOT NULL DEFAULT 0, told_at REAL NOT NULL DEFAULT 0, proven INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX push_due ON push (next_due)
+    """,
+)
+MIGRATIONS = (MIGRATION, PACKED, PUBLISHERS, PUSHED)

@@ -5,6 +5,7 @@ Law: handed in once, at the start; nothing here is looked for.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ class Tools:
     fetcher: Fetcher
     pool: WorkerPool
     chance: Callable[[], float] = random.random
+    octets: Callable[[int], bytes] = os.urandom
 
     @property
     def names(self) -> FabricNames:

@@ -69,7 +69,14 @@ def read(
 
 def _listing(feed: Feed) -> tuple[dict[str, Any], list[RawItem | Passed]]:
     rows = [item.listed() for item in feed.items]
-    told = {"kind": "feed", "title": feed.title, "link": feed.link, "floor": feed.floor, "skip": feed.skip}
+    told = {
+        "kind": "feed",
+        "title": feed.title,
+        "link": feed.link,
+        "floor": feed.floor,
+        "skip": feed.skip,
+        "links": feed.links,
+    }
     return told | {"items": rows}, feed.items
 
 

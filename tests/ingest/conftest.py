@@ -45,6 +45,7 @@ class Asked:
 
     path: str
     headers: dict[str, str]
+    body: bytes = b""
 
 
 Reply = bytes | tuple[int, dict[str, str], bytes]
@@ -79,7 +80,8 @@ class Site:
             lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             pairs = (line.split(": ", 1) for line in lines[1:] if ": " in line)
             headers = {name.lower(): value for name, value in pairs}
-            asked = Asked(lines[0].split(" ")[1], headers)
+            body = await reader.readexactly(int(headers.get("content-length", 0)))
+            asked = Asked(lines[0].split(" ")[1], headers, body)
             self.asked.append(asked)
             if self.gate:
                 await self.gate.wait()
