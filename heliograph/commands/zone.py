@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from heliograph import exits
 from heliograph.commands.frame import config_of, json_option, note, say
 from heliograph.exits import CommandError
+
+if TYPE_CHECKING:
+    from heliograph.settings import Config
 
 
 @click.group()
@@ -33,7 +36,7 @@ def lint(context: click.Context, file: Path | None) -> int:
     from heliograph.published import judge
 
     config = config_of(context)
-    path = file or config.zone_file
+    path = file or _zone_here(config)
     kept = copy.load(config.host_folder(config.primary) / f"{config.domain}.zone", config.domain)
     found = judge(config, path, kept.file_serial if kept else None)
     faults = len(errors(found.problems))
@@ -136,7 +139,17 @@ def primary(context: click.Context, host: str) -> None:
     say(answer, "\n".join(lines))
 
 
-def _asked(config: Any, name: str, act: str) -> dict[str, Any] | None:
+def _zone_here(config: Config) -> Path:
+    """The live zone; with a foreign primary what a host here has of it."""
+    here = [config.host_folder(host.name) / f"{config.domain}.zone" for host in config.hosts]
+    paths = [path for path in (here if config.dns.primary else [config.zone_file]) if path.is_file()]
+    if not paths:
+        text = f"{config.zone_file}: is not on this machine: name a file, or run this where the zone is"
+        raise CommandError(exits.NOINPUT, text)
+    return paths[0]
+
+
+def _asked(config: Config, name: str, act: str) -> dict[str, Any] | None:
     """Ask a running host; None where it is down."""
     from heliograph.control_socket import ControlClient, NotRunning
 

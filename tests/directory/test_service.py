@@ -426,6 +426,17 @@ async def test_of_two_primaries_the_one_with_the_newer_zone_stays(fabric: Fabric
     assert first.is_primary and not second.is_primary
 
 
+async def test_a_primary_that_was_replaced_does_not_begin_as_one(fabric: Fabric) -> None:
+    first, third = await fabric.start(1, 3)
+    await first.stop()
+    taken = fabric.folder / "taken.zone"
+    taken.write_text(fabricated.text(fabric.net, serial=20).replace("@   SOA host-1", "@   SOA host-3"))
+    assert await third.lead(taken) == ()
+    (back,) = await fabric.start(1)
+    assert not back.is_primary  # at once: nobody ever heard the old zone from it again
+    await until(lambda: back.current.serial == 20)
+
+
 async def test_a_host_that_only_says_so_is_not_the_primary(fabric: Fabric) -> None:
     first, third = await fabric.start(1, 3)
     rogue = fabric.folder / "rogue.zone"

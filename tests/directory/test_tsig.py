@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from directory import keys, tsig, wire
 from directory.keys import BadKeys, key_text, read_keys
 from directory.transfer_in import Primary, TransferFailed, fetch
-from directory.tsig import Asked, Key, Signer, check
+from directory.tsig import Asked, Key, Signer, Stamp, Verifier, check
 from tests.directory import fabricated
 from tests.directory.fabricated import until
 from tests.directory.test_service import Fabric, fabric, moved
@@ -95,6 +95,60 @@ def test_no_octet_can_be_changed(at: int, by: int) -> None:
 def test_no_octets_are_a_surprise(octets: bytes) -> None:
     check(signed()[:40] + octets + b"\0\0\xfa\0\xff", KEYS, NOW)
     check(bytes(12) + octets + b"\0\0\xfa\0\xff", KEYS, NOW)
+
+
+# --- a transfer's many messages, as its client hears them
+
+
+def heard(messages: list[bytes], asked: bytes, now: float = NOW) -> None:
+    """Hear them all; Malformed where they are not to be believed."""
+    verifier = Verifier(KEY, asked)
+    for message in messages:
+        verifier.take(message, wire.read_question(message).end, now)
+    verifier.done()
+
+
+def said(count: int, every: int = 1, key: Key = KEY) -> tuple[list[bytes], bytes]:
+    """Messages of which each `every`th is signed, over those before it too (RFC 8945 5.3.1), and the question's MAC."""
+    stamp = Stamp(key.name, key.algorithm, NOW, 300, b"", 0, 0, b"", 0)
+    messages, prior, pending = [], b"question's MAC", b""
+    for number in range(count):
+        message = dns.message.make_query("fabric.test", "AXFR", id=number).to_wire()
+        if number % every:
+            messages.append(message)
+            pending += message
+            continue
+        covered = stamp.timers() if number else stamp.variables()
+        prior = key.mac(len(prior).to_bytes(2, "big"), prior, pending, message, covered)
+        messages.append(tsig._appended(message, stamp, prior))
+        pending = b""
+    return messages, b"question's MAC"
+
+
+@pytest.mark.parametrize(("count", "every"), [(1, 1), (5, 1), (5, 2), (201, 100)])
+def test_a_transfer_may_be_signed_with_gaps(count: int, every: int) -> None:
+    heard(*said(count, every))
+
+
+def test_a_transfer_is_not_believed_that_is_altered_cut_or_not_signed() -> None:
+    messages, mac = said(5)
+    plain = dns.message.make_query("fabric.test", "AXFR", id=9).to_wire()
+    for wrong, words in [
+        ([plain, *messages], "not signed"),
+        ([*messages, plain], "the end of the answer is not signed"),
+        ([messages[0], *messages[2:]], "wrong signature"),
+        ([messages[0], plain, *messages[1:]], "wrong signature"),
+        ([messages[1], messages[0]], "wrong signature"),
+        ([*messages[:3], said(5, key=Key(KEY.name, KEY.algorithm, bytes(32)))[0][3]], "wrong signature"),
+        ([messages[0], *[plain] * 100], "not signed"),
+        ([], "the end"),
+    ]:
+        with pytest.raises(wire.Malformed, match=words):
+            heard(wrong, mac)
+    with pytest.raises(wire.Malformed, match="wrong signature"):
+        heard(messages, b"another question's")
+    with pytest.raises(wire.Malformed, match="another time"):
+        heard(messages, mac, NOW + 301)
 
 
 # --- the file

@@ -84,6 +84,15 @@ async def test_what_the_operator_wrote_meanwhile_stays(fabric: Fabric, primary: 
     assert owner(primary) == "host-3" and "unknown host" in primary.problems[0].text
 
 
+async def test_a_serial_that_was_forgotten_is_made_good(fabric: Fabric, primary: DirectoryService) -> None:
+    fabric.edit("b4.timeline MX 10 host-2", "b4.timeline MX 10 host-1")
+    await primary.reload()
+    assert primary.current.serial == 11 and primary.warnings  # the file still says 10
+    assert await send(fabric, move()) == "NOERROR"
+    assert primary.current.serial == 12 and primary.warnings == ()
+    assert "        12         ; serial" in fabric.live.read_text()
+
+
 REFUSED: dict[str, tuple[Edit, str, str]] = {
     "to nobody": (move(host="host-9"), "REFUSED", "host-9, an unknown host"),
     "no owner": (lambda u: u.delete("b3.timeline", "MX"), "REFUSED", "b3.timeline has no MX"),
