@@ -1,0 +1,66 @@
+"""The stamp on what leaves: once a message for what is common, once a transaction for what is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mail.envelope import Recipient
+from spool.queue import Message
+from spool.stamp import Departing
+from tests.spool.queue_house import House
+from tests.spool.scripted_peer import Peer
+
+GREEN = "From: a@here\r\nContent-Type: text/plain; charset=utf-8\r\n\r\ngrün\r\n.\r\n".encode()
+
+
+class Stamp:
+    """Notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+
+    def __call__(self, content: bytes, about: Message) -> Departing:
+        self.asked.append(content)
+        return Departing(b"X-Common: yes\r\n" + content, lambda path, now: f"X-Own: {path}\r\n".encode())
+
+
+async def test_a_fan_out_is_stamped_per_copy_over_one_body(tmp_path: Path) -> None:
+    stamp = Stamp()
+    async with Peer() as peer, House(tmp_path, start=False) as house:
+        house.runner._stamp = stamp
+        await house.runner.start()
+        house.fabric.ports = {"b.test": peer.port, "host-2": peer.port}
+        to = [Recipient(f"u{n}@b.test", f"x+{n}@here") for n in range(40)]
+        await house.put(*to, "inside@host-2", content=GREEN)
+        await house.empty()
+        assert stamp.asked == [GREEN]
+        abroad = [t for t in peer.taken if t.recipients != ["inside@host-2"]]
+        assert len(abroad) == 40
+        for taken in abroad:
+            assert taken.content == f"X-Own: {taken.sender}\r\nX-Common: yes\r\n".encode() + GREEN
+        (inside,) = [t for t in peer.taken if t.recipients == ["inside@host-2"]]
+        assert inside.content == GREEN
+
+
+async def test_who_takes_seven_bits_gets_seven_before_the_stamp_sees_it(tmp_path: Path) -> None:
+    stamp = Stamp()
+    async with Peer(features=("PIPELINING",)) as old, Peer() as new, House(tmp_path, start=False) as house:
+        house.runner._stamp = stamp
+        await house.runner.start()
+        house.fabric.ports = {"old.test": old.port, "new.test": new.port}
+        await house.put("u@old.test", "u@new.test", content=GREEN)
+        await house.empty()
+        assert b"quoted-printable" in old.taken[0].content and b"gr=C3=BCn" in old.taken[0].content
+        assert new.taken[0].content.endswith(GREEN)
+        assert sorted(map(bytes.isascii, stamp.asked)) == [False, True]
+
+
+async def test_the_size_that_is_told_is_that_of_the_copy(tmp_path: Path) -> None:
+    async with Peer(features=("PIPELINING", "8BITMIME", "SIZE 200")) as peer, House(tmp_path, start=False) as house:
+        house.runner._stamp = Stamp()
+        await house.runner.start()
+        house.fabric.ports = {"b.test": peer.port, "here": 0}
+        await house.put("u@b.test", content=GREEN, sender=f"{'s' * 60}@here")
+        await house.empty()
+        (mail,) = [line for line in peer.heard if line.startswith("MAIL")]
+        assert f"SIZE={len(peer.taken[0].content)}" in mail
