@@ -26,6 +26,7 @@ PARTS = {
     "key": "heliograph.commands.key:key",
     "backup": "heliograph.commands.backup:backup",
     "restore": "heliograph.commands.backup:restore",
+    "newsletter": "heliograph.commands.newsletter:newsletter",
     "status": "heliograph.commands.status:status",
     "doctor": "heliograph.commands.doctor:doctor",
 }

@@ -49,6 +49,12 @@ class Owned(Protocol):
     def owns_now(self, tx: Transaction, name: Name, /) -> bool: ...
 
 
+class News(Room[Timeline], Protocol):
+    """A room for some addresses of people: those that they gave to newsletters."""
+
+    def claims(self, name: Name, arrival: Arrival | None = None, /) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """Who claims what."""
@@ -56,9 +62,12 @@ class Rooms:
     reflector: Room[Reflector]
     mailbox: Room[Timeline | Leaf]
     ingest: Room[Follow]
+    news: News | None = None
 
     def receive(self, tx: Transaction, arrival: Arrival, name: Name) -> Receipt:
         match name:
+            case Timeline() if self.news and self.news.claims(name, arrival):
+                return self.news.receive(tx, arrival, name)
             case Timeline() | Leaf():
                 return self.mailbox.receive(tx, arrival, name)
             case Reflector():

@@ -47,6 +47,7 @@ from heliograph.tables import MIGRATIONS
 from heliograph.tls import ClientTls, between_hosts
 from heliograph.web import routes
 from heliograph.zone_acts import zone_acts
+from ingest.news_room import NewsRoom
 from ingest.poller import Poller
 from ingest.room import IngestRoom
 from ingest.settings import Settings as IngestSettings
@@ -164,8 +165,9 @@ class Host:
             octets_max=config.feeds.octets_max,
         )
         self.ingest = IngestRoom(self.name, self._now, feeds)
+        self.news = NewsRoom(self._now, token_key)
         self.queue = Queue()
-        rooms = Rooms(self.reflector, self.mailbox, self.ingest)
+        rooms = Rooms(self.reflector, self.mailbox, self.ingest, self.news)
         self.flow = Flow(self._identity(), self._now, self.queue, rooms, self.ownership)
         self.poller = Poller(self.store, self._spool, self.ingest, self._clock)
 
@@ -298,7 +300,7 @@ class Host:
             self.queue,
             Doormen(
                 self._knows,
-                self.mailbox.is_full,
+                self._is_full,
                 self.reflector.refuses,
                 self.callout,
                 self.login.check,
@@ -322,6 +324,8 @@ class Host:
     def _knows(self, reader: Reader, name: Name) -> bool:
         """Tell whether a name of this host exists."""
         match name:
+            case Timeline() if self.news.claims(name):
+                return self.news.knows(reader, name)
             case Timeline():
                 return self.mailbox.knows(reader, name)
             case Reflector():
@@ -329,6 +333,12 @@ class Host:
             case Leaf() | Follow():
                 return True  # a leaf that nobody here follows takes mail and keeps nothing
         return False
+
+    def _is_full(self, reader: Reader, name: Timeline) -> bool:
+        """Tell whether a mailbox takes no letter now, or a newsletter's address none today."""
+        if self.news.claims(name):
+            return self.news.is_full(reader, name, self._clock())
+        return self.mailbox.is_full(reader, name)
 
     def _site(self) -> Site:
         return Site(

@@ -11,17 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from directory.names import Timeline
-from heliograph import exits, keeping, publishers
+from heliograph import exits, feeds, keeping, publishers
 from heliograph.exits import CommandError
 from heliograph.location import NAMES_RULE, locate
 from heliograph.site import ROWS_MAX, Answer, Site, Source, check_account
 from heliograph.source_word import source_word
-from ingest import listing
 from mail.address import is_entity
 from mail.control import CreateSource, RemoveSource
 from mailbox_host import accounts
 from spool import listing as queue_listing
-from store import Reader, Transaction, events
+from store import Transaction, events
 
 __all__ = ["READS", "WRITES", "Answer", "Site"]
 
@@ -98,25 +97,6 @@ def drop_queue(tx: Transaction, site: Site, now: float, messages: list[int], sil
     return {"host": site.host, "recipients": dropped}
 
 
-def list_feeds(reader: Reader, site: Site, now: float, after: str = "") -> Answer:
-    """A page of the feeds that this host polls, by the names of their sources."""
-    rows = listing.feed_list(reader, after, ROWS_MAX)
-    return {"host": site.host, "feeds": [asdict(row) for row in rows], "more": len(rows) == ROWS_MAX}
-
-
-def show_feed(reader: Reader, site: Site, now: float, feed: str) -> Answer:
-    """One feed, by its source's name or its URL; None where this host does not poll it."""
-    row = listing.feed_show(reader, feed)
-    return {"host": site.host, "feed": asdict(row) if row else None}
-
-
-def poll_feed(tx: Transaction, site: Site, now: float, feed: str) -> Answer:
-    """Poll a feed now."""
-    found = listing.feed_poll(tx, feed, now)
-    tx.after_commit(site.poll)
-    return {"host": site.host, "found": found}
-
-
 def status(source: Source, site: Site, now: float) -> Answer:
     """One host at a glance."""
     lanes = queue_listing.lanes(source)
@@ -146,7 +126,12 @@ WRITES: Mapping[str, Callable[..., Answer]] = {
     "account sent": keeping.set_sent,
     "queue retry": retry_queue,
     "queue drop": drop_queue,
-    "feed poll": poll_feed,
+    "feed poll": feeds.poll_feed,
+    "feed suspend": feeds.suspend_feed,
+    "feed resume": feeds.resume_feed,
+    "feed import": feeds.import_feeds,
+    "newsletter add": publishers.add_newsletter,
+    "newsletter drop": publishers.drop_newsletter,
     "app add": publishers.add_application,
     "app rotate": publishers.rotate_application,
     "app revoke": publishers.revoke_application,
@@ -157,8 +142,10 @@ READS: Mapping[str, Callable[..., Answer]] = {
     "account miscounted": keeping.find_miscounted,
     "queue list": list_queue,
     "queue counts": count_queue,
-    "feed list": list_feeds,
-    "feed show": show_feed,
+    "feed list": feeds.list_feeds,
+    "feed show": feeds.show_feed,
+    "feed followed": feeds.followed,
+    "newsletter list": publishers.list_newsletters,
     "app list": publishers.list_applications,
     "status": status,
     "where": where,

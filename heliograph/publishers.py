@@ -1,4 +1,4 @@
-"""What the command can do to applications.
+"""What the command can do to applications and to the addresses of newsletters.
 
 Law: as in operations.py. A token is made by the command and never comes here: its fingerprint does.
 """
@@ -11,10 +11,11 @@ from directory.names import Reflector
 from heliograph import exits
 from heliograph.exits import CommandError
 from heliograph.location import NAMES_RULE
-from heliograph.site import ROWS_MAX, Answer, Site, Source
+from heliograph.site import ROWS_MAX, Answer, Site, Source, check_account
 from heliograph.source_word import source_word
-from ingest import applications
+from ingest import applications, news_room, newsletters
 from ingest.applications import Application
+from ingest.newsletters import Newsletter
 from mail.address import is_entity
 from mail.control import CreateSource
 from reflector.sources import find_source
@@ -66,6 +67,43 @@ def list_applications(source: Source, site: Site, now: float, after: str = "") -
     """A page of applications, by name."""
     rows = applications.page(source, after, ROWS_MAX)
     return {"host": site.host, "applications": [asdict(row) for row in rows], "more": len(rows) == ROWS_MAX}
+
+
+def add_newsletter(
+    tx: Transaction, site: Site, now: float, account: str, name: str, token: str, folder: str = ""
+) -> Answer:
+    """Make an address that an account gives to a newsletter; where it has one of this name, show that."""
+    check_account(tx, site, account)
+    known = newsletters.by_name(tx, account, name) or newsletters.new(token, account, name, folder, now)
+    try:
+        site.dispatch(tx, news_room.begin(tx, site.directory(), known, now), now)
+    except newsletters.TooMany:
+        text = f"{account}: has {newsletters.NEWSLETTERS_MAX} such addresses: drop one first"
+        raise CommandError(exits.CANTCREAT, text) from None
+    events.append(tx, now, "newsletter-added", account=account, source=known.source)
+    return {"host": site.host, **_shown(site, known)}
+
+
+def drop_newsletter(tx: Transaction, site: Site, now: float, account: str, name: str) -> Answer:
+    """Take no more mail for an address."""
+    known = newsletters.by_name(tx, account, name)
+    if known is None:
+        raise CommandError(exits.NOUSER, f"{name}: is no newsletter of {account}: see `newsletter list`")
+    newsletters.drop(tx, known)
+    events.append(tx, now, "newsletter-dropped", account=account, source=known.source)
+    return {"host": site.host, **_shown(site, known)}
+
+
+def list_newsletters(source: Source, site: Site, now: float, after: str = "") -> Answer:
+    """A page of addresses, by the names of their sources."""
+    rows = newsletters.page(source, after, ROWS_MAX)
+    return {"host": site.host, "newsletters": [_shown(site, row) for row in rows], "more": len(rows) == ROWS_MAX}
+
+
+def _shown(site: Site, row: Newsletter) -> Answer:
+    address = f"{row.account}+{row.detail}@{site.directory().names.domain}"
+    told = {"account": row.account, "name": row.name, "address": address, "source": row.source}
+    return {**told, "folder": row.folder, "last_at": row.last_at}
 
 
 def _check_here(site: Site, name: str) -> None:

@@ -15,6 +15,7 @@ from ingest.feeds import Feed
 from ingest.fetched import Failed
 from ingest.header_text import line_of, mail_date, unstructured
 from ingest.items import Item
+from ingest.passing_on import IMPORTED
 from ingest.post import Voice, notice, post
 from ingest.requests import Request
 from mail.control import CONTROLS_MAX, Control, CreateSource, Subscribe, add_controls
@@ -64,9 +65,7 @@ def subscriptions(
     """Write to a source's reflector: let it be, if it is new, and let these people follow it."""
     words: list[Control] = [new] if new else []
     words += [Subscribe(source, each.subscriber, each.folder, each.confirmed) for each in requests]
-    return [
-        _control_mail(names, source, words[at : at + CONTROLS_MAX], now) for at in range(0, len(words), CONTROLS_MAX)
-    ]
+    return [source_mail(names, source, words[at : at + CONTROLS_MAX], now) for at in range(0, len(words), CONTROLS_MAX)]
 
 
 def sifts(names: FabricNames, source: str, requests: Iterable[Request], *, now: float) -> list[Outgoing]:
@@ -75,12 +74,12 @@ def sifts(names: FabricNames, source: str, requests: Iterable[Request], *, now: 
     return [sift_mail(names, entity, source, each.only, each.without, now) for each, entity in sure if entity]
 
 
-def new_source(source: str, title: str, backlog: int) -> CreateSource:
-    """Let there be a source for a feed: it posts in its own name."""
+def new_source(source: str, title: str, backlog: int, owner: str = "") -> CreateSource:
+    """Let there be a source; a feed posts in its own name."""
     shown = line_of(title, 200)
     while len(quote(shown, safe="@:/+.-_")) > TITLE_QUOTED_MAX:
         shown = shown[: len(shown) * 3 // 4]
-    return CreateSource(source, owner=source, title=shown, backlog=backlog)
+    return CreateSource(source, owner=owner or source, title=shown, backlog=backlog)
 
 
 def welcomes(names: FabricNames, requests: Iterable[Request], *, source: str, title: str, now: float) -> list[Outgoing]:
@@ -95,7 +94,7 @@ def welcomes(names: FabricNames, requests: Iterable[Request], *, source: str, ti
             now=now,
         )
         for each in requests
-        if each.confirmed
+        if each.confirmed and each.asked_by != IMPORTED
     ]
 
 
@@ -111,7 +110,8 @@ def regret(names: FabricNames, request: Request, reason: str, now: float) -> Out
     )
 
 
-def _control_mail(names: FabricNames, source: str, words: Sequence[Control], now: float) -> Outgoing:
+def source_mail(names: FabricNames, source: str, words: Sequence[Control], now: float) -> Outgoing:
+    """Write controls to a source's reflector."""
     inside = names.reflector_inside(source, "control")
     lines = [
         ("From", f"Follow <{names.follow()}>"),

@@ -11,7 +11,17 @@ from dataclasses import dataclass, replace
 
 from directory.names import FabricNames, Reflector, Timeline
 from ingest.urls import BadUrl, canonical
-from ingest.wish import LINES_MAX, URLS_MAX, Wish, Wishes, is_option, own_lines, read_options, read_wishes
+from ingest.wish import (
+    FOLDER_OCTETS_MAX,
+    LINES_MAX,
+    URLS_MAX,
+    Wish,
+    Wishes,
+    is_option,
+    own_lines,
+    read_options,
+    read_wishes,
+)
 from mail.address import BadAddress, is_entity, parse_address
 from mail.envelope import Arrival
 from mail.words import subject_of, text_of
@@ -159,8 +169,8 @@ def _unfollow(target: str, names: FabricNames) -> Errand | str | None:
 
 def _newsletter(said: str, *, drop: bool) -> Errand | str:
     options = read_options(said, "")
-    name = " ".join(said.partition("folder=")[0].replace('"', "").split()).lower()
-    if not _NAME.match(name):
+    name = " ".join(said.partition("folder=")[0].replace('"', "").split())
+    if not _NAME.match(name) or len(name.encode()) > FOLDER_OCTETS_MAX:
         return "a newsletter is called by letters, digits and spaces, 40 at most"
     return Newsletter(name, "" if options.folder == "INBOX" else options.folder, drop)
 

@@ -76,7 +76,8 @@ _COLUMNS = (
 )
 
 
-_IF_ASLEEP = "CASE standing WHEN 'asleep' THEN standing"  # the last follower may leave in the middle of a poll
+# The last follower may leave, or the operator suspend it, in the middle of a poll.
+_RESTS = "CASE WHEN standing IN ('asleep', 'suspended') THEN"
 
 
 def by_url(source: Source, url: str) -> Feed | None:
@@ -137,7 +138,7 @@ def store_poll(tx: Transaction, feed: int, polled: Polled) -> None:
     tx.execute(
         "UPDATE feed SET etag = ?, modified = ?, found_at = CASE url WHEN ? THEN '' ELSE ? END, digest = ?, title = ?, "
         "gap = ?, floor = ?, skip = ?, errors = 0, failing_since = 0, last_at = ?, last_answer = ?, "
-        f"standing = {_IF_ASLEEP} ELSE '' END, next_due = CASE standing WHEN 'asleep' THEN next_due ELSE ? END, "
+        f"standing = {_RESTS} standing ELSE '' END, next_due = {_RESTS} next_due ELSE ? END, "
         "last_post_at = CASE WHEN ? THEN ? ELSE last_post_at END WHERE id = ?",
         (
             polled.validators.etag,
@@ -163,7 +164,7 @@ def store_failure(tx: Transaction, feed: int, *, said: str, at: float, next_due:
     """Write down that a poll brought nothing."""
     tx.execute(
         "UPDATE feed SET errors = errors + 1, last_at = ?, last_answer = ?, "
-        f"next_due = CASE standing WHEN 'asleep' THEN next_due ELSE ? END, standing = {_IF_ASLEEP} ELSE ? END, "
+        f"next_due = {_RESTS} next_due ELSE ? END, standing = {_RESTS} standing ELSE ? END, "
         "failing_since = CASE failing_since WHEN 0 THEN ? ELSE failing_since END WHERE id = ?",
         (at, said[:500], next_due, standing, at, feed),
     )
@@ -184,6 +185,8 @@ def followed_by(tx: Transaction, feed: Feed, followers: int, now: float) -> None
     """Hear how many follow: a feed is not polled for nobody, and at once for who comes first."""
     asleep = "asleep" if followers == 0 else "" if feed.standing == "asleep" else feed.standing
     due = NEVER if followers == 0 else now if feed.standing == "asleep" else None
+    if feed.standing == "suspended":
+        asleep, due = feed.standing, None
     tx.execute(
         "UPDATE feed SET followers = ?, standing = ?, next_due = coalesce(?, next_due) WHERE id = ?",
         (followers, asleep, due, feed.id),

@@ -1,6 +1,6 @@
-"""What the command shows and does: ``feed list``, ``feed show``, ``feed poll``.
+"""What the command shows and does: ``feed list``, ``feed show``, ``feed poll``, ``feed suspend``.
 
-Law: reads and one small write, each a plain function of a Reader or a Transaction; nothing here is formatted.
+Law: reads and small writes, each a plain function of a Reader or a Transaction; nothing here is formatted.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ingest.urls import BadUrl, canonical
 from store import Reader, Transaction
 
 PAGE_FEEDS = 1_000
+_WHICH = "(source = ? OR url = ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,13 @@ class FeedLine:
     gap: float
     standing: str
     followers: int
+    floor: float
     items: int
 
 
 _SELECT = (
     "SELECT source, title, url, bucket, next_due, errors, last_at, last_answer, last_post_at, gap, "
-    "standing, followers, coalesce((SELECT items FROM feed_seen WHERE feed_seen.feed = feed.id), x'') FROM feed "
+    "standing, followers, floor, coalesce((SELECT items FROM feed_seen WHERE feed_seen.feed = feed.id), x'') FROM feed "
 )
 
 
@@ -65,9 +67,24 @@ def feed_show(reader: Reader, which: str) -> FeedLine | None:
 
 
 def feed_poll(tx: Transaction, which: str, now: float) -> bool:
-    """Make a feed due now; False where there is none. Wake the poller after the commit."""
-    changed = tx.execute("UPDATE feed SET next_due = ? WHERE source = ? OR url = ?", (now, which, _url(which)))
-    return changed.rowcount > 0
+    """Make a feed due now; False where there is none that is polled. Wake the poller after the commit."""
+    sql = f"UPDATE feed SET next_due = ? WHERE {_WHICH} AND standing NOT IN ('asleep', 'suspended')"
+    return tx.execute(sql, (now, which, _url(which))).rowcount > 0
+
+
+def feed_suspend(tx: Transaction, which: str) -> bool:
+    """Poll a feed no more; False where there is none."""
+    sql = f"UPDATE feed SET standing = 'suspended', next_due = {NEVER} WHERE {_WHICH}"
+    return tx.execute(sql, (which, _url(which))).rowcount > 0
+
+
+def feed_resume(tx: Transaction, which: str, now: float) -> bool:
+    """Poll a suspended feed from now on, unless nobody follows it; False where there is none."""
+    sql = f"""
+        UPDATE feed SET standing = CASE followers WHEN 0 THEN 'asleep' ELSE '' END,
+        next_due = CASE followers WHEN 0 THEN {NEVER} ELSE ? END WHERE {_WHICH} AND standing = 'suspended'
+    """
+    return tx.execute(sql, (now, which, _url(which))).rowcount > 0
 
 
 def _line(row: tuple[Any, ...]) -> FeedLine:

@@ -17,18 +17,17 @@ from ingest.carry_out import Asker, carry_out
 from ingest.errand_text import answer_words
 from ingest.errands import Errand, Errands, Unfollow, errands_of
 from ingest.leaving import unfollow_feed
+from ingest.passing_on import DIRECT, Word, request_mail
 from ingest.settings import Settings
 from ingest.urls import BadUrl, canonical
 from mail.address import BadAddress, parse_address
 from mail.automatic import why_automatic
-from mail.control import Followers, FollowFeed, Sift, UnfollowFeed, add_controls, read_controls
-from mail.envelope import Arrival, Outgoing, Receipt, Recipient
-from mail.headers import first_addr_spec, header_line
+from mail.control import Followers, FollowFeed, Sift, UnfollowFeed, read_controls
+from mail.envelope import Arrival, Outgoing, Receipt
+from mail.headers import first_addr_spec
 from mail.outcome import Deferred, Delivered, Refused
 from store import Transaction
 
-DIRECT = "Heliograph-Direct"  # on a passed-on request: its address was looked for already
-Word = FollowFeed | UnfollowFeed | Followers | Sift  # of another host
 SUBSCRIBER_QUOTED_MAX = 150  # with a URL and a folder it must fit a control field's line
 
 
@@ -57,23 +56,7 @@ class IngestRoom:
     ) -> Outgoing:
         """Write a request to the host that polls for a bucket."""
         words: list[Word] = [wanted, sift] if sift.only or sift.without else [wanted]
-        return self._request(bucket, "Follow a feed", words, asked_by=asked_by, direct=direct)
-
-    def _request(
-        self, bucket: int, subject: str, words: list[Word], *, asked_by: str, direct: bool = False
-    ) -> Outgoing:
-        names = self.directory().names
-        lines = [
-            ("From", f"Follow <{names.follow()}>"),
-            ("To", names.follow(bucket)),
-            ("Subject", subject),
-            ("Auto-Submitted", "auto-generated"),
-            *([("In-Reply-To", asked_by)] if asked_by else []),
-            *([(DIRECT, "yes")] if direct else []),
-        ]
-        head = b"".join(header_line(field, value) for field, value in lines)
-        content = add_controls(head + b"\r\n", *words)
-        return Outgoing("", (Recipient(names.follow(bucket)),), content, signed=True)
+        return request_mail(self.directory().names, bucket, "Follow a feed", words, asked_by=asked_by, direct=direct)
 
     def bucket_of(self, url: str) -> int:
         """Return the bucket whose owner polls an address."""
@@ -137,7 +120,7 @@ class IngestRoom:
         unwanted, bucket = UnfollowFeed(errand.url, who.address, bool(who.entity)), self.bucket_of(errand.url)
         if self.polls(bucket):
             return unfollow_feed(tx, names, unwanted, who.about, who.now)
-        return [self._request(bucket, "Unfollow a feed", [unwanted], asked_by=who.about)]
+        return [request_mail(names, bucket, "Unfollow a feed", [unwanted], asked_by=who.about)]
 
     def _wish(self, tx: Transaction, arrival: Arrival, wanted: FollowFeed, sift: Sift) -> list[Outgoing]:
         if not wanted.confirmed and not requests.may_ask(tx, wanted.subscriber, arrival.now):

@@ -44,7 +44,8 @@ MIGRATION = Migration(
 
 # What was seen becomes one packed row per feed (as JSON, until it is written again). `floor`: the seconds that the
 # document asks for; `skip`: the hours and days that it names; `found_at`: where the validators are from, if not from
-# `url`. `standing`: '' is polled; 'silent' and 'ended' are looked after once a week; 'asleep' has no followers.
+# `url`. `standing`: '' is polled; 'silent' and 'ended' are looked after once a week; 'asleep' has no followers;
+# 'suspended' is not polled, by the operator's word.
 # `followers`: -1 where nobody told yet. `edits`: the source of edited items, once somebody asked for it.
 PACKED = Migration(
     "ingest",

@@ -128,5 +128,9 @@ def _words(pattern: re.Pattern[str], line: str) -> str:
 def _folder(line: str) -> str:
     """Return the folder that a line names, or "" where it names none that can be."""
     match = _FOLDER.search(line)
-    name = (match[1] or match[2] or match[3]).strip().rstrip(".,;") if match else ""
+    return folder_of((match[1] or match[2] or match[3]).strip().rstrip(".,;") if match else "")
+
+
+def folder_of(name: str) -> str:
+    """Return a folder's name, or "" for one that cannot be."""
     return "" if _CONTROL.search(name) or len(name.encode("utf-8", "replace")) > FOLDER_OCTETS_MAX else name

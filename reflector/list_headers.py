@@ -38,13 +38,17 @@ NOT_PASSED_ON = (
 )
 
 
+# The publisher's own way out of a newsletter, which the room that takes it in vouches for; it goes beside ours.
+PUBLISHERS_WAY_OUT = "heliograph-list-unsubscribe"
+
+
 def list_id(names: FabricNames, source: str) -> str:
     """RFC 2919 2: the list's identifier, in angle brackets."""
     return f"<{source}.reflectors.{names.domain}>"
 
 
-def list_fields(names: FabricNames, source: Source) -> list[tuple[str, str]]:
-    """RFC 2919 and 2369: who sent it, and how to leave."""
+def list_fields(names: FabricNames, source: Source, theirs: str = "") -> list[tuple[str, str]]:
+    """RFC 2919 and 2369: who sent it, and how to leave. `theirs`: the publisher's way out, beside ours."""
 
     def mailto(detail: str) -> str:
         return f"<mailto:{names.reflector(source.name, detail)}>"
@@ -53,7 +57,7 @@ def list_fields(names: FabricNames, source: Source) -> list[tuple[str, str]]:
         ("List-Id", formataddr((source.title or source.name, f"{source.name}.reflectors.{names.domain}"))),
         ("List-Help", mailto("help")),
         ("List-Subscribe", mailto("subscribe")),
-        ("List-Unsubscribe", mailto("unsubscribe")),
+        ("List-Unsubscribe", ", ".join(filter(None, [mailto("unsubscribe"), theirs]))),
         ("List-Post", "NO (only the owner posts)"),  # RFC 2369 3.4
         ("List-Owner", mailto("owner")),
     ]
@@ -64,11 +68,12 @@ def stamp_post(
 ) -> bytes:
     """Return the post as every follower gets it."""
     clean = drop_headers(content, NOT_PASSED_ON, prefix="heliograph-")
+    theirs = Headers.parse(split_message(content)[0]).get(PUBLISHERS_WAY_OUT)
     fields = [
         ("Heliograph-Source", source.name),
         ("Heliograph-Post", str(post)),
         ("Heliograph-Hops", str(hops + 1)),
-        *list_fields(names, source),
+        *list_fields(names, source, theirs),
         ("Precedence", "list"),
         ("X-Loop", names.reflector(source.name)),
         *_missing(names, Headers.parse(split_message(clean)[0]), source.name, envid, now),

@@ -1,6 +1,6 @@
 """``heliograph feed``: what is polled.
 
-Law: people start feeds by mail; the operator looks, and asks for a poll.
+Law: people start feeds by mail; the operator looks, asks for a poll, and stops one that does harm.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import click
 
 from heliograph import exits
 from heliograph.commands.frame import config_of, json_option, say
+from heliograph.commands.opml import export, import_
 from heliograph.exits import CommandError
+
+NEVER = 1e12  # due, of what is not polled
 
 
 @click.group()
 def feed() -> None:
-    """List, show and poll feeds."""
+    """List, show, poll and suspend feeds; import and export lists of them."""
 
 
 @feed.command("list")
@@ -66,14 +69,43 @@ def show(context: click.Context, which: str) -> None:
 @click.pass_context
 def poll(context: click.Context, which: str) -> None:
     """Poll a feed now."""
+    _do(context, "poll", which, "polls {which} now")
+
+
+@feed.command()
+@click.argument("which", metavar="SOURCE|URL")
+@json_option
+@click.pass_context
+def suspend(context: click.Context, which: str) -> None:
+    """Poll a feed no more, until it is resumed. Its followers keep what they have, and are not told."""
+    _do(context, "suspend", which, "polls {which} no more")
+
+
+@feed.command()
+@click.argument("which", metavar="SOURCE|URL")
+@json_option
+@click.pass_context
+def resume(context: click.Context, which: str) -> None:
+    """Poll a suspended feed again."""
+    _do(context, "resume", which, "polls {which} again")
+
+
+for command in (import_, export):
+    feed.add_command(command)
+
+
+def _do(context: click.Context, what: str, which: str, done: str) -> None:
+    """Do it at the host that has the feed."""
     from heliograph.desk import desk, hosts_here
 
     config = config_of(context)
     for name in hosts_here(config):
         with desk(config, name) as host:
-            if host.ask("feed poll", feed=which)["found"]:
-                say({"host": name, "feed": which}, f"{name} polls {which} now")
+            if host.ask(f"feed {what}", feed=which)["found"]:
+                say({"host": name, "feed": which}, f"{name} {done.format(which=which)}")
                 return
+            if known := host.ask("feed show", feed=which)["feed"]:
+                raise CommandError(exits.UNAVAILABLE, f"{which}: nothing was changed: {known['why']}")
     raise _unknown(which)
 
 
@@ -82,6 +114,6 @@ def _unknown(which: str) -> CommandError:
 
 
 def _line(row: dict[str, Any], now: float) -> str:
-    due = max(0, row["next_due"] - now)
-    errors = f"  {row['errors']} errors, last {row['last_answer']}" if row["errors"] else ""
-    return f"{row['host']:<10} {row['source']:<31} due in {due:>6.0f} s  {row['url']}{errors}"
+    due = f"due in {max(0, row['next_due'] - now):>6.0f} s" if row["next_due"] < NEVER else f"{'not due':>15}"
+    answer = f"  ({row['last_answer']})" if row["last_answer"] else ""
+    return f"{row['host']:<10} {row['source']:<31} {due}  {row['url']}{answer}  {row['why']}"

@@ -33,7 +33,7 @@ def read(*lines: str) -> Errands:
         ("unfollow bob", Unfollow("bob")),
         ("STOP bob+unsubscribe@reflectors.fabric.test", Unfollow("bob")),
         (f"unfollow {URL}#top", Unfollow(url=URL)),
-        ("newsletter The Weekly folder=News", Newsletter("the weekly", "News")),
+        ("newsletter The Weekly folder=News", Newsletter("The Weekly", "News")),
         ("drop newsletter the weekly", Newsletter("the weekly", drop=True)),
     ],
 )
@@ -102,7 +102,7 @@ async def test_one_answer_says_what_becomes_of_each_line(host, site, rss, item) 
     assert all(line.partition(" only=")[0] in answer.text for line in lines)
     assert "unfolow x\r\n    cannot be done" in answer.text
     to = {letter.to.partition("@")[0]: letter for letter in host.letters if letter is not answer}
-    assert to["alice+news"].controls == [WantNewsletter("weekly", "", False, "<q1@example>")]
+    assert to["alice+news"].controls == [WantNewsletter("Weekly", "", False, "<q1@example>")]
     assert TellFollows("<q1@example>") in host.controls
     for name, word in (("bob+subscribe", 'subscribe folder="INBOX"'), ("eve+unsubscribe", "unsubscribe")):
         letter = to[name]

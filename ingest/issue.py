@@ -1,0 +1,73 @@
+"""What came to a newsletter's address: an issue, something its owner must see, or our own post come back.
+
+Law: pure. When in doubt she must see it: what was sorted wrongly is then in her inbox, and not in a folder that nobody
+looks into.
+"""
+
+from __future__ import annotations
+
+import re
+
+from directory.names import FabricNames
+from ingest.newsletters import Newsletter
+from mail.envelope import Arrival
+from mail.headers import add_headers, drop_headers, first_addr_spec, header_line, split_message
+from mail.words import subject_of
+
+WAY_OUT = "Heliograph-List-Unsubscribe"  # the publisher's, for the reflector to put beside its own
+WAY_OUT_CHARACTERS_MAX = 900
+
+# How publishers ask whether an address was meant, in the languages that most of them write; and what else nobody may
+# miss, which an issue's title may hold, too.
+_CONFIRM = re.compile(
+    r"confirm|verif|activat|validat|opt.?in|bestätig|bestaetig|aktivier|bevestig|vérifi|activer|conferma|attiva"
+    r"|potwierd|potvrd|bekräfta|bekræft|vahvista|подтверд|підтверд|確認|确认",
+    re.IGNORECASE,
+)
+_PERSONAL = re.compile(r"welcome|willkommen|bienvenue|code|sign.?in|log.?in|passwor[dt]", re.IGNORECASE)
+# Where it came through, and to whom: the address is its owner's and the publisher's affair, not of whoever follows.
+_NOT_PASSED_ON = (
+    "to",
+    "cc",
+    "delivered-to",
+    "x-original-to",
+    "envelope-to",
+    "x-delivered-to",
+    "received",
+    "return-path",
+)
+
+
+def is_loop(arrival: Arrival, names: FabricNames, newsletter: Newsletter) -> bool:
+    """Tell whether our own post came back: a newsletter that was made to send to itself."""
+    own = names.reflector(newsletter.source)
+    lists = {value.lower() for value in arrival.headers.all("list-id")}
+    if any(f"{newsletter.source}.reflectors.{names.domain}" in value for value in lists):
+        return True
+    passed = [value.lower() for value in arrival.headers.all("x-loop")]
+    writers = (arrival.sender.lower(), first_addr_spec(arrival.headers.get("from")))
+    return own in passed or any(f"+{newsletter.detail}@" in each or each == own for each in writers)
+
+
+def is_for_her(arrival: Arrival, newsletter: Newsletter) -> bool:
+    """Tell whether its owner must see it herself: a question whether she meant it, a letter, something that failed."""
+    if not arrival.sender or not split_message(arrival.content)[1].strip():
+        return True  # RFC 5321 4.5.5: a notice; and without a text, its Subject could be a command of hers
+    subject, first = subject_of(arrival.headers), not newsletter.last_at
+    asks = _CONFIRM.search(subject) is not None
+    if arrival.headers.has("list-unsubscribe") or arrival.headers.has("list-id"):
+        return asks and first  # RFC 2369, 2919: an issue, unless it is what comes before all issues
+    return first or asks or _PERSONAL.search(subject) is not None
+
+
+def as_post(arrival: Arrival, names: FabricNames, newsletter: Newsletter) -> bytes:
+    """Make a post of an issue, which leaves everything but its addresses as the publisher wrote it."""
+    out = arrival.headers.get("list-unsubscribe")[:WAY_OUT_CHARACTERS_MAX]
+    content = drop_headers(arrival.content, _NOT_PASSED_ON, prefix="heliograph-")
+    lines = [
+        ("Heliograph-Authenticated", newsletter.account),
+        *([(WAY_OUT, out)] if out.isascii() and out.isprintable() and out.startswith("<") else []),
+        ("To", names.reflector(newsletter.source)),
+    ]
+    missing = b"" if arrival.headers.has("from") else header_line("From", names.reflector(newsletter.source))
+    return add_headers(missing + content, lines)

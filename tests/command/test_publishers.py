@@ -1,0 +1,106 @@
+"""Applications, newsletters and lists of feeds, as the operator sees them, with the fabric down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from heliograph.command import main
+from heliograph.config import load
+from heliograph.tables import MIGRATIONS
+from ingest import applications
+from ingest.applications import is_token
+from mailbox_host import accounts
+from store import Store, Transaction
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def fabric(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One host, and alice."""
+    folder = tmp_path_factory.mktemp("fresh") / "f"
+    done = CliRunner().invoke(main, ["init", str(folder), "--hosts", "1", "--buckets", "64"])
+    assert done.exit_code == 0, done.output
+    on_host(folder, lambda tx: accounts.add(tx, "alice", None, 1.7e9))
+    return folder
+
+
+@pytest.fixture
+def run(fabric: Path) -> Iterator[Run]:
+    yield lambda *arguments, **more: CliRunner().invoke(main, ["-C", str(fabric), *arguments], **more)
+
+
+def on_host(folder: Path, work: Callable[[Transaction], Any]) -> Any:
+    store = Store(load(folder).host_folder("host-1") / "heliograph.db", MIGRATIONS)
+    try:
+        return store.write_now(work)
+    finally:
+        store.close()
+
+
+def test_a_token_is_shown_once_and_kept_as_its_fingerprint(run: Run, fabric: Path) -> None:
+    made = json.loads(run("app", "add", "builds", "--owner", "alice", "--title", "Builds", "--json").stdout)
+    token = made["token"]
+    assert is_token(token) and made["address"].startswith("builds@reflectors.")
+    assert on_host(fabric, lambda tx: applications.opened_by(tx, "builds", token)) is not None
+    for path in load(fabric).host_folder("host-1").glob("heliograph.db*"):
+        assert token.encode() not in path.read_bytes()
+    assert token not in run("app", "list").stdout and "builds" in run("app", "list").stdout
+    assert run("app", "add", "builds", "--owner", "alice").exit_code == 73
+    assert run("app", "add", "other", "--owner", "nobody").exit_code == 67
+    assert run("app", "add", "alice", "--owner", "alice").exit_code == 65
+    fresh = run("app", "rotate", "builds").stdout.split()[-1]
+    assert on_host(fabric, lambda tx: applications.opened_by(tx, "builds", token)) is None
+    assert on_host(fabric, lambda tx: applications.opened_by(tx, "builds", fresh)) is not None
+    assert run("app", "revoke", "builds").exit_code == 0 and run("app", "revoke", "builds").exit_code == 67
+    assert json.loads(run("app", "list", "--json").stdout)["applications"] == []
+    assert run("app", "add", "builds", "--owner", "alice").exit_code == 0  # hers again
+
+
+def test_a_newsletters_address_is_made_listed_and_dropped(run: Run) -> None:
+    address = run("newsletter", "add", "alice", "The Weekly").stdout.strip()
+    assert address.startswith("alice+news.") and len(address.partition("@")[0]) == 35
+    assert run("newsletter", "add", "alice", "the weekly").stdout.strip() == address
+    assert address in run("newsletter", "list").stdout
+    assert run("newsletter", "drop", "alice", "The Weekly").exit_code == 0
+    assert run("newsletter", "drop", "alice", "The Weekly").exit_code == 67
+    assert run("newsletter", "add", "nobody", "x").exit_code == 67
+
+
+def test_a_list_of_feeds_is_asked_for_and_what_cannot_be_is_said(run: Run, fabric: Path, tmp_path: Path) -> None:
+    path = tmp_path / "feeds.opml"
+    path.write_text(
+        '<opml><body><outline text="News"><outline xmlUrl="https://a.example/feed"/></outline>'
+        '<outline xmlUrl="ftp://b.example/"/></body></opml>'
+    )
+    done = json.loads(run("feed", "import", str(path), "--follower", "alice", "--json").stdout.splitlines()[-1])
+    assert done["asked"] == 1 and [each["url"] for each in done["bad"]] == ["ftp://b.example/"]
+    waiting = run("queue", "list", "--json").stdout
+    assert "follow@b" in waiting
+    assert run("feed", "import", "/no/such/file", "--follower", "alice").exit_code == 66
+    assert run("feed", "import", "-", "--follower", "alice", input="no").exit_code == 65
+
+
+def test_a_feed_is_suspended_and_resumed_and_says_why_it_is_due(run: Run, fabric: Path) -> None:
+    on_host(
+        fabric,
+        lambda tx: tx.execute(
+            "INSERT INTO feed (url, domain, bucket, source, title, created_at, next_due, gap, last_at, last_answer)"
+            " VALUES ('https://a.example/feed', 'a.example', 1, 'a-1', 'A', 0, 1, 14400, 1, '304')"
+        ),
+    )
+    assert "every 4 hours" in run("feed", "show", "a-1").stdout and "304" in run("feed", "list").stdout
+    assert run("feed", "suspend", "https://a.example/feed").exit_code == 0
+    assert "not due" in run("feed", "list").stdout and "suspended" in run("feed", "list").stdout
+    refused = run("feed", "poll", "a-1")
+    assert refused.exit_code == 69 and "feed resume" in refused.stderr
+    assert run("feed", "resume", "a-1").exit_code == 0 and run("feed", "resume", "a-1").exit_code == 69
+    assert run("feed", "poll", "a-1").exit_code == 0 and run("feed", "suspend", "b-1").exit_code == 67
+    assert b'xmlUrl="https://a.example/feed"' in run("feed", "export").stdout_bytes
+    assert b"a.example" not in run("feed", "export", "--follower", "alice").stdout_bytes
