@@ -41,6 +41,7 @@ HOSTS_MAX = 256  # one fabric, one operator; beyond it the full mesh of streams 
 
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\Z")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?\Z")
+_PUSH_URL = re.compile(r"https://(?:\{host\}|[A-Za-z0-9.:-]){1,200}(?:/[A-Za-z0-9._~/-]{0,200})?\Z")
 _HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})\Z")
 NOT_HOSTS = frozenset({"timeline", "reflectors", "fabric", "localhost"})  # names with another meaning in the zone
 
@@ -175,8 +176,11 @@ def _feeds(top: Table) -> FeedSettings:
         poll_seconds_min=_number(table, "poll_seconds_min", 1, 86_400, FeedSettings().poll_seconds_min),
         poll_seconds_max=_number(table, "poll_seconds_max", 60, 2_592_000, FeedSettings().poll_seconds_max),
         octets_max=_number(table, "octets_max", 65_536, 1 << 28, FeedSettings().octets_max),
+        push_url=table.take("push_url", str, ""),
     )
     table.done()
+    if settings.push_url and not _PUSH_URL.match(settings.push_url):
+        raise table.error("push_url", f"is {settings.push_url!r}", 'write it as "https://{host}.example.com"')
     if settings.poll_seconds_min > settings.poll_seconds_max:
         raise table.error("poll_seconds_min", "is above poll_seconds_max", "lower it")
     return settings

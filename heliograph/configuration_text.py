@@ -64,6 +64,7 @@ metrics_allow_networks = []
 # poll_seconds_min = {feeds.poll_seconds_min}
 # poll_seconds_max = {feeds.poll_seconds_max}
 # octets_max = {feeds.octets_max}
+# push_url = ""                # where hubs (WebSub) reach a host's HTTPS door, like "https://{{host}}.example.com"
 
 [mailboxes]
 # quota = "none"              # what an account may keep, like "2G"; posts do not count, and are never refused

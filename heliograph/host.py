@@ -18,6 +18,7 @@ from directory.service import DirectoryService
 from directory.snapshot import Directory
 from gateway.server import HttpsServer
 from gateway.settings import Settings as HttpsSettings
+from gateway.websub import websub_routes
 from heliograph.applications import PURPOSE, Applications
 from heliograph.control import ControlServer
 from heliograph.dns import directory_settings
@@ -47,7 +48,7 @@ from heliograph.tables import MIGRATIONS
 from heliograph.tls import ClientTls, between_hosts
 from heliograph.web import routes
 from heliograph.zone_acts import zone_acts
-from ingest.news_room import NewsRoom
+from ingest.hub import HubDesk
 from ingest.poller import Poller
 from ingest.room import IngestRoom
 from ingest.settings import Settings as IngestSettings
@@ -163,6 +164,7 @@ class Host:
             poll_seconds_min=config.feeds.poll_seconds_min,
             poll_seconds_max=config.feeds.poll_seconds_max,
             octets_max=config.feeds.octets_max,
+            push_url=config.feeds.push_url.replace("{host}", self.name),
         )
         self.ingest = IngestRoom(self.name, self._now, feeds)
         self.news = NewsRoom(self._now, token_key)
@@ -278,7 +280,8 @@ class Host:
         measure = Measuring(Places(self.store, self._zone_copy, self._figures), self._clock)
         table = routes(self._now, publisher, measure, self.config.metrics_networks)
         click = OneClick(self.flow, self.store, self._knows, self.callout.ask, self._now, self._clock)
-        https = HttpsServer((*table, *click_routes(click)), HttpsSettings(), self._tls.context)
+        hubs = websub_routes(HubDesk(self.store, self.poller.wake, self._clock))
+        https = HttpsServer((*table, *click_routes(click), *hubs), HttpsSettings(), self._tls.context)
         self._running.push_async_callback(https.close)
         await https.serve(self.address, ports.https)
         control = ControlServer(self._folder, self.store, self._site(), self._clock)

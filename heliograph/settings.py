@@ -81,12 +81,14 @@ class SmtpSettings:
 
 @dataclass(frozen=True, slots=True)
 class FeedSettings:
-    """Polling. `allow_networks`: the operator's own networks that feeds may be read from."""
+    """Polling. `allow_networks`: the operator's own networks that feeds may be read from. `push_url`: where hubs reach
+    a host, ``{host}`` for its name."""
 
     allow_networks: tuple[Network, ...] = ()
     poll_seconds_min: int = 900
     poll_seconds_max: int = 86_400
     octets_max: int = 5_000_000
+    push_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,3 +95,11 @@ def test_sizes_are_read_as_they_are_shown(tmp_path: Path) -> None:
     for wrong in ('quota = "2 apples"', 'quota = "0"', 'quota = "-1"', "retention_days = 20", "trash_days = -1"):
         with pytest.raises(ConfigError, match=r"line \d+: mailboxes\."):
             load(written(tmp_path, f"{GOOD}[mailboxes]\n{wrong}\n"))
+
+
+def test_where_hubs_reach_a_host(tmp_path: Path) -> None:
+    for right in ("https://{host}.example.com", "https://feeds.example.com:8443/heliograph"):
+        assert load(written(tmp_path, f'{GOOD}[feeds]\npush_url = "{right}"\n')).feeds.push_url == right
+    for wrong in ("http://example.com", "example.com", "https://example.com/?x", "https://{name}.example.com"):
+        with pytest.raises(ConfigError, match=r"line \d+: feeds\.push_url"):
+            load(written(tmp_path, f'{GOOD}[feeds]\npush_url = "{wrong}"\n'))

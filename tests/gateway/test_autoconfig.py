@@ -66,6 +66,9 @@ async def test_a_running_host_tells_what_its_zone_says(tmp_path: Path) -> None:
                         ]
                 async with client.get(f"https://{address}:{config.ports.https}/healthz", ssl=trust) as answer:
                     assert (answer.status, await answer.text()) == (200, "ok\n")
+                hub = f"https://{address}:{config.ports.https}/websub/nobody"  # a host answers hubs, too
+                async with client.post(hub, ssl=trust) as answer:
+                    assert answer.status == 410
             asked = [("_imaps._tcp.fabric.test", "SRV"), ("autoconfig.fabric.test", "A")]
             told = []
             for name, kind in asked:
