@@ -24,6 +24,7 @@ PARTS = {
     "feed": "heliograph.commands.feed:feed",
     "app": "heliograph.commands.app:app",
     "key": "heliograph.commands.key:key",
+    "bucket": "heliograph.commands.bucket:bucket",
     "backup": "heliograph.commands.backup:backup",
     "restore": "heliograph.commands.backup:restore",
     "newsletter": "heliograph.commands.newsletter:newsletter",

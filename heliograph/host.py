@@ -32,6 +32,7 @@ from heliograph.health.neighbours import Neighbours
 from heliograph.keys import TOKEN_KEY, read_key
 from heliograph.lock import HostLock
 from heliograph.login import Login
+from heliograph.moving.acts import move_acts
 from heliograph.moving.cargo import Cargo, Reflectors, Timelines
 from heliograph.moving.frames import PURPOSE as MOVE
 from heliograph.moving.mover import Mover
@@ -356,7 +357,11 @@ class Host:
             self.poller.wake,
             self.ownership.owns,
             self.ownership.owns_now,
-            {"survey": self.neighbours.survey, **zone_acts(self.directory, self.config.zone_file)},
+            {
+                "survey": self.neighbours.survey,
+                **zone_acts(self.directory, self.config.zone_file),
+                **move_acts(self.mover),
+            },
         )
 
     async def _word(self) -> Answer:

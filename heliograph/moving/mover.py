@@ -39,7 +39,7 @@ class Mover:
         streams: Streams,
         subscribe: Callable[[Callable[[Directory], None]], Callable[[], None]],
     ) -> None:
-        self._party, self._streams, self._subscribe = party, streams, subscribe
+        self.party, self._streams, self._subscribe = party, streams, subscribe
         self.taker = Taker(party)
         self.progress: dict[str, Progress] = {}
         self._bell = asyncio.Event()
@@ -68,9 +68,9 @@ class Mover:
         while True:
             self._bell.clear()
             try:
-                if self._party.zone() is not seen:
+                if self.party.zone() is not seen:
                     await self._note()
-                    seen = self._party.zone()
+                    seen = self.party.zone()
                 self._begin()
                 await self.taker.tidy()
                 await self._forget_old()
@@ -82,21 +82,21 @@ class Mover:
 
     async def _note(self) -> None:
         """Whom the zone names now, and named before."""
-        party, zone, now = self._party, self._party.zone(), self._party.clock()
+        party, zone, now = self.party, self.party.zone(), self.party.clock()
         await party.store.write(lambda tx: party.ownership.note_named(tx, zone, now))
 
     def _begin(self) -> None:
-        for peer in {self._goes_to(one) for one in self._party.ownership.held()} - {""}:
+        for peer in {self._goes_to(one) for one in self.party.ownership.held()} - {""}:
             if peer not in self._going or self._going[peer].done():
                 self._going[peer] = asyncio.create_task(self._give(peer), name=f"move to {peer}")
 
     def _goes_to(self, one: Holding) -> str:
-        if one.map not in self._party.cargo:
+        if one.map not in self.party.cargo:
             return ""
         if one.state == SEALED:
             return one.peer
-        view = self._party.view(one.map, one.bucket)
-        return view.named if is_to_go(self._party.host, one, view) else ""
+        view = self.party.view(one.map, one.bucket)
+        return view.named if is_to_go(self.party.host, one, view) else ""
 
     async def _give(self, peer: str) -> None:
         """Hand over all that goes to a host, some at a time, until nothing does."""
@@ -110,17 +110,17 @@ class Mover:
 
     def _group(self, peer: str) -> list[Holding]:
         """What was sealed goes first, for that is nobody's."""
-        found = [one for one in self._party.ownership.held() if self._goes_to(one) == peer]
+        found = [one for one in self.party.ownership.held() if self._goes_to(one) == peer]
         sealed = [one for one in found if one.state == SEALED]
         return (sealed or [one for one in found if one.state == OWNER])[:BUCKETS_AT_ONCE]
 
     async def _give_group(self, peer: str, group: list[Holding]) -> bool:
-        progress = Progress(peer, [(one.map, one.bucket) for one in group], begun=self._party.clock())
+        progress = Progress(peer, [(one.map, one.bucket) for one in group], begun=self.party.clock())
         self.progress[peer] = progress
         try:
             reader, writer = await self._streams.open(peer, PURPOSE)
             with contextlib.closing(writer):
-                return bool(await Giver(self._party, reader, writer, progress).give(group))
+                return bool(await Giver(self.party, reader, writer, progress).give(group))
         except (Broken, OSError) as error:
             progress.why = str(error)
             log.info("hand-over to %s: %s", peer, error)
@@ -131,13 +131,13 @@ class Mover:
 
     async def _forget_old(self) -> None:
         """Let go of copies that have been kept long enough."""
-        before = self._party.clock() - KEPT_SECONDS
-        held = self._party.ownership.held()
+        before = self.party.clock() - KEPT_SECONDS
+        held = self.party.ownership.held()
         await self.forget([one for one in held if one.state == TOMBSTONE and one.kept and one.since < before])
 
     async def forget(self, buried: list[Holding]) -> None:
         """Let go of the rows of buckets that were handed over; that they were stays known."""
         if buried:
-            await clear(self._party, [(one.map, one.bucket) for one in buried])
+            await clear(self.party, [(one.map, one.bucket) for one in buried])
             gone = [replace(one, kept=False) for one in buried]
-            await self._party.store.write(lambda tx: self._party.ownership.put(tx, *gone))
+            await self.party.store.write(lambda tx: self.party.ownership.put(tx, *gone))

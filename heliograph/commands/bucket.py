@@ -1,0 +1,185 @@
+"""``heliograph bucket``: give buckets to another host, watch them go, let go of what stayed behind.
+
+Law: a move is an edit of the zone, and so is taking it back; the hosts do the rest by themselves.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from heliograph import exits
+from heliograph.commands.frame import config_of, json_option, note, say
+from heliograph.exits import CommandError
+
+if TYPE_CHECKING:
+    from heliograph.settings import Config
+
+MAPS = {"timeline": ("timeline",), "reflectors": ("reflectors",), "both": ("timeline", "reflectors")}
+LOOK_SECONDS = 0.5
+SHOWN_MAX = 5  # buckets in a line
+
+map_option = click.option(
+    "--map", "which", type=click.Choice(list(MAPS)), default="both", show_default=True, help="Mailboxes, lists or both."
+)
+
+
+@click.group()
+def bucket() -> None:
+    """Move buckets between hosts."""
+
+
+@bucket.command()
+@click.argument("numbers", metavar="N[-M]")
+@click.argument("host")
+@map_option
+@click.option("--wait", is_flag=True, help="Return when the hosts on this machine have handed all of it over.")
+@json_option
+@click.pass_context
+def move(context: click.Context, numbers: str, host: str, which: str, wait: bool) -> int:
+    """Give buckets N to M to HOST, by an edit of the zone."""
+    from heliograph.remapping import remap
+
+    config = config_of(context)
+    first, last = _range(config, numbers)
+    config.host(host)
+    remap(config, [(of, number, host) for of in MAPS[which] for number in range(first, last + 1)])
+    _reload(config)
+    left = _wait(config, which, first, last) if wait else 0
+    answer = {"buckets": f"{first}-{last}", "map": which, "host": host, "left": left}
+    say(answer, f"the zone gives {which} {first}-{last} to {host}: see `bucket status`")
+    return exits.OK
+
+
+@bucket.command()
+@json_option
+@click.pass_context
+def status(context: click.Context) -> None:
+    """Tell which buckets are on their way, and how far; for the hosts on this machine."""
+    rows = [{"host": name, **found} for name, found in _states(config_of(context))]
+    say({"hosts": rows}, "\n".join(line for row in rows for line in _lines(row)))
+
+
+@bucket.command()
+@click.argument("numbers", metavar="N[-M]")
+@map_option
+@json_option
+@click.pass_context
+def abandon(context: click.Context, numbers: str, which: str) -> int:
+    """Set the zone back for what has not been given up yet."""
+    from heliograph.remapping import remap
+
+    config = config_of(context)
+    first, last = _range(config, numbers)
+    back = [
+        (one["map"], one["bucket"], name)
+        for name, found in _states(config)
+        for one in found.get("going", [])
+        if one["map"] in MAPS[which] and first <= one["bucket"] <= last
+    ]
+    if back:
+        remap(config, back)
+        _reload(config)
+    say({"abandoned": [f"b{number}.{of}" for of, number, _ in back]}, f"{len(back)} buckets stay where they are")
+    return exits.OK if back else exits.UNAVAILABLE
+
+
+@bucket.command()
+@click.argument("numbers", metavar="N[-M]")
+@map_option
+@json_option
+@click.pass_context
+def forget(context: click.Context, numbers: str, which: str) -> None:
+    """Let go of the copies that stayed where buckets were handed over, before their 14 days are over."""
+    config = config_of(context)
+    first, last = _range(config, numbers)
+    gone: list[str] = []
+    for name in _hosts(config):
+        found = _ask(config, name, "bucket forget", maps=list(MAPS[which]), first=first, last=last)
+        gone += [f"{one} at {name}" for one in found.get("forgotten", [])]
+    say({"forgotten": gone}, "\n".join(gone) or "nothing was kept")
+
+
+def _range(config: Config, text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,10})(?:-([0-9]{1,10}))?", text)
+    if match is None:
+        raise CommandError(exits.USAGE, f"{text!r}: write one number, or two: 56 or 56-99")
+    first, last = int(match[1]), int(match[2] or match[1])
+    if not first <= last < config.buckets:
+        raise CommandError(exits.DATA, f"{text}: this fabric has buckets 0 to {config.buckets - 1}")
+    return first, last
+
+
+def _wait(config: Config, which: str, first: int, last: int) -> int:
+    """Show how far it is, on a terminal, until nothing of it is left here."""
+    left = total = _left(config, which, first, last)
+    with click.progressbar(length=max(total, 1), label="buckets", file=click.get_text_stream("stderr")) as bar:
+        while left:
+            time.sleep(LOOK_SECONDS)
+            now = _left(config, which, first, last)
+            bar.update(max(left - now, 0))
+            left = now
+    return left
+
+
+def _left(config: Config, which: str, first: int, last: int) -> int:
+    found = [one for _, state in _states(config) for one in (*state.get("going", []), *state.get("buckets", []))]
+    mine = [one for one in found if one["map"] in MAPS[which] and first <= one["bucket"] <= last]
+    return sum(one.get("state", "going") in ("going", "sealed", "acquiring") for one in mine)
+
+
+def _reload(config: Config) -> None:
+    """The primary looks at its file by itself, a moment later."""
+    if config.primary in _hosts(config):
+        _ask(config, config.primary, "zone reload")
+
+
+def _states(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name in _hosts(config):
+        yield name, _ask(config, name, "bucket state")
+
+
+def _hosts(config: Config) -> list[str]:
+    from heliograph.desk import hosts_here
+
+    return hosts_here(config)
+
+
+def _ask(config: Config, name: str, act: str, **arguments: Any) -> dict[str, Any]:
+    from heliograph.control_socket import ControlClient, NotRunning
+
+    try:
+        client = ControlClient(config.host_folder(name))
+    except NotRunning:
+        note(f"{name} is down")
+        return {"down": True}
+    try:
+        return client.ask(act, **arguments)
+    finally:
+        client.close()
+
+
+def _lines(row: dict[str, Any]) -> Iterator[str]:
+    counts: dict[tuple[str, str], list[str]] = {}
+    for one in row.get("buckets", []):
+        counts.setdefault((one["state"], one["peer"]), []).append(f"b{one['bucket']}.{one['map']}")
+    for (state, peer), names in sorted(counts.items()):
+        yield f"{row['host']:<10} {state:<10} {peer:<10} {_some(names)}"
+    for to in sorted({one["to"] for one in row.get("going", [])}):
+        names = [f"b{one['bucket']}.{one['map']}" for one in row["going"] if one["to"] == to]
+        yield f"{row['host']:<10} {'to go':<10} {to:<10} {_some(names)}"
+    for one in row.get("moves", []):
+        eta = f", about {one['eta']:.0f} s left" if one["eta"] else ""
+        why = f" ({one['why']})" if one["why"] else ""
+        yield f"{row['host']:<10} {one['phase']:<10} {one['to']:<10} {one['done']} of {one['units']} units{eta}{why}"
+    if not (row.get("buckets") or row.get("going")):
+        yield f"{row['host']:<10} {'down' if row.get('down') else 'all of its buckets are its own'}"
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:SHOWN_MAX])
+    return shown if len(names) <= SHOWN_MAX else f"{shown} and {len(names) - SHOWN_MAX} more"

@@ -1,0 +1,59 @@
+"""What the command asks a running host about its buckets.
+
+Law: it shows, and lets go of copies; where buckets go, the zone says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from heliograph.holding import OWNER, TOMBSTONE, is_to_go
+from heliograph.moving.mover import Mover
+from heliograph.site import Act, Answer
+
+
+def move_acts(mover: Mover) -> Mapping[str, Act]:
+    """``bucket state``: what is not simply this host's; ``bucket forget``: let go of copies now."""
+    party = mover.party
+
+    async def state() -> Answer:
+        held = party.ownership.held()
+        going = [one for one in held if is_to_go(party.host, one, party.view(one.map, one.bucket))]
+        shown = [
+            {"map": one.map, "bucket": one.bucket, "state": one.state, "epoch": one.epoch, "peer": one.peer,
+             "since": one.since, "kept": one.kept}
+            for one in held if one.state != OWNER
+        ]  # fmt: skip
+        asked = [{"map": one.map, "bucket": one.bucket, "to": party.view(one.map, one.bucket).named} for one in going]
+        return {
+            "buckets": shown,
+            "going": asked,
+            "moves": [_shown(one, party.clock()) for one in mover.progress.values()],
+        }
+
+    async def forget(maps: list[str], first: int, last: int) -> Answer:
+        found = [
+            one for one in party.ownership.held()
+            if one.map in maps and first <= one.bucket <= last and one.state == TOMBSTONE and one.kept
+        ]  # fmt: skip
+        await mover.forget(found)
+        return {"forgotten": [f"b{one.bucket}.{one.map}" for one in found]}
+
+    return {"bucket state": state, "bucket forget": forget}
+
+
+def _shown(progress: Any, now: float) -> Answer:
+    """`eta`: seconds, by the pace so far; None where nothing can be said."""
+    spent = now - progress.begun
+    left = progress.units - progress.done
+    return {
+        "to": progress.peer,
+        "buckets": [f"b{bucket}.{which}" for which, bucket in progress.buckets],
+        "phase": progress.phase,
+        "units": progress.units,
+        "done": progress.done,
+        "octets": progress.octets,
+        "eta": spent / progress.done * left if progress.done else None,
+        "why": progress.why,
+    }
