@@ -69,6 +69,7 @@ class _Rewriting:
         self._zone, self._target = zone, target
         self._edits: dict[int, _Edit] = {}  # by the entry's number
         self._at_end: list[str] = []
+        self._indexes: dict[Record, int] = {}  # made once, when one is wanted
 
     def text(self) -> str:
         owners = self._zone.nodes.keys() | self._target.nodes.keys()
@@ -145,7 +146,11 @@ class _Rewriting:
 
     def _index(self, record: Record) -> int:
         """The how-manieth record of its $GENERATE it is."""
-        return [other for other in self._zone.records if other.line == record.line].index(record)
+        if not self._indexes:
+            counts: dict[int, int] = {}
+            for each in self._zone.records:
+                self._indexes[each] = counts[each.line] = counts.get(each.line, -1) + 1
+        return self._indexes[record]
 
     def _give_names_on(self) -> None:
         """Where an entry with a name goes, the next one that continued it gets the name."""

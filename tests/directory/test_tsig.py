@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 import time
 from pathlib import Path
 
@@ -247,3 +248,15 @@ async def test_dnspython_transfers_with_the_key_from_anywhere(fabric: Fabric) ->
         )
 
     assert len((await asyncio.to_thread(transfer)).nodes) > 20
+
+
+async def test_a_secondary_of_the_operator_is_notified_and_told_the_serial(fabric: Fabric) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as foreign:
+        foreign.setblocking(False)
+        foreign.bind((f"{fabric.net}.53", 0))
+        place: tuple[str, int] = foreign.getsockname()
+        await fabric.host(1, keys=KEYS, transfer_key=KEY.name, notify_to=(place,)).start()
+        async with asyncio.timeout(5):
+            told = dns.message.from_wire(await loop.sock_recv(foreign, 1000), keyring=RING)
+    assert told.opcode() == dns.opcode.NOTIFY and told.had_tsig and told.answer[0][0].serial == 10
