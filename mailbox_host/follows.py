@@ -91,7 +91,8 @@ def goodbye(tx: Transaction, account: str, word: Goodbye, now: float) -> None:
 
 def covers(tx: Transaction, account: int, source: str, number: int) -> bool:
     """Tell whether an interval of the account covers a post."""
-    sql = "SELECT 1 FROM follow WHERE account = ? AND source = ? AND from_post <= ? AND until_post > ? LIMIT 1"
+    # The unary plus keeps SQLite to the account's own rows: by `follow_source` it would pass every follower's.
+    sql = "SELECT 1 FROM follow WHERE account = ? AND source = ? AND from_post <= ? AND +until_post > ? LIMIT 1"
     return tx.one(sql, (account, source, number, number)) is not None
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from mail.control import Goodbye, Welcome
-from mailbox_host import entries, filing, folders, follows, timeline
+from mailbox_host import accounts, entries, filing, folders, follows, timeline
 from tests.mailbox_host.house import NOW, House
 
 PEOPLE = ("alice", "carol")
@@ -165,3 +165,22 @@ def test_who_follows_and_leaves_often_still_gets_what_came_meanwhile() -> None:
         timeline.welcome(house.tx, "alice", Welcome("bob", 2, generation + 1), NOW)
     house.look("alice")
     assert house.subjects("alice") == ["bob 1"]
+
+
+def test_a_post_for_one_account_costs_the_same_however_many_follow() -> None:
+    """Counted in steps of SQLite's machine, by hundreds."""
+    counts = []
+    for others in (10, 2_000):
+        house = House()
+        house.move_in("alice")
+        timeline.welcome(house.tx, "alice", Welcome("bob", 1, 1), NOW)
+        owner = accounts.account_id(house.tx, "alice")
+        for other in range(1, others):
+            values = (owner + other, "bob", 1, 1, follows.OPEN, 0)
+            sql = "INSERT INTO follow (account, source, generation, from_post, until_post, folder)"
+            house.tx.execute(f"{sql} VALUES (?, ?, ?, ?, ?, ?)", values)
+        steps: list[int] = []
+        house.tx.connection.set_progress_handler(lambda steps=steps: steps.append(1), 100)
+        house.hand("alice", "bob", 1)
+        counts.append(len(steps))
+    assert counts[1] <= counts[0] + 3, counts
