@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dns.asyncresolver
 import dns.exception
@@ -18,6 +18,7 @@ import dns.name
 import dns.resolver
 
 from mail.outcome import Deferred, Refused
+from spool.mta_sts import Policy
 from spool.smtp_client import Peer
 
 EXCHANGES_MAX = 10  # of a domain that are considered; more are somebody's game
@@ -93,6 +94,14 @@ class Exchanges:
             return Refused("5.1.2 not an address literal", 550)
         return LOOP if address in self._own else [Peer(address, self._port, "")]
 
+    async def texts(self, name: str) -> list[str]:
+        """Return a name's TXT; none where they cannot be had now."""
+        try:
+            answer = await self._ask(name, "TXT")
+        except (_NoName, _Nothing, dns.exception.DNSException, OSError):
+            return []
+        return [b"".join(record.strings).decode("latin-1") for record in answer]
+
     async def _exchanges(self, domain: str) -> list[Exchange]:
         """The domain's MX records in order of preference, equal ones shuffled; where it has none, the domain itself."""
         try:
@@ -146,6 +155,14 @@ class Exchanges:
             raise _Nothing(name) from None
         except (dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.EmptyLabel, dns.name.IDNAException):
             raise _NoName(name) from None  # no name that could exist
+
+
+def strictly(peers: list[Peer], policy: Policy) -> list[Peer] | Deferred:
+    """Leave the peers that a domain's policy names, to be reached under good TLS only (RFC 8461 5)."""
+    if policy.mode != "enforce":
+        return peers
+    allowed = [replace(peer, strict=True) for peer in peers if policy.allows(peer.name)]
+    return allowed or Deferred("4.7.5 no MX of the domain is one that its MTA-STS policy names")
 
 
 def _resolver(address: str) -> dns.asyncresolver.Resolver:

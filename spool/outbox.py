@@ -14,7 +14,8 @@ from spool.contents import Contents
 from spool.delivery import cut, deliver, settled
 from spool.destination import Batch, Destination, Key, destination_of, key_of
 from spool.ledger import Ledger
-from spool.mx import Exchanges
+from spool.mta_sts import Policies
+from spool.mx import Exchanges, strictly
 from spool.route import Abroad, Via
 from spool.runner_settings import Settings
 from spool.smtp_client import Client, Peer, Session
@@ -37,6 +38,7 @@ class Outbox:
         settings: Settings,
         clock: Callable[[], float],
         recovered: Callable[[Destination], None],
+        policies: Policies | None = None,
     ) -> None:
         self._client = client
         self._exchanges = exchanges
@@ -45,6 +47,7 @@ class Outbox:
         self._settings = settings
         self._clock = clock
         self._recovered = recovered
+        self._policies = policies
         self._destinations: dict[Key, Destination] = {}
         self._denied: dict[Key, Destination] = {}  # have work, and no connection is left for them
         self._abroad = 0  # workers connected, or connecting, to foreign hosts
@@ -169,7 +172,10 @@ class Outbox:
         assert abroad is not None
         if abroad.relay:
             return await self._exchanges.of_relay(abroad.relay)
-        return await self._exchanges.of_domain(abroad.domain)
+        peers = await self._exchanges.of_domain(abroad.domain)
+        if self._policies is None or not isinstance(peers, list):
+            return peers
+        return strictly(peers, await self._policies.of(abroad.domain))
 
     # what follows from it
 

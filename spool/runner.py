@@ -21,6 +21,8 @@ from spool.destination import Destination
 from spool.inbox import Inbox
 from spool.ledger import Ledger
 from spool.loader import Loader
+from spool.mta_sts import Fetch, Policies
+from spool.mta_sts_fetch import fetch_policy
 from spool.mx import Exchanges
 from spool.outbox import Outbox
 from spool.queue import HURRY_ROWS_MAX, Queue, Row
@@ -51,6 +53,7 @@ class Runner:
         clock: Callable[[], float] = time.time,
         random: Callable[[], float] = random.random,
         stamp: Stamp = unstamped,
+        fetch: Fetch = fetch_policy,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -58,6 +61,7 @@ class Runner:
         self._settings = settings
         self._clock = clock
         self._stamp = stamp
+        self._fetch_policy = fetch
         self.settler = Settler(queue, settings, random)
         self._tasks: list[asyncio.Task[None]] = []
         self._thread = 0
@@ -213,4 +217,5 @@ class Runner:
             settings=settings,
             clock=self._clock,
             recovered=self._recovered,
+            policies=Policies(exchanges.texts, self._fetch_policy, self._clock),
         )

@@ -38,29 +38,32 @@ from spool.wire import TIMED_OUT, Lost, Wire
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Where to connect to. `name`: the MX's name, or the fabric host's (for its proof), or "" for a bare address."""
+    """Where to connect to. `name`: the MX's name, or the fabric host's (for its proof), or "" for a bare address.
+    `strict`: only under TLS with a certificate for that name (RFC 8461)."""
 
     address: str
     port: int
     name: str = ""
     in_fabric: bool = False
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """How we present ourselves to peers."""
+    """How we present ourselves to peers. `trust`: who vouches for strict ones; None for the system's authorities."""
 
     hostname: str
     timeouts: Timeouts
     source_address: str = ""
     starttls: bool = True
     prove: Prove | None = None
+    trust: ssl.SSLContext | None = None
 
     async def connect(self, peer: Peer) -> Session | Deferred:
         """Open a session, under TLS where it is offered. A peer that offers TLS and fails at it gets its mail in clear
         on another connection (RFC 7435: some protection most of the time)."""
-        session = await self._open(peer, self.starttls)
-        if isinstance(session, Deferred) and session.code == TLS_FAILED:
+        session = await self._open(peer, self.starttls or peer.strict)
+        if isinstance(session, Deferred) and session.code == TLS_FAILED and not peer.strict:
             session = await self._open(peer, False)
         return session
 
@@ -127,6 +130,8 @@ class Session:
         refusal = await self._hello()
         if refusal is None and tls and self.offer.starttls:
             refusal = await self._encrypt()
+        elif refusal is None and self.peer.strict:
+            refusal = Deferred(f"4.7.5 {_place(self.peer)} offers no TLS, which its domain demands (MTA-STS)")
         if refusal is not None:
             return refusal
         self._introduce()
@@ -190,10 +195,13 @@ class Session:
 
     async def _encrypt(self) -> Deferred | None:
         (reply,) = await self._ask(b"STARTTLS\r\n", 1, self._times.command)
+        if reply.code != 220 and self.peer.strict:
+            return Deferred(f"4.7.5 {_place(self.peer)} refuses TLS, which its domain demands (MTA-STS): {reply}")
         if reply.code != 220:
             return None  # it offered and would not: go on in clear
         self.in_handshake = True
-        await self._wire.start_tls(_context(), self.peer.name, self._times.connect)
+        context = (self._client.trust or _strict_context()) if self.peer.strict else _context()
+        await self._wire.start_tls(context, self.peer.name, self._times.connect)
         refusal = await self._hello()  # RFC 3207 4.2: what was said in clear is forgotten
         self.in_handshake = False
         return refusal
@@ -279,6 +287,12 @@ NO_SENSE = Reply(451, "4.5.0 the peer's reply made no sense")
 
 TAKEN = Delivered("2.1.5 Ok")
 EMPTY = prepare(b"")
+
+
+@cache
+def _strict_context() -> ssl.SSLContext:
+    """RFC 8461 4.2: a certificate for the MX's name, from an authority that the system trusts."""
+    return ssl.create_default_context()
 
 
 @cache
