@@ -176,7 +176,7 @@ def test_a_post_for_one_account_costs_the_same_however_many_follow() -> None:
         timeline.welcome(house.tx, "alice", Welcome("bob", 1, 1), NOW)
         owner = accounts.account_id(house.tx, "alice")
         for other in range(1, others):
-            values = (owner + other, "bob", 1, 1, follows.OPEN, 0)
+            values = (owner - other, "bob", 1, 1, follows.OPEN, 0)  # before her in the index
             sql = "INSERT INTO follow (account, source, generation, from_post, until_post, folder)"
             house.tx.execute(f"{sql} VALUES (?, ?, ?, ?, ?, ?)", values)
         steps: list[int] = []
