@@ -82,6 +82,17 @@ def new_source(source: str, title: str, backlog: int, owner: str = "") -> Create
     return CreateSource(source, owner=owner or source, title=shown, backlog=backlog)
 
 
+def retitled(names: FabricNames, feed: Feed, title: str, *, backlog: int, now: float) -> list[Outgoing]:
+    """Let a source, and the one of its edits, be called as the feed is now: to create it once more is to rename it."""
+    words = [new_source(feed.source, title, backlog)]
+    words += [new_source(feed.edits, edits_title(title), 0)] if feed.edits else []
+    return [source_mail(names, each.source, [each], now) for each in words]
+
+
+def edits_title(title: str) -> str:
+    return f"{title}, edited"
+
+
 def welcomes(names: FabricNames, requests: Iterable[Request], *, source: str, title: str, now: float) -> list[Outgoing]:
     """Tell those who are sure of what they asked for; the others are asked by the reflector first."""
     return [

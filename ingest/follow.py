@@ -181,7 +181,7 @@ def _subscribe_to_edits(
     tools: Tools, tx: Transaction, feed: Feed, wanting: list[Request], now: float
 ) -> list[Outgoing]:
     """Edited items are a source of their own, which begins when somebody asks for it."""
-    title, new, source = f"{feed.title}, edited", None, feed.edits
+    title, new, source = deliver.edits_title(feed.title), None, feed.edits
     if not source:
         source = _free_name(tx, f"edits {feed.title}", feed.url)
         feeds.tell_edits(tx, feed.id, source)

@@ -13,6 +13,7 @@ from ingest.found import Found
 from ingest.schedule import SILENT_SECONDS, backed_off, expected_gap, interval, not_skipped, seldom
 from ingest.tools import Tools
 from ingest.urls import BadUrl, canonical
+from mail.envelope import Outgoing
 from store import Transaction
 
 ELSEWHERE_SECONDS = 300.0  # another host polls it; look again whether that is still so
@@ -69,13 +70,19 @@ async def write_found(tools: Tools, feed: Feed, found: Found) -> None:
     posts, polled = found.posts(tools, feed, now), polled_now(tools, found, feed, now)
 
     def settle(tx: Transaction) -> None:
-        for each in posts:
+        for each in (*_new_name(tools, feed, polled), *posts):
             tools.spool(tx, each)
         feeds.remember(tx, feed.id, found.verdict.mark, found.before)
         listen(tools, tx, feed.id, found, now)
         _write_polled(tools, tx, feed, polled, found.fetched.lasting)
 
     await tools.store.write(settle)
+
+
+def _new_name(tools: Tools, feed: Feed, polled: Polled) -> list[Outgoing]:
+    if polled.title == feed.title:
+        return []
+    return deliver.retitled(tools.names, feed, polled.title, backlog=tools.room.settings.backlog, now=polled.at)
 
 
 def listen(tools: Tools, tx: Transaction, feed: int, found: Found, now: float) -> None:
@@ -95,7 +102,9 @@ def polled_now(tools: Tools, found: Found, feed: Feed, now: float) -> Polled:
         validators, digest = feed.validators, feed.digest
     said = f"200, {len(verdict.send)} new" if verdict.send else "200, nothing new"
     posted = bool(verdict.send) and not verdict.left  # what is left must not look older than what was posted
-    return Polled(validators, digest, found.title, found.gap, said, now, due, found.floor, found.skip, posted)
+    # A new title counts from the next post on, so that From and List-Id agree, and one that flaps costs nothing.
+    title = found.title if verdict.send else feed.title
+    return Polled(validators, digest, title, found.gap, said, now, due, found.floor, found.skip, posted)
 
 
 def next_due(tools: Tools, feed: Feed, now: float, *, gap: float, floor: float, skip: int) -> float:

@@ -9,6 +9,7 @@ import pytest
 
 from ingest import feeds
 from ingest.listing import feed_list
+from mail.control import CreateSource
 from store import StoreFull
 
 
@@ -337,3 +338,20 @@ async def test_items_that_share_a_guid_are_told_apart_also_when_their_octets_are
         site.pages["/feed"] = rss(item(newest, guid="the blog"), item(newest - 1, guid="the blog"))
         await host.poll_again()
     assert subjects(host) == [f"Post {n}" for n in range(1, 5)]
+
+
+async def test_a_feed_that_calls_itself_otherwise_renames_its_source(host, site, rss, item):
+    site.pages["/feed"] = rss(item(1), title="Lamps")
+    host.ask(f"{site.url('/feed')} edits=yes")
+    await host.settled()
+    site.pages["/feed"] = rss(item(1), title="Lights")
+    await host.poll_again()
+    assert [word.title for word in host.controls if isinstance(word, CreateSource)] == ["Lamps", "Lamps, edited"]
+    site.pages["/feed"] = rss(item(2), item(1), title="Lights")
+    await host.poll_again()
+    site.pages["/feed"] = rss(item(3), item(2), item(1), title="Lights")
+    await host.poll_again()
+    made = [word for word in host.controls if isinstance(word, CreateSource)]
+    assert [word.title for word in made] == ["Lamps", "Lamps, edited", "Lights", "Lights, edited"]
+    assert (made[2].source, made[3].source) == (made[0].source, made[1].source)
+    assert "via Lights" in host.posts[-1].headers.get("from") or "Lights" in host.posts[-1].headers.get("from")
