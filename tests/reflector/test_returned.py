@@ -66,12 +66,30 @@ def test_no_refusal_of_us_and_no_robot_gets_a_real_reader_removed() -> None:
 
 
 PIECES = st.sampled_from(
-    (
-        "Content-Type: multipart/report; boundary=b|--b|--b--||Content-Type: message/delivery-status|Status: 5.1.1|"
-        "Final-Recipient: rfc822;|Action: failed|Content-Type: message/rfc822|=?x?q?=|Feedback-Type: abuse|Subject: Undeliverable|"
-        "X-Failed-Recipients: <,@|Content-Type: message/feedback-report|<a@b.test>|550 5.1.1 user unknown|"
-        'é|\0|\tx|To: "|Content-Transfer-Encoding: base64|Content-Type: text/plain; charset=punycode'
-    ).split("|")
+    [
+        "Content-Type: multipart/report; boundary=b",
+        "--b",
+        "--b--",
+        "",
+        "Content-Type: message/delivery-status",
+        "Status: 5.1.1",
+        "Final-Recipient: rfc822;",
+        "Action: failed",
+        "Content-Type: message/rfc822",
+        "=?x?q?=",
+        "Content-Type: message/feedback-report",
+        "Feedback-Type: abuse",
+        "X-Failed-Recipients: <,@",
+        "<a@b.test>",
+        "550 5.1.1 user unknown",
+        "Subject: Undeliverable",
+        "Content-Transfer-Encoding: base64",
+        "Content-Type: text/plain; charset=punycode",
+        'To: "',
+        "\0",
+        "\tx",
+        "é",
+    ]
 )
 
 
