@@ -51,7 +51,6 @@ from heliograph.web import routes
 from heliograph.zone_acts import zone_acts
 from ingest.hub import HubDesk
 from ingest.news_room import NewsRoom
-from ingest.news_room import NewsRoom
 from ingest.poller import Poller
 from ingest.room import IngestRoom
 from ingest.settings import Settings as IngestSettings

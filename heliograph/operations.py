@@ -16,6 +16,7 @@ from heliograph.exits import CommandError
 from heliograph.location import NAMES_RULE, locate
 from heliograph.site import ROWS_MAX, Answer, Site, Source, check_account
 from heliograph.source_word import source_word
+from ingest import applications, newsletters
 from mail.address import is_entity
 from mail.control import CreateSource, RemoveSource
 from mailbox_host import accounts
@@ -63,6 +64,8 @@ def remove_account(tx: Transaction, site: Site, now: float, name: str) -> Answer
     """Remove an account with all its mail, and its reflector."""
     check_account(tx, site, name)
     accounts.remove(tx, name)
+    newsletters.drop_all(tx, name)
+    applications.revoke_all(tx, name)  # of this host's; elsewhere they post for nobody until they are revoked there
     site.dispatch(tx, source_word(site, name, RemoveSource(name), now), now)
     events.append(tx, now, "account-removed", account=name)
     return {"account": name, "host": site.host}

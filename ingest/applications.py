@@ -88,6 +88,12 @@ def revoke(tx: Transaction, name: str) -> bool:
     return tx.execute("DELETE FROM application WHERE name = ?", (name,)).rowcount > 0
 
 
+def revoke_all(tx: Transaction, owner: str) -> None:
+    """Let nothing post any more that somebody answered for who is gone."""
+    for (name,) in tx.all("SELECT name FROM application WHERE owner = ?", (owner,)):
+        revoke(tx, name)
+
+
 def opened_by(source: Reader | Transaction, name: str, token: str) -> Application | None:
     """Return the application that a token was made for, or None: another's, a wrong one, one that was taken back."""
     row = source.one("SELECT token FROM application WHERE name = ?", (name,))

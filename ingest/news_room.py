@@ -28,8 +28,8 @@ Give this address to {name}, and to nobody else:
 
     {address}
 
-What it asks you to confirm comes to your inbox, its issues to {folder}. Mail that
-you have already can be redirected there, too.
+What it asks you to confirm comes to your inbox, its issues go to the folder
+{folder}. Mail that you get already can be redirected there, too.
 
 To take no more mail for it: drop {name}
 """
@@ -137,4 +137,4 @@ def begin(tx: Transaction, directory: Directory, wanted: Newsletter, now: float)
 def made(directory: Directory, known: Newsletter) -> str:
     """Say what an address is for."""
     address = f"{known.account}+{known.detail}@{directory.names.domain}"
-    return MADE.format(name=known.name, address=address, folder=f"the folder {known.folder}")
+    return MADE.format(name=known.name, address=address, folder=known.folder)

@@ -117,6 +117,11 @@ def drop(tx: Transaction, newsletter: Newsletter) -> None:
     tx.execute("DELETE FROM newsletter WHERE token = ?", (newsletter.token,))
 
 
+def drop_all(tx: Transaction, account: str) -> None:
+    """Take no more mail for somebody who is gone."""
+    tx.execute("DELETE FROM newsletter WHERE account = ?", (account,))
+
+
 def has_room(source: Reader | Transaction, newsletter: Newsletter, now: float) -> bool:
     """Tell whether one more mail may come today."""
     row = source.one("SELECT day, taken FROM newsletter WHERE token = ?", (newsletter.token,))

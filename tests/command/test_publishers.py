@@ -73,6 +73,15 @@ def test_a_newsletters_address_is_made_listed_and_dropped(run: Run) -> None:
     assert run("newsletter", "add", "nobody", "x").exit_code == 67
 
 
+def test_who_is_gone_gets_no_mail_and_answers_for_nothing(run: Run, fabric: Path) -> None:
+    on_host(fabric, lambda tx: accounts.add(tx, "carol", None, 1.7e9))
+    token = run("app", "add", "lamps", "--owner", "carol").stdout.split()[-1]
+    run("newsletter", "add", "carol", "Weekly")
+    assert run("account", "remove", "carol", "--yes").exit_code == 0
+    assert on_host(fabric, lambda tx: applications.opened_by(tx, "lamps", token)) is None
+    assert "carol" not in run("newsletter", "list").stdout
+
+
 def test_a_list_of_feeds_is_asked_for_and_what_cannot_be_is_said(run: Run, fabric: Path, tmp_path: Path) -> None:
     path = tmp_path / "feeds.opml"
     path.write_text(
