@@ -78,7 +78,7 @@ async def _send(config: Config, changes: list[Change]) -> None:
             exits.UNAVAILABLE, "the zone's primary is not on this machine: run this there, or name update_keys in [dns]"
         )
     name = dns.name.from_wire(found.name, 0)[0]
-    key = dns.tsig.Key(name, found.secret, dns.name.from_text(found.algorithm))
+    key = dns.tsig.Key(name, found.secret, dns.name.from_wire(found.algorithm, 0)[0])
     update = dns.update.UpdateMessage(config.domain, keyring={name: key}, keyname=name)
     for which, bucket, host in changes:
         update.replace(f"b{bucket}.{which}", 300, "MX", f"10 {host}.{config.domain}.")

@@ -112,4 +112,10 @@ PUSHED = Migration(
     CREATE INDEX push_due ON push (next_due)
     """,
 )
-MIGRATIONS = (MIGRATION, PACKED, PUBLISHERS, PUSHED)
+# What is on its way from or to another host (carrying.py).
+MOVING = Migration(
+    "ingest",
+    5,
+    "CREATE TABLE packed (unit TEXT PRIMARY KEY, content TEXT NOT NULL) STRICT, WITHOUT ROWID",
+)
+MIGRATIONS = (MIGRATION, PACKED, PUBLISHERS, PUSHED, MOVING)

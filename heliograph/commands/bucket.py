@@ -6,6 +6,7 @@ Law: a move is an edit of the zone, and so is taking it back; the hosts do the r
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -117,7 +118,7 @@ def _range(config: Config, text: str) -> tuple[int, int]:
 def _wait(config: Config, which: str, first: int, last: int) -> int:
     """Show how far it is, on a terminal, until nothing of it is left here."""
     left = total = _left(config, which, first, last)
-    with click.progressbar(length=max(total, 1), label="buckets", file=click.get_text_stream("stderr")) as bar:
+    with click.progressbar(length=max(total, 1), label="buckets", file=sys.stderr) as bar:
         while left:
             time.sleep(LOOK_SECONDS)
             now = _left(config, which, first, last)

@@ -6,10 +6,10 @@ Law: it shows, and lets go of copies; where buckets go, the zone says.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from heliograph.holding import OWNER, TOMBSTONE, is_to_go
 from heliograph.moving.mover import Mover
+from heliograph.moving.progress import Progress
 from heliograph.site import Act, Answer
 
 
@@ -43,7 +43,7 @@ def move_acts(mover: Mover) -> Mapping[str, Act]:
     return {"bucket state": state, "bucket forget": forget}
 
 
-def _shown(progress: Any, now: float) -> Answer:
+def _shown(progress: Progress, now: float) -> Answer:
     """`eta`: seconds, by the pace so far; None where nothing can be said."""
     spent = now - progress.begun
     left = progress.units - progress.done

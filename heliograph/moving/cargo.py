@@ -6,21 +6,35 @@ Law: who moves a bucket knows no room's tables; a room knows nothing of hosts, s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ingest import carrying as feeds
 from mailbox_host import carrying, leaves, unpacking
 from reflector import carrying as lists
 from store import Reader, Transaction
 
 Source = Reader | Transaction
 Part = dict[str, Any]
-Wanted = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Tells whether a name is in one of these buckets."""
+
+    buckets: frozenset[int]
+    hashed: Callable[[str], int]
+
+    def __call__(self, name: str) -> bool:
+        return self.hashed(name) in self.buckets
 
 
 class Cargo(Protocol):
     """A *unit* is what moves whole: an account, a source's lists. See mailbox_host.carrying for the words."""
 
     def layout(self) -> dict[str, list[str]]: ...
+
+    def bucket_of(self, unit: str, hashed: Callable[[str], int], /) -> int: ...
 
     def units(self, source: Source, wanted: Wanted, /) -> list[str]: ...
 
@@ -51,6 +65,9 @@ class Timelines:
 
     def layout(self) -> dict[str, list[str]]:
         return self._layout.columns
+
+    def bucket_of(self, unit: str, hashed: Callable[[str], int]) -> int:
+        return hashed(unit)
 
     def units(self, source: Source, wanted: Wanted) -> list[str]:
         return carrying.units(source, wanted)
@@ -84,44 +101,59 @@ class Timelines:
 
 
 class Reflectors:
-    """Lists (reflector/carrying.py). `key`: this host's token key."""
+    """Lists (reflector/carrying.py), and feeds and applications (ingest/carrying.py), whose units have a "/" in their
+    names. `key`: this host's token key."""
 
     def __init__(self, source: Source, key: bytes) -> None:
-        self._layout, self._key = lists.layout(source), key
+        self._layout, self._feeds, self._key = lists.layout(source), feeds.layout(source), key
 
     def layout(self) -> dict[str, list[str]]:
-        return self._layout.columns
+        return self._layout.columns | self._feeds
+
+    def bucket_of(self, unit: str, hashed: Callable[[str], int]) -> int:
+        return feeds.bucket_of(unit, hashed) if _is_feed(unit) else hashed(unit)
 
     def units(self, source: Source, wanted: Wanted) -> list[str]:
-        return lists.units(source, wanted)
+        return lists.units(source, wanted) + feeds.units(source, wanted.hashed, wanted.buckets)
 
     def settle(self, tx: Transaction, units: list[str], now: float) -> bool:
         return True
 
-    def leave(self, tx: Transaction, units: Iterable[str], host: str) -> None:
+    def leave(self, tx: Transaction, units: list[str], host: str) -> None:
         """This host's own followers had no row at the source: they are a leaf of it from now on."""
-        lists.leave(tx, units, self._key)
-        for source in units:
+        of_lists = [unit for unit in units if not _is_feed(unit)]
+        lists.leave(tx, of_lists, self._key)
+        for source in of_lists:
             if "+" not in source:
                 leaves.register(tx, source)
+        feeds.leave(tx, filter(_is_feed, units))
 
-    def arrive(self, tx: Transaction, units: Iterable[str], giver: str, now: float) -> None:
-        lists.arrive(tx, units, giver, now)
+    def arrive(self, tx: Transaction, units: list[str], giver: str, now: float) -> None:
+        lists.arrive(tx, [unit for unit in units if not _is_feed(unit)], giver, now)
+        feeds.arrive(tx, filter(_is_feed, units))
 
     def told(self) -> lists.Told:
         return {}
 
     def parts(self, source: Source, unit: str, told: Any) -> Iterator[Part]:
+        if _is_feed(unit):
+            return feeds.parts(source, unit, told)
         return lists.parts(self._layout, source, unit, told)
 
     def bodies_of(self, part: Part) -> set[bytes]:
-        return lists.bodies_of(part)
+        return set() if _is_feed(part["name"]) else lists.bodies_of(part)
 
     def put(self, tx: Transaction, part: Part) -> None:
-        lists.put(self._layout, tx, part)
+        if _is_feed(part["name"]):
+            return feeds.put(tx, part)
+        return lists.put(self._layout, tx, part)
 
     def forget(self, tx: Transaction, unit: str, most: int) -> bool:
-        return lists.forget(tx, unit, most)
+        return feeds.forget(tx, unit) if _is_feed(unit) else lists.forget(tx, unit, most)
 
     def digest(self, source: Source, unit: str) -> str:
-        return lists.digest(self._layout, source, unit)
+        return feeds.digest(source, unit) if _is_feed(unit) else lists.digest(self._layout, source, unit)
+
+
+def _is_feed(unit: str) -> bool:
+    return unit.startswith(feeds.PARTS)

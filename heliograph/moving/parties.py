@@ -46,9 +46,8 @@ class Party:
         return View(owners[bucket] if bucket < len(owners) else "", zone.serial)
 
     def in_buckets(self, buckets: Iterable[int]) -> Wanted:
-        """Tell of a unit whether it is in one of these buckets."""
-        among, bucket = frozenset(buckets), self.names.bucket
-        return lambda unit: bucket(unit) in among
+        """What tells of a name whether it is in one of these buckets."""
+        return Wanted(frozenset(buckets), self.names.bucket)
 
     def hurry(self, tx: Transaction) -> None:
         """Mail that was held because nobody was owner here, or went where nobody is any more, is tried now."""

@@ -166,7 +166,7 @@ class _Stream:
     def _put(self, which: str, parts: list[dict[str, Any]], tx: Transaction) -> None:
         cargo, bucket = self._party.cargo[which], self._party.names.bucket
         for name in {part["name"] for part in parts}:
-            self._must_be_coming(tx, (which, bucket(name)))
+            self._must_be_coming(tx, (which, cargo.bucket_of(name, bucket)))
         for part in parts:
             cargo.put(tx, part)
 

@@ -1,0 +1,131 @@
+"""Feeds, requests and applications on their way to another host: each packed into one row, and unpacked there.
+
+Law: what is packed is polled and found by nobody, so it is packed when its bucket is given up, and unpacked in the
+transaction in which the other host becomes the owner. Columns are carried by their names; ids stay behind.
+
+A *unit* is ``feed/BUCKET/SOURCE``, ``request/BUCKET`` (all of a bucket's requests) or ``app/NAME``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from store import Reader, Transaction
+
+Source = Reader | Transaction
+Part = dict[str, Any]
+Packed = dict[str, list[dict[str, Any]]]  # by table, rows by column
+
+OF_FEEDS = ("feed_seen", "redirected", "former_url", "push")  # by the feed's id
+FEED, REQUEST, APP = "feed/", "request/", "app/"
+PARTS = (FEED, REQUEST, APP)
+
+
+def layout(source: Source) -> dict[str, list[str]]:
+    """Return the columns that are carried: two hosts must agree on them before anything is sent."""
+    tables = ("feed", *OF_FEEDS, "request", "application", "posted_key")
+    found = {table: source.all("SELECT name FROM pragma_table_info(?) ORDER BY cid", (table,)) for table in tables}
+    return {table: [name for (name,) in rows] for table, rows in found.items()}
+
+
+def bucket_of(unit: str, hashed: Callable[[str], int]) -> int:
+    """Return the bucket that a unit moves with. A feed's is what the host that took it was told."""
+    kind, _, rest = unit.partition("/")
+    return hashed(rest) if kind + "/" == APP else int(rest.partition("/")[0])
+
+
+def units(source: Source, hashed: Callable[[str], int], wanted: frozenset[int]) -> list[str]:
+    """Return what there is of these buckets, packed or not."""
+    named = [f"{FEED}{bucket}/{name}" for bucket, name in source.all("SELECT bucket, source FROM feed")]
+    named += [f"{REQUEST}{bucket}" for (bucket,) in source.all("SELECT DISTINCT bucket FROM request")]
+    named += [f"{APP}{name}" for (name,) in source.all("SELECT name FROM application")]
+    named += [unit for (unit,) in source.all("SELECT unit FROM packed")]
+    return sorted({unit for unit in named if bucket_of(unit, hashed) in wanted})
+
+
+def leave(tx: Transaction, names: Iterable[str]) -> None:
+    """They go: pack them."""
+    for unit in names:
+        found = _pack(tx, unit)
+        if found:
+            text = json.dumps(found, default=lambda octets: {"x": octets.hex()}, sort_keys=True)
+            tx.execute("INSERT OR REPLACE INTO packed VALUES (?, ?)", (unit, text))
+
+
+def arrive(tx: Transaction, names: Iterable[str]) -> None:
+    """They are here: unpack them."""
+    for unit in names:
+        row = tx.one("DELETE FROM packed WHERE unit = ? RETURNING content", (unit,))
+        if row:
+            _unpack(tx, json.loads(row[0], object_hook=_octets))
+
+
+def parts(source: Source, unit: str, told: dict[str, bytes]) -> Iterator[Part]:
+    """What is packed goes, once."""
+    row = source.one("SELECT content FROM packed WHERE unit = ?", (unit,))
+    if row and told.get(unit) != _digest(row[0]):
+        yield {"part": "packed", "name": unit, "content": row[0]}
+        told[unit] = _digest(row[0])
+
+
+def put(tx: Transaction, part: Part) -> None:
+    tx.execute("INSERT OR REPLACE INTO packed VALUES (?, ?)", (part["name"], part["content"]))
+
+
+def forget(tx: Transaction, unit: str) -> bool:
+    tx.execute("DELETE FROM packed WHERE unit = ?", (unit,))
+    return True
+
+
+def digest(source: Source, unit: str) -> str:
+    row = source.one("SELECT content FROM packed WHERE unit = ?", (unit,))
+    return _digest(row[0]).hex() if row else ""
+
+
+def _pack(tx: Transaction, unit: str) -> Packed:
+    """Take the rows out of their tables."""
+    kind, _, rest = unit.partition("/")
+    if kind + "/" == REQUEST:
+        return {"request": _take(tx, "request", "bucket", int(rest))}
+    if kind + "/" == APP:
+        found = {"application": _take(tx, "application", "name", rest)}
+        return found | {"posted_key": _take(tx, "posted_key", "application", rest)} if found["application"] else {}
+    row = tx.one("SELECT id FROM feed WHERE source = ?", (rest.partition("/")[2],))
+    if row is None:
+        return {}
+    return {table: _take(tx, table, "feed", row[0]) for table in OF_FEEDS} | {"feed": _take(tx, "feed", "id", row[0])}
+
+
+def _take(tx: Transaction, table: str, column: str, value: object) -> list[dict[str, Any]]:
+    cursor = tx.execute(f"DELETE FROM {table} WHERE {column} = ? RETURNING *", (value,))
+    names = [described[0] for described in cursor.description]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    for row in rows:
+        row.pop("id", None)
+    return rows
+
+
+def _unpack(tx: Transaction, found: Packed) -> None:
+    feed = None
+    for row in found.pop("feed", []):
+        feed = _insert(tx, "feed", row)
+    for table, rows in found.items():
+        for row in rows:
+            _insert(tx, table, row | {"feed": feed} if table in OF_FEEDS else row)
+
+
+def _insert(tx: Transaction, table: str, row: dict[str, Any]) -> int:
+    columns = ", ".join(row)
+    marks = ", ".join("?" * len(row))
+    return tx.insert(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", list(row.values()))
+
+
+def _digest(content: str) -> bytes:
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest()
+
+
+def _octets(found: dict[str, Any]) -> Any:
+    return bytes.fromhex(found["x"]) if found.keys() == {"x"} else found

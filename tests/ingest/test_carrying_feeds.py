@@ -1,0 +1,50 @@
+"""Feeds packed at one host and unpacked at another: the same rows, under other ids."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ingest import carrying
+from ingest.feeds import by_source, create, due
+from ingest.tables import MIGRATIONS
+from store import Store
+from store.bodies import MIGRATION as STORE_MIGRATION
+
+ELSEWHERE = {"migration", "body", "body_content", "event", "sqlite_sequence", "packed"}
+STAYS = {"heard", "resting", "newsletter"}  # a host's own limits; an address is its account's
+
+
+def hashed(name: str) -> int:
+    return len(name)
+
+
+def test_a_feed_goes_with_all_that_is_known_of_it(tmp_path: Path) -> None:
+    a, b = (Store(tmp_path / f"{name}.db", [STORE_MIGRATION, *MIGRATIONS]) for name in "ab")
+    b.write_now(lambda tx: create(tx, url="https://x/", domain="x", bucket=1, source="other", title="", now=1.0))
+    feed = a.write_now(lambda tx: create(tx, url="https://n/", domain="n", bucket=7, source="news", title="N", now=1.0))
+    a.write_now(lambda tx: tx.execute("INSERT INTO feed_seen VALUES (?, x'00ff')", (feed,)).rowcount)
+    a.write_now(lambda tx: tx.execute("INSERT INTO former_url VALUES ('https://old/', ?)", (feed,)).rowcount)
+    a.write_now(lambda tx: tx.execute("INSERT INTO application VALUES ('robo', 'bob', '', 1, 1, x'01')").rowcount)
+    assert carrying.units(a.reader, hashed, frozenset({7, 4})) == ["app/robo", "feed/7/news"]
+    a.write_now(lambda tx: carrying.leave(tx, ["feed/7/news", "app/robo"]))
+    assert due(a.reader, 9.0, 9) == [] and by_source(a.reader, "news") is None
+    for unit in carrying.units(a.reader, hashed, frozenset({7, 4})):
+        for part in carrying.parts(a.reader, unit, {}):
+            b.write_now(lambda tx, part=part: carrying.put(tx, part))
+        assert carrying.digest(a.reader, unit) == carrying.digest(b.reader, unit) != ""
+    assert by_source(b.reader, "news") is None
+    b.write_now(lambda tx: carrying.arrive(tx, ["feed/7/news", "app/robo"]))
+    found = by_source(b.reader, "news")
+    assert found is not None and (found.bucket, found.title) == (7, "N") and found.id == 2
+    assert b.reader.all("SELECT * FROM feed_seen") == [(2, b"\x00\xff")]
+    assert b.reader.all("SELECT * FROM former_url") == [("https://old/", 2)]
+    assert b.reader.one("SELECT token FROM application") == (b"\x01",)
+    a.close()
+    b.close()
+
+
+def test_every_table_is_carried_or_stays_for_a_reason(tmp_path: Path) -> None:
+    store = Store(tmp_path / "host.db", [STORE_MIGRATION, *MIGRATIONS])
+    tables = {name for (name,) in store.reader.all("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert tables - ELSEWHERE - STAYS == set(carrying.layout(store.reader))
+    store.close()
