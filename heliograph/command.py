@@ -28,6 +28,7 @@ PARTS = {
     "backup": "heliograph.commands.backup:backup",
     "restore": "heliograph.commands.backup:restore",
     "newsletter": "heliograph.commands.newsletter:newsletter",
+    "rebalance": "heliograph.commands.grow:rebalance",
     "status": "heliograph.commands.status:status",
     "doctor": "heliograph.commands.doctor:doctor",
 }

@@ -43,7 +43,8 @@ DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?\Z")
 _PUSH_URL = re.compile(r"https://(?:\{host\}|[A-Za-z0-9.:-]){1,200}(?:/[A-Za-z0-9._~/-]{0,200})?\Z")
 _HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})\Z")
-NOT_HOSTS = frozenset({"timeline", "reflectors", "fabric", "localhost"})  # names with another meaning in the zone
+# Names with another meaning in the zone, or behind `heliograph host`.
+NOT_HOSTS = frozenset({"timeline", "reflectors", "fabric", "localhost", "run", "add", "drain", "remove"})
 
 __all__ = ["Config", "ConfigError", "FeedSettings", "HostConfig", "Ports", "SmtpSettings", "TlsPaths", "load"]
 

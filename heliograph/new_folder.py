@@ -40,6 +40,16 @@ def make_folder(root: Path, files: Iterable[File], configuration: bytes) -> bool
         raise CannotCreate(f"{place}: {error.strerror}: check the disk and who owns the folder") from error
 
 
+def add_files(root: Path, files: Iterable[File]) -> None:
+    """Write more files into a fabric's folder, none of them over another."""
+    for file in files:
+        try:
+            _write(root, file)
+        except FileExistsError:
+            raise CannotCreate(f"{root / file.path}: is there already: move it away first") from None
+    _flush_folders(root)
+
+
 def _make(root: Path, files: list[File], configuration: bytes) -> bool:
     _refuse_what_is_there(root)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from heliograph.init import Wish
     from heliograph.settings import Ports
 
+JOIN_HELP = "Make the folder of the host that `host add` wrote this bundle for; the other options say nothing then."
+
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
@@ -35,11 +37,22 @@ if TYPE_CHECKING:
 @click.option("--net", default="127.0.0.0/24", show_default=True, help="The hosts get its first addresses.")
 @click.option("--postmaster", default="", metavar="NAME", help="The account that gets the operator's mail.")
 @click.option("--port", "ports", multiple=True, metavar="SERVICE=NUMBER", help="A port of its own, like smtp=25.")
+@click.option("--join", "bundle", type=click.Path(path_type=Path, exists=True, dir_okay=False), help=JOIN_HELP)
 @json_option
 def init(
-    folder: Path, domain: str, hosts: int, buckets: int, net: str, postmaster: str, ports: tuple[str, ...]
+    folder: Path,
+    domain: str,
+    hosts: int,
+    buckets: int,
+    net: str,
+    postmaster: str,
+    ports: tuple[str, ...],
+    bundle: Path | None,
 ) -> None:
     """Make a new fabric in the folder DIR: configuration, zone, keys, certificates."""
+    if bundle is not None:
+        _join(bundle, folder)
+        return
     import secrets
 
     from heliograph.config import load
@@ -72,6 +85,16 @@ def init(
         f"      heliograph{at} up",
     ]
     say(answer, "\n".join(["an interrupted init was completed", *lines] if again else lines))
+
+
+def _join(bundle: Path, folder: Path) -> None:
+    """Make the folder of a host that was added to a fabric."""
+    from heliograph.joining import join
+
+    manifest = join(bundle, folder)
+    text = f"{folder.absolute()}: {manifest.host} of the fabric {manifest.domain}"
+    answer = {"folder": str(folder.absolute()), "domain": manifest.domain, "host": manifest.host}
+    say(answer, f"{text}; throw the bundle away, it holds its keys\nNext: heliograph -C {folder} up")
 
 
 def _wish(domain: str, hosts: int, buckets: int, net: str, postmaster: str, ports: tuple[str, ...]) -> Wish:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from heliograph.commands.frame import config_of, json_option
+from heliograph.commands.frame import Commands, config_of, json_option
 
 LIFE = click.option("--life-fd", type=int, hidden=True, help="End when the other end of this pipe is closed.")
 
@@ -27,13 +27,30 @@ def up(context: click.Context, life_fd: int | None) -> int:
     return asyncio.run(Fleet(config.root, hosts_here(config)).run(life_fd))
 
 
-@click.command()
+class HostCommands(Commands):
+    """``host NAME`` is ``host run NAME``: supervisors know it so."""
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        return super().resolve_command(context, args if args[0] in self.list_commands(context) else ["run", *args])
+
+
+GROWTH = {name: f"heliograph.commands.grow:{name}" for name in ("add", "drain", "remove")}
+
+
+@click.group(cls=HostCommands, lazy=GROWTH)
+def host() -> None:
+    """Run one host: `host NAME`. Add one, drain one, remove one."""
+
+
+@host.command()
 @click.argument("name")
 @click.option("--ready-fd", type=int, hidden=True, help="Write a line there when the host accepts.")
 @LIFE
 @json_option
 @click.pass_context
-def host(context: click.Context, name: str, ready_fd: int | None, life_fd: int | None) -> int:
+def run(context: click.Context, name: str, ready_fd: int | None, life_fd: int | None) -> int:
     """Run the host NAME in the foreground. SIGTERM ends it, SIGHUP makes it read its certificates again."""
     from heliograph.host_process import run_host
 
