@@ -54,7 +54,7 @@ class Reception:
         if opcode:
             return self._signed(asked, self._other_opcode(asked, source))
         if verdict == "truncate":
-            return truncated(asked.message)
+            return self._signed(asked, truncated(asked.message))
         if self.answers is None:
             return self._signed(asked, refusal(asked.message, wire.SERVFAIL))
         reserved = asked.key.stamp_octets if asked.key else 0

@@ -14,10 +14,13 @@ import dns.rdatatype
 import dns.tsig
 import dns.update
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from directory import editor
+from directory import editor, wire
 from directory.service import DirectoryService
 from directory.tsig import FUDGE_SECONDS, Signer
+from directory.update import Refused, read_update, updated
 from tests.directory import fabricated
 from tests.directory.fabricated import until
 from tests.directory.test_service import Fabric, fabric, moved, owner
@@ -233,3 +236,22 @@ async def test_a_file_that_changes_meanwhile_is_read_again(
     monkeypatch.setattr(editor, "amend", meddled)
     assert await send(fabric, move()) == "NOERROR"
     assert (owner(primary), owner(primary, 4)) == ("host-3", "host-1")
+
+
+UPDATE = dns.update.UpdateMessage("fabric.test")
+UPDATE.present("b3.timeline", "MX", "10 host-2")
+UPDATE.replace("b3.timeline", 300, "MX", "10 host-3")
+UPDATE.add("@", 300, "SOA", "host-1 postmaster 99 300 60 1209600 60")
+UPDATE.delete("host-1", "A", "192.0.2.1")
+ZONE = fabricated.zone()
+
+
+@given(st.lists(st.tuples(st.integers(12, 400), st.integers(0, 255)), max_size=4), st.integers(12, 400))
+def test_no_update_is_a_surprise(changes: list[tuple[int, int]], end: int) -> None:
+    message = bytearray(UPDATE.to_wire())
+    for at, octet in changes:
+        message[at % len(message)] = octet
+    for octets in (bytes(message), bytes(message[:end])):
+        update = read_update(octets, ZONE.origin)
+        if not isinstance(update, Refused) and not isinstance(nodes := updated(ZONE, update), Refused):
+            assert wire.SOA in nodes[ZONE.origin] and wire.NS in nodes[ZONE.origin]
