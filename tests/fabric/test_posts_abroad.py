@@ -84,9 +84,9 @@ async def test_a_post_is_signed_and_each_copy_has_its_way_out(town: Town) -> Non
     await town.still()
     await post(town, "second")
     assert len(posts(town, ZOE)) == 2
+    count = len(town.abroad.mail)
     assert (await click(town, url, 1))[0] == (await click(town, url, 3))[0] == 200
     await town.still()
-    count = len(town.abroad.mail)
     await post(town, "third")
     assert len(posts(town, ZOE)) == 2 and len(posts(town, YVES)) == 3
     assert len(town.abroad.mail) == count + 1  # no answer to a click

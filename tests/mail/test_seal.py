@@ -70,6 +70,10 @@ def test_nothing_can_be_added(field: bytes) -> None:
     assert verdicts(sealed(MESSAGE).replace(b"\r\n\r\nHello", b"\r\n" + field + b"\r\n\r\nHello")) == [False, False]
 
 
+def test_equal_names_are_hashed_from_the_bottom_up() -> None:
+    assert verdicts(sealed(b"To: dave@peer.test\r\nCc: a@x.test\r\nCc: b@x.test\r\n" + MESSAGE)) == [True, True]
+
+
 def test_changed_text_is_seen() -> None:
     assert verdicts(sealed(MESSAGE).replace(b"Bye", b"Buy")) == [False, False]
 

@@ -157,6 +157,15 @@ def test_a_token_of_before_counts_no_more(followed: Town) -> None:
     assert come_back(followed, to, COMPLAINT) == [] and follows(followed)
 
 
+def test_who_left_is_not_removed_as_well(followed: Town) -> None:
+    to = path(followed)
+    token = re.findall(r"\.([a-z2-7]{24})@", to)[0]
+    followed.write(f"bob+leave.{token}@reflectors.fabric.test", by=EVE)
+    assert not follows(followed)
+    assert come_back(followed, to, COMPLAINT) == [] and days(followed, "x", 0) == []
+    assert followed.tx.one("SELECT count(*) FROM news") == (0,)
+
+
 def test_a_thousand_bounces_of_nobody_lead_to_nothing(town: Town) -> None:
     for number in range(1_000):
         token = f"{number:024d}".translate(str.maketrans("0189", "abcd"))
