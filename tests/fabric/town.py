@@ -44,9 +44,9 @@ PATIENCE_SECONDS = 20.0  # a story that waits so long has failed; on an idle mac
 Found = TypeVar("Found")
 
 
-def make_fabric(root: Path, net: str, hosts: int = 3, outside: str = "") -> Config:
+def make_fabric(root: Path, net: str, hosts: int = 3, outside: str = "", buckets: int = 4096) -> Config:
     """Write a fabric's folder. Mail for OUTSIDE goes to `outside`, where feeds may be read from too."""
-    wish = Wish(DOMAIN, hosts, 4096, ipaddress.ip_network(net), "", Ports())
+    wish = Wish(DOMAIN, hosts, buckets, ipaddress.ip_network(net), "", Ports())
     decided = plan(wish, time.time(), os.urandom)
     make_folder(root, decided.files, decided.configuration)
     text = (root / FILE_NAME).read_text()
