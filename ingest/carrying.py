@@ -3,7 +3,8 @@
 Law: what is packed is polled and found by nobody, so it is packed when its bucket is given up, and unpacked in the
 transaction in which the other host becomes the owner. Columns are carried by their names; ids stay behind.
 
-A *unit* is ``feed/BUCKET/SOURCE``, ``request/BUCKET`` (all of a bucket's requests) or ``app/NAME``.
+A *unit* is ``feed/BUCKET/SOURCE``, ``request/BUCKET`` (all of a bucket's requests), ``app/NAME``, or ``news/ACCOUNT``
+(all of an account's newsletters, which go with its timeline).
 """
 
 from __future__ import annotations
@@ -22,11 +23,20 @@ Packed = dict[str, list[dict[str, Any]]]  # by table, rows by column
 OF_FEEDS = ("feed_seen", "redirected", "former_url", "push")  # by the feed's id
 FEED, REQUEST, APP = "feed/", "request/", "app/"
 PARTS = (FEED, REQUEST, APP)
+NEWS = "news/"
 
 
 def layout(source: Source) -> dict[str, list[str]]:
     """Return the columns that are carried: two hosts must agree on them before anything is sent."""
-    tables = ("feed", *OF_FEEDS, "request", "application", "posted_key")
+    return _columns(source, "feed", *OF_FEEDS, "request", "application", "posted_key")
+
+
+def news_layout(source: Source) -> dict[str, list[str]]:
+    """Return the same of what goes with timelines."""
+    return _columns(source, "newsletter")
+
+
+def _columns(source: Source, *tables: str) -> dict[str, list[str]]:
     found = {table: source.all("SELECT name FROM pragma_table_info(?) ORDER BY cid", (table,)) for table in tables}
     return {table: [name for (name,) in rows] for table, rows in found.items()}
 
@@ -42,8 +52,20 @@ def units(source: Source, hashed: Callable[[str], int], wanted: frozenset[int]) 
     named = [f"{FEED}{bucket}/{name}" for bucket, name in source.all("SELECT bucket, source FROM feed")]
     named += [f"{REQUEST}{bucket}" for (bucket,) in source.all("SELECT DISTINCT bucket FROM request")]
     named += [f"{APP}{name}" for (name,) in source.all("SELECT name FROM application")]
-    named += [unit for (unit,) in source.all("SELECT unit FROM packed")]
+    named += [unit for (unit,) in source.all("SELECT unit FROM packed") if unit.startswith(PARTS)]
     return sorted({unit for unit in named if bucket_of(unit, hashed) in wanted})
+
+
+def news_units(source: Source, is_wanted: Callable[[str], bool]) -> list[str]:
+    """Return what there is of these accounts, packed or not."""
+    named = {account for (account,) in source.all("SELECT DISTINCT account FROM newsletter")}
+    packed = [unit for (unit,) in source.all("SELECT unit FROM packed") if unit.startswith(NEWS)]
+    named |= {account_of(unit) for unit in packed}
+    return sorted(f"{NEWS}{account}" for account in named if is_wanted(account))
+
+
+def account_of(unit: str) -> str:
+    return unit.removeprefix(NEWS)
 
 
 def leave(tx: Transaction, names: Iterable[str]) -> None:
@@ -93,6 +115,8 @@ def _pack(tx: Transaction, unit: str) -> Packed:
     if kind + "/" == APP:
         found = {"application": _take(tx, "application", "name", rest)}
         return found | {"posted_key": _take(tx, "posted_key", "application", rest)} if found["application"] else {}
+    if kind + "/" == NEWS:
+        return {"newsletter": _take(tx, "newsletter", "account", rest)}
     row = tx.one("SELECT id FROM feed WHERE source = ?", (rest.partition("/")[2],))
     if row is None:
         return {}

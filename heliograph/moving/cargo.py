@@ -5,7 +5,7 @@ Law: who moves a bucket knows no room's tables; a room knows nothing of hosts, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -58,46 +58,52 @@ class Cargo(Protocol):
 
 
 class Timelines:
-    """Accounts (mailbox_host/carrying.py)."""
+    """Accounts (mailbox_host/carrying.py), and their newsletters (ingest/carrying.py)."""
 
     def __init__(self, source: Source) -> None:
-        self._layout = carrying.layout(source)
+        self._layout, self._news = carrying.layout(source), feeds.news_layout(source)
 
     def layout(self) -> dict[str, list[str]]:
-        return self._layout.columns
+        return self._layout.columns | self._news
 
     def bucket_of(self, unit: str, hashed: Callable[[str], int]) -> int:
-        return hashed(unit)
+        return hashed(feeds.account_of(unit))
 
     def units(self, source: Source, wanted: Wanted) -> list[str]:
-        return carrying.units(source, wanted)
+        return carrying.units(source, wanted) + feeds.news_units(source, wanted)
 
     def settle(self, tx: Transaction, units: list[str], now: float) -> bool:
-        return carrying.settle(tx, units, now)
+        return carrying.settle(tx, [unit for unit in units if not _is_news(unit)], now)
 
-    def leave(self, tx: Transaction, units: Iterable[str], host: str) -> None:
-        carrying.leave(tx, units, host)
+    def leave(self, tx: Transaction, units: list[str], host: str) -> None:
+        carrying.leave(tx, [unit for unit in units if not _is_news(unit)], host)
+        feeds.leave(tx, filter(_is_news, units))
 
-    def arrive(self, tx: Transaction, units: Iterable[str], giver: str, now: float) -> None:
-        carrying.arrive(tx, units)
+    def arrive(self, tx: Transaction, units: list[str], giver: str, now: float) -> None:
+        carrying.arrive(tx, [unit for unit in units if not _is_news(unit)])
+        feeds.arrive(tx, filter(_is_news, units))
 
-    def told(self) -> carrying.Told:
-        return carrying.Told()
+    def told(self) -> Any:
+        return {}
 
     def parts(self, source: Source, unit: str, told: Any) -> Iterator[Part]:
-        return carrying.parts(self._layout, source, unit, told)
+        if _is_news(unit):
+            return feeds.parts(source, unit, told)
+        return carrying.parts(self._layout, source, unit, told.setdefault(unit, carrying.Told()))
 
     def bodies_of(self, part: Part) -> set[bytes]:
-        return carrying.bodies_of(part)
+        return set() if _is_news(part["name"]) else carrying.bodies_of(part)
 
     def put(self, tx: Transaction, part: Part) -> None:
-        unpacking.put(self._layout, tx, part)
+        if _is_news(part["name"]):
+            return feeds.put(tx, part)
+        return unpacking.put(self._layout, tx, part)
 
     def forget(self, tx: Transaction, unit: str, most: int) -> bool:
-        return unpacking.forget(tx, unit, most)
+        return feeds.forget(tx, unit) if _is_news(unit) else unpacking.forget(tx, unit, most)
 
     def digest(self, source: Source, unit: str) -> str:
-        return carrying.digest(self._layout, source, unit)
+        return feeds.digest(source, unit) if _is_news(unit) else carrying.digest(self._layout, source, unit)
 
 
 class Reflectors:
@@ -157,3 +163,7 @@ class Reflectors:
 
 def _is_feed(unit: str) -> bool:
     return unit.startswith(feeds.PARTS)
+
+
+def _is_news(unit: str) -> bool:
+    return unit.startswith(feeds.NEWS)
