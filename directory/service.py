@@ -31,6 +31,7 @@ from directory.sources import Sources
 from directory.transfer_in import TransferFailed
 from directory.update import Refused, Update
 from directory.updates import Updates
+from directory.zone import Zone
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,6 @@ class DirectoryService:
         self._served = Served(settings.copy, settings.domain, self._show)
         self._editor = Editor(settings, self._served, self._take)
         self._lock = asyncio.Lock()  # one edition at a time
-        self._silence: tuple[Problem, ...] = ()  # of the primary, where it lasts too long
         self._role: asyncio.Task[None] | None = None  # watching the file, or following the primary
         self._doubt: asyncio.Task[None] | None = None  # looking at a host that says it is the primary
         self._live = LiveFile(settings.live) if settings.live else None
@@ -84,7 +84,7 @@ class DirectoryService:
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        return self._served.warnings + self._silence
+        return self._served.warnings + self._sources.silence
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Call back with every new directory, on the loop; return the way to end that."""
@@ -174,25 +174,19 @@ class DirectoryService:
     async def _refresh(self) -> bool:
         """Ask the primary; return whether it could be asked."""
         async with self._lock:
-            kept = self._served.kept.zone if self._served.kept else None
+            shown = "the primary's zone"
             try:
-                zone = await self._sources.newer(kept)
+                found = await self._sources.newer(self._served.kept.zone if self._served.kept else None)
             except TransferFailed as failed:
-                log.info("dns: the primary's zone: %s", failed)
+                log.info("dns: %s: %s", shown, failed)
                 return False
-            finally:
-                self._note_silence()
-            if zone is not None:
-                result = await asyncio.to_thread(accept, zone, self.settings.buckets, self._served.kept)
-                await self._take(result, "the primary's zone")
+            if isinstance(found, Zone):
+                await self._take(
+                    await asyncio.to_thread(accept, found, self.settings.buckets, self._served.kept), shown
+                )
+            else:
+                self._served.report(found, shown)
             return True
-
-    def _note_silence(self) -> None:
-        kept = self._served.kept
-        silence = self._sources.silence(kept.zone) if kept else None
-        if silence and not self._silence:
-            log.warning("dns: %s. %s", silence.text, silence.remedy)
-        self._silence = (silence,) if silence else ()
 
     # --- who is the primary
 

@@ -8,6 +8,7 @@ a word to the other hosts, and a primary that comes back from the dead finds tha
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Literal
@@ -15,8 +16,10 @@ from typing import Literal
 from directory import fabric, wire
 from directory.problem import Problem
 from directory.settings import Settings
-from directory.transfer_in import Primary, TransferFailed, ask, fetch
+from directory.transfer_in import Primary, SerialWentBack, TransferFailed, ask, fetch
 from directory.zone import Zone, is_newer, soa_numbers
+
+log = logging.getLogger(__name__)
 
 ASK_SECONDS = 1.0  # for a host that may be gone; a start waits for it
 RUMOURS_MAX = 256  # as many hosts as a fabric may have
@@ -30,22 +33,30 @@ class Sources:
         self._origin = wire.name_of(settings.domain)
         self._rumours: set[str] = set()
         self._heard = clock()  # when a primary answered last
+        self.silence: tuple[Problem, ...] = ()  # of the primary, where it lasts too long
 
     def heard_of(self, source: str) -> None:
         """NOTIFY came from there."""
         if len(self._rumours) < RUMOURS_MAX:
             self._rumours.add(source)
 
-    async def newer(self, zone: Zone | None) -> Zone | None:
-        """Return a zone newer than ours, if there is one; TransferFailed where the primary cannot be asked."""
+    async def newer(self, zone: Zone | None) -> Zone | tuple[Problem, ...]:
+        """Return a zone newer than ours if there is one, else what is wrong with the primary's; TransferFailed where it
+        cannot be asked."""
         usual, serial = self._usual(zone), zone.serial if zone else None
         rumours, self._rumours = self._rumours, set()
         for address in sorted(rumours - {usual}):
-            with suppress(TransferFailed):
+            with suppress(TransferFailed, SerialWentBack):
                 if zone and await self.rival(address, zone) == "newer":
-                    return await self._fetch(address, serial)
-        found = await self._fetch(usual, serial)
-        self._heard = self._clock()
+                    return await self._fetch(address, serial) or ()
+        try:
+            found = await self._fetch(usual, serial) or ()
+        except SerialWentBack as back:
+            found = (_gone_back(serial or 0, back.serial),)
+        except TransferFailed:
+            self._note_silence(usual, zone)
+            raise
+        self._heard, self.silence = self._clock(), ()
         return found
 
     async def rival(self, address: str, zone: Zone) -> Literal["newer", "older", "none"]:
@@ -63,14 +74,17 @@ class Sources:
         answers = await asyncio.gather(*(self.rival(address, zone) for address in others), return_exceptions=True)
         return next((address for address, rival in zip(others, answers, strict=True) if rival == "newer"), "")
 
-    def silence(self, zone: Zone) -> Problem | None:
+    def _note_silence(self, primary: str, zone: Zone | None) -> None:
         """Say so where the primary was not heard for longer than the SOA's expire (RFC 1035 3.3.13)."""
-        seconds, expire = self._clock() - self._heard, soa_numbers(zone.soa.rdatas[0])[3]
-        if seconds <= expire:
-            return None
-        text = f"the primary, {self._usual(zone)}, did not answer for {seconds / 3600:.1f} hours, and the zone expires"
+        seconds, expire = self._clock() - self._heard, soa_numbers(zone.soa.rdatas[0])[3] if zone else 0
+        if zone is None or seconds <= expire:
+            return
+        text = f"the primary, {primary}, did not answer for {seconds / 3600:.1f} hours, and the zone expires after"
         remedy = "It is served and routed by all the same. Start the primary, or: heliograph zone primary HOST."
-        return Problem(0, text + f" after {expire / 3600:.1f}", remedy, warning=True)
+        silence = Problem(0, f"{text} {expire / 3600:.1f}", remedy, warning=True)
+        if not self.silence:
+            log.warning("dns: %s. %s", silence.text, remedy)
+        self.silence = (silence,)
 
     def _usual(self, zone: Zone | None) -> str:
         """The primary by our zone, where that is another host; else by the configuration."""
@@ -96,3 +110,8 @@ def _addresses(zone: Zone) -> Iterator[str]:
     for host in fabric.host_names(zone):
         if address := fabric.address_of(zone, fabric.label(host) + zone.origin):
             yield address
+
+
+def _gone_back(before: int, serial: int) -> Problem:
+    remedy = f"Write {(before + 1) & 0xFFFFFFFF} or a later one there."
+    return Problem(0, f"the serial goes back, from {before} to {serial}", remedy)

@@ -30,6 +30,14 @@ class TransferFailed(Exception):
     """There is no zone to be had now; the message says why."""
 
 
+class SerialWentBack(Exception):
+    """The primary has an older zone than we had from it; `serial` is its."""
+
+    def __init__(self, serial: int) -> None:
+        super().__init__(f"serial {serial}")
+        self.serial = serial
+
+
 @dataclass(frozen=True, slots=True)
 class Primary:
     """Where the zone comes from. `local`: the address to come from, by which the primary knows its hosts. `key`: what
@@ -50,12 +58,14 @@ class Claim:
 
 
 async def fetch(primary: Primary, origin: bytes, known: int | None) -> Zone | None:
-    """Return the primary's zone if its serial is newer than `known` (None: whatever it has), else None."""
+    """Return the primary's zone if its serial is newer than `known` (None: whatever it has), None if it is the same."""
     with _told_apart():
         async with asyncio.timeout(TRANSFER_SECONDS_MAX), _connected(primary) as line:
             claim = await _ask_claim(line, origin)
-            if known is not None and not is_newer(claim.serial, known):
+            if claim.serial == known:
                 return None
+            if known is not None and not is_newer(claim.serial, known):
+                raise SerialWentBack(claim.serial)
             records = await _ask_zone(line, origin)
         return await asyncio.to_thread(_checked, origin, records)
 

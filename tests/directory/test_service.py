@@ -217,6 +217,20 @@ async def test_a_secondary_asks_by_itself_when_notify_is_lost(fabric: Fabric, mo
     assert owner(second) == "host-1"
 
 
+async def test_a_primary_whose_serial_goes_back_is_told_of(fabric: Fabric) -> None:
+    first, second = await fabric.start(1, 2)
+    await first.stop()
+    (fabric.folder / "host-1.zone").unlink()  # a primary that forgot, or a foreign one that was set up anew
+    fabric.write(fabricated.text(fabric.net, serial=5).replace("b3.timeline MX 10 host-2", "b3.timeline MX 10 host-1"))
+    await fabric.start(1)
+    await until(lambda: bool(second.problems))
+    assert "the serial goes back, from 10 to 5" in second.problems[0].text and "Write 11" in second.problems[0].remedy
+    assert owner(second) == "host-2"
+    fabric.edit("5          ; serial", "11         ; serial")
+    await until(moved(second, "host-1"))
+    assert second.problems == ()
+
+
 async def test_a_stale_secondary_says_so_and_goes_on(fabric: Fabric, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secondary, "REFRESH_SECONDS_MIN", 0.02)
     monkeypatch.setattr(secondary, "REFRESH_SECONDS_MAX", 0.02)
