@@ -1,10 +1,32 @@
-"""That a host came back from a backup: when, and of when the backup was.
+"""That a host came back from a backup: when, of when the backup was, and what it must not take for its own any more.
 
-Law: never changed; a row begins an epoch, before which what the host told others is unknown to it.
+Law: a row begins an epoch, before which what the host told others is unknown to it. What the zone gives to another host
+at its first start thereafter may be there already: the host gives it up before it serves anybody, and the hand-over
+finds out (a host that has the bucket says so; one that has not gets it).
 """
 
 from __future__ import annotations
 
-from store import Migration
+from directory.snapshot import Directory
+from heliograph.holding import View, seal
+from heliograph.ownership import Ownership
+from store import Migration, Transaction, events
 
-MIGRATIONS = (Migration("backup", 1, "CREATE TABLE restored (at REAL NOT NULL, backup_at REAL NOT NULL) STRICT"),)
+MIGRATIONS = (
+    Migration("backup", 1, "CREATE TABLE restored (at REAL NOT NULL, backup_at REAL NOT NULL) STRICT"),
+    Migration("backup", 2, "ALTER TABLE restored ADD COLUMN settled INTEGER NOT NULL DEFAULT 0"),
+)
+
+
+def settle(tx: Transaction, ownership: Ownership, zone: Directory, now: float) -> int:
+    """Give up what the zone gives to others, once after a restore; return how many buckets that are."""
+    if not tx.execute("UPDATE restored SET settled = 1 WHERE NOT settled").rowcount:
+        return 0
+    sealed = []
+    for mine in ownership.held():
+        named = zone.timeline[mine.bucket] if mine.map == "timeline" else zone.reflectors[mine.bucket]
+        if named != ownership.host and (after := seal(mine, named, View(named, zone.serial), now)):
+            sealed.append(after)
+    ownership.put(tx, *sealed)
+    events.append(tx, now, "settled", buckets=len(sealed))
+    return len(sealed)

@@ -23,6 +23,7 @@ from heliograph.applications import PURPOSE, Applications
 from heliograph.control import ControlServer
 from heliograph.dns import directory_settings
 from heliograph.door import Doormen, HostDoor
+from heliograph.epochs import settle
 from heliograph.flow import Flow, Identity, Rooms
 from heliograph.health.counting_door import CountingDoor
 from heliograph.health.figures import Live
@@ -135,6 +136,7 @@ class Host:
         await self.directory.start()
         self._running.push_async_callback(self.directory.stop)
         self.ownership = await self.store.write(lambda tx: claim(tx, self.name, self.directory.current))
+        await self.store.write(lambda tx: settle(tx, self.ownership, self.directory.current, self._clock()))
         self._tell_unsettled(self.directory.current)
         self.directory.subscribe(self._tell_unsettled)
 

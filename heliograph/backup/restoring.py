@@ -18,6 +18,7 @@ from pathlib import Path
 from heliograph import exits
 from heliograph.backup.archive import Manifest, look, unpack
 from heliograph.backup.making import DATABASE
+from heliograph.config import load
 from heliograph.exits import CommandError
 from heliograph.settings import FILE_NAME
 from heliograph.tables import MIGRATIONS
@@ -52,6 +53,8 @@ def restore(path: Path, root: Path, domain: str | None, now: float) -> Restored:
         unpack(path, aside)
         here = aside / "hosts" / manifest.host
         folders, sources = _renew(here / DATABASE, manifest, now)
+        if load(root if domain else aside).primary != manifest.host:  # an old zone tells of old owners: it gets today's
+            (here / f"{manifest.domain}.zone").unlink(missing_ok=True)
         left = tuple(_shared(manifest, aside, root))
         folder.parent.mkdir(mode=0o700, exist_ok=True)
         if folder.exists():
@@ -91,7 +94,7 @@ def _renew(database: Path, manifest: Manifest, now: float) -> tuple[int, int]:
 def _skip(tx: Transaction, manifest: Manifest, now: float) -> tuple[int, int]:
     skip_sequences(tx.connection, IDS_SKIPPED)
     folders, sources = skip_uids(tx), skip_posts(tx)
-    tx.execute("INSERT INTO restored VALUES (?, ?)", (now, manifest.made_at))
+    tx.execute("INSERT INTO restored (at, backup_at) VALUES (?, ?)", (now, manifest.made_at))
     events.append(tx, now, "restored", backup_at=manifest.made_at, folders=folders, sources=sources)
     return folders, sources
 

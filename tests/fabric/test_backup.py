@@ -18,19 +18,22 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from directory.hosts import with_owners
 from heliograph.backup.archive import look, verify
 from heliograph.backup.making import make_backup
 from heliograph.backup.restoring import restore
 from heliograph.command import main
+from heliograph.demo.stage import free_net
 from heliograph.exits import CommandError
 from heliograph.settings import FILE_NAME
+from heliograph.zone_file import draft
 from mailbox_host.follows import OPEN
 from mailbox_host.skipping import UIDS_SKIPPED
 from reflector.skipping import POSTS_SKIPPED
 from store import Migration, Store
 from store.copying import Damaged, copy_database
 from tests.fabric.audit import faults
-from tests.fabric.town import Person, Town, make_fabric
+from tests.fabric.town import Person, Town, make_fabric, until
 
 BOB = "bob@reflectors.fabric.test"  # on host-3, as alice; heidi is on host-2
 
@@ -274,3 +277,40 @@ def test_a_damaged_database_is_no_backup(tmp_path: Path) -> None:
     (tmp_path / "s.db").write_bytes(content)
     with pytest.raises((Damaged, sqlite3.DatabaseError)):
         copy_database(tmp_path / "s.db", tmp_path / "copy.db")
+
+
+async def test_what_was_moved_after_the_backup_is_not_taken_back(tmp_path: Path) -> None:
+    """heidi's bucket was handed over after the backup, another was to be: each has one owner in the end."""
+    with free_net() as net:
+        town = Town(make_fabric(tmp_path / "f", net, buckets=64), net)
+        async with town.at_work():
+            await moved_meanwhile(town, tmp_path / "b.tar")
+
+
+async def moved_meanwhile(town: Town, file: Path) -> None:
+    names, home = town.config.names, town.home("heidi")
+    assert home != town.config.primary
+    other = next(name for name in town.hosts if name not in (home, town.config.primary))
+    heidis = names.bucket("heidi")
+    spare = next(bucket for bucket in range(64) if bucket != heidis and lives(town, bucket, home))
+    await town.person("bob").send("heidi@fabric.test", "one")
+    await town.still()
+    await asyncio.to_thread(make_backup, town.config, home, file, time.time(), quiet)
+    draft(town.config, lambda zone: with_owners(zone, "timeline", {heidis: other})).write()
+    await until(lambda: town.hosts[other].ownership.state("timeline", heidis) == "owner")
+    await town.person("bob").send("heidi@fabric.test", "two")
+    await town.still()
+    await town.stop(home)
+    draft(town.config, lambda zone: with_owners(zone, "timeline", {spare: other})).write()
+    shutil.rmtree(town.config.host_folder(home))
+    await until(lambda: lives(town, spare, other))
+    await asyncio.to_thread(restore, file, town.config.root, town.config.domain, time.time())
+    await town.start(home)
+    assert not {"owner"} & {town.hosts[home].ownership.state("timeline", bucket) for bucket in (heidis, spare)}
+    await until(lambda: town.hosts[other].ownership.state("timeline", spare) == "owner")
+    for number in (1, 2, 3):
+        assert await town.person("heidi", number).subjects() == ["one", "two"]
+
+
+def lives(town: Town, bucket: int, host: str) -> bool:
+    return all(here.directory.current.timeline[bucket] == host for here in town.hosts.values())
