@@ -87,7 +87,8 @@ class MailboxRoom:
         return self._personal(tx, arrival, account)
 
     def _leaf(self, tx: Transaction, arrival: Arrival, source: str) -> Receipt:
-        """A post for all followers on this host: one row. Where nobody follows, none, unless there is a leaf."""
+        """A post for all followers on this host: one row. It is kept whoever is known to follow, for their welcomes may
+        come after it; none where the reflector lives here too, and welcomes come first."""
         if not _may_speak_for_sources(arrival):
             return Receipt(Refused("5.7.1 Only the source's reflector delivers here"))
         post = _read_post(arrival)
@@ -96,11 +97,14 @@ class MailboxRoom:
         if not self._speaks_for(arrival, source):
             return Receipt(_not_yet(source))
         further = leaves.passed_to(tx, source)
-        wanted = further or anyone_follows(tx, source, post.number) or leaves.is_registered(tx, source, post.number)
+        wanted = further or arrival.signed_by != self._host or self._is_wanted(tx, post)
         if not (wanted and log_post(tx, post)):  # what was here before was passed on then
             return Receipt()
         self._logged(tx, post)
         return Receipt(Delivered(), self._pass_on(arrival, source, further))
+
+    def _is_wanted(self, tx: Transaction, post: Post) -> bool:
+        return anyone_follows(tx, post.source, post.number) or leaves.is_registered(tx, post.source, post.number)
 
     def _pass_on(self, arrival: Arrival, source: str, hosts: list[str]) -> tuple[Outgoing, ...]:
         """Send a post after followers who moved: to the leaves where they live now."""

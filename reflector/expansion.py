@@ -2,10 +2,13 @@
 
 Law: a post goes to every interval that contains its number, once: one recipient for this host's leaf whatever the
 number of followers there, one for each branch, one for each timeline elsewhere, one for each foreign address, with its
-own return path. Below the root there are no timelines.
+own return path. Below the root there are no timelines. A host with enough followers for a leaf gets one copy at once:
+that a hand-over is still under way there costs no recipient each.
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from mail.envelope import Outgoing, Recipient
 from reflector.letter import House
@@ -22,15 +25,28 @@ def expand(house: House, tx: Transaction, list_: str, post: int, content: bytes,
     branches = {branch_address(house, list_, kind, name) for kind, name in branches_of_post(tx, list_, post)}
     if is_root(list_):
         branches.add(names.leaf(source, house.host))
-    recipients = [Recipient(address) for address in sorted(branches)]
-    domain = return_domain(house, list_)
+    domain, followers, foreign = return_domain(house, list_), [], []
     for kind, address, token in followers_of_post(tx, list_, post):
         if kind == FABRIC:
-            recipients.append(Recipient(names.timeline(address.partition("@")[0])))
+            followers.append(address.partition("@")[0])
         else:
-            recipients.append(Recipient(address, f"{source}+bounce.{token}@{domain}"))
+            foreign.append(Recipient(address, f"{source}+bounce.{token}@{domain}"))
+    timelines, crowded = _by_host(house, followers)
+    branches |= {names.leaf(source, host) for host in crowded}
+    recipients = [Recipient(address) for address in (*sorted(branches), *map(names.timeline, timelines))]
     sender = names.reflector_inside(source, "bounce")
-    return Outgoing(sender, tuple(recipients), content, signed=not signed_by, signed_by=signed_by)
+    return Outgoing(sender, (*recipients, *foreign), content, signed=not signed_by, signed_by=signed_by)
+
+
+def _by_host(house: House, followers: list[str]) -> tuple[list[str], list[str]]:
+    """Part the followers into those who get a copy each, and the hosts that get one for all who live there."""
+    least = house.settings.leaf_threshold
+    if len(followers) < least:
+        return followers, []
+    homes = [house.home(name) for name in followers]
+    counted = Counter(homes)
+    alone = [name for name, host in zip(followers, homes, strict=True) if counted[host] < least]
+    return alone, [host for host, count in counted.items() if count >= least]
 
 
 def return_domain(house: House, list_: str) -> str:

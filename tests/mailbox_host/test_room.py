@@ -146,13 +146,20 @@ def test_a_post_to_the_leaf_is_one_row_and_wakes_its_followers(place: Place) -> 
         assert place.look(name) == 1 and place.subjects(name) == ["bob 1"]
 
 
-def test_a_post_that_nobody_here_follows_is_not_kept(place: Place) -> None:
-    assert place.receive(Leaf("bob", "host-1"), post("bob", 1), "host-2") == Delivered()
+def test_next_door_to_the_reflector_a_post_that_nobody_follows_is_not_kept(place: Place) -> None:
+    assert place.receive(Leaf("bob", "host-1"), post("bob", 1), "host-1") == Delivered()
     place.receive(person("alice"), welcome("bob", 1, 1), "host-2")
     place.receive(person("alice"), add_controls(letter("x"), Goodbye("bob", 3, 2)), "host-2")
-    assert place.receive(Leaf("bob", "host-1"), post("bob", 3), "host-2") == Delivered()
-    assert place.receive(Leaf("bob", "host-1"), post("bob", 2), "host-2") == Delivered()  # late, but hers
+    assert place.receive(Leaf("bob", "host-1"), post("bob", 3), "host-1") == Delivered()
+    assert place.receive(Leaf("bob", "host-1"), post("bob", 2), "host-1") == Delivered()  # late, but hers
     assert place.log_rows() == [("bob", 2)]
+
+
+def test_a_post_for_all_of_a_host_is_kept_for_welcomes_that_come_after_it(place: Place) -> None:
+    assert place.receive(Leaf("bob", "host-1"), post("bob", 1), "host-2") == Delivered()
+    place.receive(person("alice"), welcome("bob", 1, 1), "host-2")
+    place.look("alice")
+    assert place.subjects("alice") == ["bob 1"]
 
 
 def test_a_post_to_one_timeline_waits_for_a_look_only_where_she_follows(place: Place) -> None:

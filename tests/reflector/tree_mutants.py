@@ -60,7 +60,7 @@ class Mutant:
 CUT = "move.hi, until, OPEN"
 TOLD = "for entity, (until, row) in told.items():"
 THEIRS = "dissolve_branches(house, tx, list_, 0, control.generation, now)"
-TO_ALL = "[Recipient(address) for address in sorted(branches)]"
+TO_ALL = "*sorted(branches)"
 IN_RANGE = "(move and move.kind == SUB and hash_ in move.range)"
 SAME_HAND_OVER = "(move.branch, move.epoch, move.way) == (name, answer.epoch, DOWN)"
 
@@ -152,7 +152,7 @@ MUTANTS = (
     Mutant(
         "a leaf keeps no post that nobody is known to follow",
         MailboxRoom._leaf,
-        " or leaves.is_registered(tx, source, post.number)",
+        " or arrival.signed_by != self._host",
         "",
         rare=True,
     ),
@@ -165,5 +165,5 @@ MUTANTS = (
     ),
     Mutant("a list that was never cut over keeps its branches", adopting.adopt, THEIRS, "()", rare=True),
     Mutant("an older word ends what goes back now", folding.let_go, " or control.epoch != node.folded", "", rare=True),
-    Mutant("posts do not reach the branches", expansion.expand, TO_ALL, "[]"),
+    Mutant("posts do not reach the branches", expansion.expand, TO_ALL, "*()"),
 )
