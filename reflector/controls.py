@@ -65,8 +65,6 @@ def judge(house: House, tx: Transaction, name: str, controls: Sequence[Control])
             case Subscribe() if not owner:
                 # Its CreateSource may still be on the way: mail is not ordered.
                 return Deferred("4.2.1 This source does not exist yet")
-            case Unsubscribe() if not owner:
-                pass  # nobody follows what is not there
             case Subscribe() | Unsubscribe():
                 who = read_subscriber(house.names, control.subscriber)
                 if who is None:

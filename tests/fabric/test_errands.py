@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from heliograph.demo.outside import Site, web_site
-from tests.fabric.town import DOMAIN, Town, until
+from reflector.tables import OPEN
+from tests.fabric.town import DOMAIN, OUTSIDE, Town, from_outside, letter, read, until
 
 FOLLOW = f"follow@{DOMAIN}"
 SLOW = 30.0  # feeds are read by processes of their own, which take a second to start
@@ -54,3 +55,23 @@ async def test_one_mail_follows_chooses_and_is_answered_line_by_line(town: Town,
     await town.still()
     assert len(await heidi.posts("Bob")) == 3 and len(await heidi.posts()) == 1
     assert "You follow nothing" in str((await heidi.letters())[-1].get_content())
+
+
+async def test_a_stranger_follows_and_leaves_by_her_word(town: Town) -> None:
+    carol, port = f"carol@{OUTSIDE}", town.config.ports.smtp
+
+    async def write(to: str, text: str, at: int = 1) -> None:
+        assert (await from_outside(town.address(at), port, carol, [to], letter(carol, to, "", text))).startswith("250")
+        await town.still()
+
+    for line, follows in (("follow bob", 1), ("unfollow bob", 0)):
+        await write(FOLLOW, line, at=2)
+        question = read(town.abroad.mail[-1][2])
+        assert "Please confirm" in question["Subject"] and len(subscribers(town)) == 1 - follows
+        await write(str(question["Reply-To"]), "yes", at=3)
+        assert len(subscribers(town)) == follows
+
+
+def subscribers(town: Town) -> list[object]:
+    sql = f"SELECT address FROM subscriber WHERE source = 'bob' AND until_post = {OPEN}"
+    return [row for host in town.hosts.values() for row in host.store.reader.all(sql)]
