@@ -23,6 +23,7 @@ PARTS = {
     "queue": "heliograph.commands.queue:queue",
     "feed": "heliograph.commands.feed:feed",
     "app": "heliograph.commands.app:app",
+    "reflector": "heliograph.commands.reflector:reflector",
     "key": "heliograph.commands.key:key",
     "bucket": "heliograph.commands.bucket:bucket",
     "backup": "heliograph.commands.backup:backup",

@@ -363,6 +363,7 @@ class Host:
                 **zone_acts(self.directory, self.config.zone_file),
                 **move_acts(self.mover),
             },
+            self.reflector.audit,
         )
 
     async def _word(self) -> Answer:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from directory.names import Timeline
-from heliograph import exits, feeds, keeping, publishers
+from heliograph import exits, feeds, keeping, publishers, trees
 from heliograph.exits import CommandError
 from heliograph.location import NAMES_RULE, locate
 from heliograph.site import ROWS_MAX, Answer, Site, Source, check_account
@@ -135,6 +135,8 @@ WRITES: Mapping[str, Callable[..., Answer]] = {
     "feed import": feeds.import_feeds,
     "newsletter add": publishers.add_newsletter,
     "newsletter drop": publishers.drop_newsletter,
+    "reflector ask": trees.ask_tree,
+    "reflector audit": trees.audit_tree,
     "app add": publishers.add_application,
     "app rotate": publishers.rotate_application,
     "app revoke": publishers.revoke_application,
@@ -149,6 +151,8 @@ READS: Mapping[str, Callable[..., Answer]] = {
     "feed show": feeds.show_feed,
     "feed followed": feeds.followed,
     "newsletter list": publishers.list_newsletters,
+    "reflector list": trees.list_trees,
+    "reflector show": trees.show_tree,
     "app list": publishers.list_applications,
     "status": status,
     "where": where,

@@ -32,7 +32,8 @@ class Site:
     """The host that an operation works on. `dispatch` sends a room's mail; `settler` takes queued mail back; `live`
     tells what only a running host knows (nothing while it is down); `poll` makes it look which feeds are due; `owns`
     tells what was really handed over to the host; `owns_now` the same in a transaction; `acts`:
-    what only a running host does, and not to its database."""
+    what only a running host does, and not to its database; `audit`: what to send to have a tree report, None while the
+    host is down."""
 
     host: str
     directory: Callable[[], Directory]
@@ -44,6 +45,7 @@ class Site:
     owns: Callable[[Name], bool] = lambda name: True
     owns_now: Callable[[Source, Name], bool] = lambda tx, name: True
     acts: Mapping[str, Act] = field(default_factory=dict)
+    audit: Callable[[Transaction, str, float], tuple[Outgoing, ...]] | None = None
 
 
 def check_account(tx: Source, site: Site, name: str) -> None:

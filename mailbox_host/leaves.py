@@ -18,7 +18,7 @@ from mail.headers import header_line
 from mail.tree_control import Adopt, Adopted, Audit, Dissolve, Fold, Released, Report, Returned, TreeControl
 from mailbox_host.accounts import exists
 from mailbox_host.follows import OPEN, TooManyFollows, welcome
-from store import Transaction
+from store import Reader, Transaction
 
 LATE_SECONDS = 14 * 86_400.0  # a queue gives up after 5 days: what is older never comes
 GONE, FULL = "gone", "full"  # why somebody was not taken over: there is no such account, or it follows too many
@@ -132,9 +132,9 @@ def _give_back(tx: Transaction, names: FabricNames, host: str, control: Fold, no
     return answers
 
 
-def followers(tx: Transaction, source: str) -> list[Row]:
+def followers(place: Reader | Transaction, source: str) -> list[Row]:
     """Return who follows a source here, each once, as the newest welcome says."""
-    rows = tx.all(
+    rows = place.all(
         f"""
         SELECT a.name, f.from_post, max(f.generation), d.name
         FROM follow f JOIN account a ON a.id = f.account JOIN folder d ON d.id = f.folder
@@ -144,6 +144,17 @@ def followers(tx: Transaction, source: str) -> list[Row]:
         (source,),
     )
     return [Row(*row) for row in rows]
+
+
+def count(place: Reader | Transaction, source: str) -> int:
+    """Count who follows a source here."""
+    row = place.one(
+        "SELECT count(DISTINCT f.account) FROM follow f JOIN account a ON a.id = f.account"
+        f" WHERE f.source = ? AND f.until_post = {OPEN} AND f.from_post IS NOT NULL AND NOT a.away",
+        (source,),
+    )
+    assert row is not None
+    return int(row[0])
 
 
 def _end(tx: Transaction, source: str, epoch: int, until: int) -> None:

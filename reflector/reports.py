@@ -17,7 +17,7 @@ from reflector.subscriptions import FOREIGN
 from reflector.tables import OPEN
 from reflector.tree import SUB, is_root, list_of, node_of, parent_of, source_of
 from reflector.tree_mail import Mails, address_of, write
-from store import Transaction
+from store import Reader, Transaction
 
 
 def report(house: House, tx: Transaction, source: Source, node: Node, now: float) -> Mails:
@@ -66,9 +66,9 @@ def take_report(tx: Transaction, list_: str, control: Report, now: float) -> Non
         look_at(tx, list_, now)
 
 
-def digest_now(tx: Transaction, list_: str) -> str:
+def digest_now(place: Reader | Transaction, list_: str) -> str:
     """The digest of a list's own rows as they are."""
-    rows = tx.all(
+    rows = place.all(
         "SELECT address, from_post, generation, folder FROM subscriber"
         f" WHERE source = ? AND kind = '{FOREIGN}' AND until_post = {OPEN}",
         (list_,),

@@ -7,12 +7,47 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reflector.nodes import AUTO, FLAT, SPLIT, Branch, Move, Node, branches, find_move, find_node, look_at, write_node
+from reflector.nodes import (
+    AUTO,
+    DOWN,
+    FLAT,
+    SPLIT,
+    Branch,
+    Move,
+    Node,
+    branches,
+    find_move,
+    find_node,
+    look_at,
+    write_node,
+)
+from reflector.reports import digest_now
 from reflector.sources import Source, find_source, lists_of
+from reflector.subscriptions import FABRIC, FOREIGN
+from reflector.tables import OPEN
 from reflector.tree import LEAF, SUB
 from store import Reader, Transaction
 
-__all__ = ["AUTO", "FLAT", "SPLIT", "Stand", "Told", "ask", "lists_here", "stand_of", "stands_of", "told_of"]
+__all__ = [
+    "AUTO",
+    "FLAT",
+    "SPLIT",
+    "Branch",
+    "Move",
+    "Rows",
+    "Stand",
+    "Told",
+    "ask",
+    "is_busy",
+    "lists_here",
+    "progress",
+    "rows_of",
+    "stand_of",
+    "stands_of",
+    "told_of",
+]
+
+SOON_SECONDS = 2.0  # a change has its list looked at after one
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +59,15 @@ class Stand:
     subs: tuple[Branch, ...]
     leaves: tuple[Branch, ...]
     move: Move | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A list's own followers: accounts of the fabric, addresses outside; the digest is of the latter."""
+
+    inside: int
+    outside: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +111,37 @@ def told_of(place: Reader | Transaction, source: str) -> dict[str, Told]:
         "SELECT name, epoch, rows, total, branches, next_post, digest, at FROM report WHERE source = ?", (source,)
     )
     return {row[0]: Told(*row) for row in rows}
+
+
+def rows_of(place: Reader | Transaction, list_: str, digest: bool = True) -> Rows:
+    """Count a list's own followers; the digest reads them all."""
+    found = place.all(
+        f"SELECT kind, count(*) FROM subscriber WHERE source = ? AND until_post = {OPEN} GROUP BY kind", (list_,)
+    )
+    counts: dict[str, int] = dict(found)
+    return Rows(counts.get(FABRIC, 0), counts.get(FOREIGN, 0), digest_now(place, list_) if digest else "")
+
+
+def progress(place: Reader | Transaction, move: Move) -> tuple[int, int]:
+    """How many rows of a hand-over were sent or came back, and of how many: 0 where nobody here knows."""
+    if move.way != DOWN:
+        came = place.one(
+            "SELECT coalesce(sum(rows), 0) FROM part WHERE list = ? AND branch = ? AND epoch = ?",
+            (move.list, move.branch, move.epoch),
+        )
+        return (int(came[0]) if came else 0), 0
+    whole = place.one(
+        f"SELECT count(*) FROM subscriber WHERE source = ? AND kind = '{FOREIGN}' AND until_post = {OPEN}"
+        " AND hash >= ? AND hash < ?",
+        (move.list, move.lo, move.hi),
+    )
+    return move.rows, (int(whole[0]) if whole and move.kind == SUB else move.rows * move.whole)
+
+
+def is_busy(place: Reader | Transaction, source: str, now: float) -> bool:
+    """Tell whether a list of a source is being handed over here, or is to be looked at in a moment."""
+    sql = "SELECT 1 FROM move WHERE list = ?1 UNION ALL SELECT 1 FROM look WHERE list = ?1 AND due <= ?2"
+    return any(place.one(sql, (list_, now + SOON_SECONDS)) for list_ in lists_of(place, source))
 
 
 def ask(tx: Transaction, list_: str, policy: str, now: float) -> bool:
