@@ -49,6 +49,7 @@ class Sources:
             with suppress(TransferFailed, SerialWentBack):
                 if zone and await self.rival(address, zone) == "newer":
                     return await self._fetch(address, serial) or ()
+        found: Zone | tuple[Problem, ...]
         try:
             found = await self._fetch(usual, serial) or ()
         except SerialWentBack as back:
