@@ -183,6 +183,8 @@ class HostDoor:
                     return FULL if self._ask.is_full(self._store.reader, name) else OK
                 self._remember(address, now + KNOWN_SECONDS)
             return OK
+        if not self._flow.owns_now(self._store.reader, name):  # it was given up a moment ago: the queue finds it
+            return OK
         return Refused(
             f"5.1.1 <{address}>: no such {'source or confirmation' if isinstance(name, Reflector) else 'user'} here"
         )

@@ -21,7 +21,7 @@ from mail.outcome import Deferred, Outcome, Refused
 from mail.signature import TRUSTED_PREFIX, carries_fabric_fields, claimed_hosts, prove, sign
 from spool.queue import Queue
 from spool.route import Abroad, Here, Route, Via
-from store import Bodies, Transaction
+from store import Bodies, Reader, Transaction
 from store.writer import is_full
 
 log = logging.getLogger("heliograph.flow")
@@ -46,7 +46,7 @@ class Owned(Protocol):
 
     def awaits(self, name: Name, /) -> bool: ...
 
-    def owns_now(self, tx: Transaction, name: Name, /) -> bool: ...
+    def owns_now(self, tx: Reader | Transaction, name: Name, /) -> bool: ...
 
 
 class News(Room[Timeline], Protocol):
@@ -141,6 +141,10 @@ class Flow:
             return Deferred(f"4.4.4 the zone names no host {owner}")
         return Via(owner, record.address, self.me.smtp_port, _inside(directory, address, name))
 
+    def owns_now(self, reader: Reader, name: Name) -> bool:
+        """Tell whether this host files mail for a name, by what is on disk: the loop hears of it a moment later."""
+        return self._owned.owns_now(reader, name)
+
     def route(self, recipient: str) -> Route:
         try:
             address = parse_address(recipient)
@@ -179,9 +183,14 @@ class Flow:
         envid = hashlib.sha256(outgoing.content).hexdigest()
         signed_by = outgoing.signed_by or (self.me.host if outgoing.signed else "")
         arrival = Arrival(outgoing.sender, content, body, envid, signed_by, now, now)
-        away += [r for r in here if not self._hand_over(tx, arrival, r, hands)]
+        waiting = [r for r in here if not self._hand_over(tx, arrival, r, hands)]
         if away:
             self._enqueue(tx, arrival, away)
+        if waiting:  # its bucket may move meanwhile: then it goes elsewhere
+            content = self._sealed(outgoing, leaves=True)
+            leaving = Bodies.keep(tx, content)
+            self._enqueue(tx, replace(arrival, content=content, body=leaving), waiting)
+            Bodies.release(tx, leaving)
         Bodies.release(tx, body)
 
     def _sealed(self, outgoing: Outgoing, leaves: bool) -> bytes:

@@ -153,7 +153,7 @@ class Host:
         """The zone of this moment, with what hand-overs have told this host."""
         return self.ownership.directory(self.directory.current)
 
-    def _serves(self, tx: Transaction, account: str) -> bool:
+    def _serves(self, tx: Reader | Transaction, account: str) -> bool:
         names = self.directory.current.names
         return self.ownership.owns_now(tx, Timeline(account, "", names.bucket(account)))
 

@@ -15,7 +15,7 @@ from heliograph.holding import ACQUIRING, TOMBSTONE
 from heliograph.ownership import Ownership
 from heliograph.streams import Streams
 from mail.address import is_entity
-from mail.outcome import Delivered, Outcome, Refused
+from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mailbox_host import accounts
 from mailbox_host.imap import Throttle
 from mailbox_host.imap.proxy import WELCOME, Local, Remote, verify_remotely
@@ -24,6 +24,7 @@ from mailbox_host.sent import WELCOME_KEEPING_SENT, keeps_sent
 from store import Store
 
 NOBODY = "?"  # no host's name: who asks for it is told "not now"
+MOVING = Deferred("4.3.0 this account is moving to another host, try again", 454)
 REFUSED = Refused("5.7.8 authentication failed: check name and password", 535)
 
 
@@ -72,8 +73,13 @@ class Login:
             return await verify_remotely(self.open_imap, owner, entity, password, client)
         stored = accounts.stored_hash(self._store.reader, entity)
         if not await self._checker.check(stored, password):
-            return REFUSED
+            return REFUSED if stored or self._serves(entity) else MOVING
         return WELCOME_KEEPING_SENT if keeps_sent(self._store.reader, entity) else WELCOME
+
+    def _serves(self, entity: str) -> bool:
+        """Ask the disk: the loop hears a moment later that an account was given up."""
+        name = Timeline(entity, "", self._directory().names.bucket(entity))
+        return self._owned.owns_now(self._store.reader, name)
 
     def locate(self, entity: str) -> Local | Remote:
         """Tell where an account's sessions are served."""

@@ -96,9 +96,12 @@ class Ownership:
         return found is not None and found.state == OWNER
 
     def awaits(self, name: Name) -> bool:
-        """Tell whether a name's bucket is on its way here: its mail is held until it has come."""
+        """Tell whether a name's bucket is on its way here: its mail is held until it has come. Sent on it would go in
+        a circle: who gave it away last sends it here."""
         key = bucket_of(name)
-        return key is not None and self.state(*key) == ACQUIRING
+        if key is None or self.owns(name):
+            return False
+        return self.state(*key) == ACQUIRING or (self._zone is not None and self._zone.owner(*key) == self.host)
 
     def state(self, which: str, bucket: int) -> str:
         held = self._held.get((which, bucket))

@@ -40,7 +40,6 @@ class Giver:
         self._party, self._reader, self._writer = party, reader, writer
         self._progress = progress
         self._peer = progress.peer
-        self._sealed_at = 0.0
 
     async def give(self, held: list[Holding]) -> list[Holding]:
         """Hand over what the other host takes now; return what it took."""
@@ -166,7 +165,6 @@ class Giver:
         while True:
             sealed = await self._party.store.write(lambda tx: self._seal_now(tx, keys))
             if sealed is not None:
-                self._sealed_at = self._party.clock()
                 return sealed
 
     def _seal_now(self, tx: Transaction, keys: list[tuple[str, int]]) -> list[Holding] | None:
@@ -216,14 +214,16 @@ class Giver:
 
     async def _bury(self, sealed: list[Holding], epoch: int) -> list[Holding]:
         party, now = self._party, self._party.clock()
-        self._progress.pause = max(self._progress.pause, now - self._sealed_at if self._sealed_at else 0.0)
+        self._progress.pause = pause = now - min(one.since for one in sealed)
         buried = [found for one in sealed if (found := bury(one, epoch or one.epoch, now))]
 
         def work(tx: Transaction) -> None:
             party.ownership.put(tx, *buried)
             party.hurry(tx)
             for one in buried:
-                events.append(tx, now, "moved", map=one.map, bucket=one.bucket, to=one.peer, epoch=one.epoch)
+                events.append(
+                    tx, now, "moved", map=one.map, bucket=one.bucket, to=one.peer, epoch=one.epoch, pause=pause
+                )
 
         await party.store.write(work)
         log.info("%d buckets are at %s now", len(buried), self._peer)

@@ -23,7 +23,7 @@ from mailbox_host.imap.shelf import Shelf
 from mailbox_host.imap.stream_channel import StreamChannel
 from mailbox_host.imap.throttle import Throttle, is_loopback
 from mailbox_host.passwords import PasswordChecker
-from store import Store, Transaction
+from store import Reader, Store, Transaction
 
 BACKLOG = 1024  # connections that wait for accept: a whole fabric's clients reconnect at once after a restart
 TOO_MANY = b"* BYE [UNAVAILABLE] Too many connections, try again later\r\n"
@@ -44,7 +44,7 @@ class ImapServer:
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
         throttle: Throttle | None = None,
-        serves: Callable[[Transaction, str], bool] = lambda tx, account: True,
+        serves: Callable[[Reader | Transaction, str], bool] = lambda tx, account: True,
     ) -> None:
         self.services = Services(
             store,

@@ -26,7 +26,7 @@ from mailbox_host.imap.sign_in import WRONG_PASSWORD
 from mailbox_host.imap.slots import Slots
 from mailbox_host.imap.throttle import NAME_LENGTH_MAX, Throttle
 from mailbox_host.passwords import PasswordChecker
-from store import Store, Transaction
+from store import Reader, Store, Transaction
 
 log = logging.getLogger("heliograph.imap")
 
@@ -50,7 +50,7 @@ class Services:
         open_stream: proxy.OpenStream | None,
         tls: ssl.SSLContext | None,
         throttle: Throttle | None = None,
-        serves: Callable[[Transaction, str], bool] = lambda tx, account: True,
+        serves: Callable[[Reader | Transaction, str], bool] = lambda tx, account: True,
     ) -> None:
         self.store = store
         self.tls = tls
@@ -101,6 +101,8 @@ class Services:
     async def _sign_in_here(self, asked: SignIn) -> SignedIn | NotSignedIn:
         stored = accounts.stored_hash(self.store.reader, asked.account) if is_entity(asked.account) else None
         right = await self._passwords.check(stored, asked.password)
+        if stored is None and not self._serves(self.store.reader, asked.account):  # it went a moment ago
+            return NotSignedIn(proxy.UNAVAILABLE)
         return SignedIn(asked.account) if right else NotSignedIn(WRONG_PASSWORD)
 
     async def _sign_in_remotely(self, asked: SignIn, peer: str, host: str, relayed: bool) -> Upstream | NotSignedIn:

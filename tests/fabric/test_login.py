@@ -77,7 +77,7 @@ async def test_guesses_over_imap_and_submission_count_together(
     store.write_now(lambda tx: accounts.add(tx, "alice", hash_password(b"right"), 0.0))
     checker, throttle = PasswordChecker(threads=1), Throttle()
     directory = SimpleNamespace(names=SimpleNamespace(bucket=lambda entity: 1))
-    owned = SimpleNamespace(owns=lambda name: True)
+    owned = SimpleNamespace(owns=lambda name: True, owns_now=lambda tx, name: True)
     login = Login(owned, store, lambda: directory, None, checker, throttle, lambda: 0.0)  # type: ignore[arg-type]
     imap = ImapServer(store, Bell(), checker, Settings("fabric.test", "host-1"), clock=lambda: 0.0, throttle=throttle)
     with caplog.at_level(logging.DEBUG):
