@@ -9,19 +9,21 @@ import signal
 import sys
 from contextlib import ExitStack
 
-from heliograph.demo.chapters import CHAPTERS, PEOPLE, Scene
+from heliograph.demo.chapters import CHAPTERS
 from heliograph.demo.outside import DOMAIN, MAIL_PORT, PLACE, foreign_mailbox, web_site
 from heliograph.demo.people import Person
+from heliograph.demo.scene import PEOPLE, SPLIT_THRESHOLD, Scene
 from heliograph.demo.stage import Stage, stage
 from heliograph.demo.story import Story
 
 
 def settings(text: str, net: str) -> str:
-    """The outside of this fabric is on its own network, and feeds are polled every second."""
+    """The outside of this fabric is on its own network, feeds are polled every second, and lists split early."""
     place = net.replace(".0/24", f".{PLACE}")
     text = text.replace("feed_allow_networks = []", f'feed_allow_networks = ["{place}/32"]')
     text = text.replace("[smtp.relays]", f'[smtp.relays]\n"{DOMAIN}" = "{place}:{MAIL_PORT}"')
-    return text.replace("[feeds]", "[feeds]\npoll_seconds_min = 1")
+    lists = f"[reflectors]\nleaf_threshold = 1\nsplit_threshold = {SPLIT_THRESHOLD}\nfanout_max = 3"
+    return text.replace("[feeds]", "[feeds]\npoll_seconds_min = 1").replace("[reflectors]", lists)
 
 
 def main() -> int:

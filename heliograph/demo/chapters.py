@@ -6,35 +6,11 @@ Law: each chapter stands on the ones before it, does as people do, and checks wh
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
-from heliograph.demo.outside import Mailbox, Site
-from heliograph.demo.people import Idler, Person
-from heliograph.demo.stage import Stage
+from heliograph.demo.crowd import the_crowd
+from heliograph.demo.people import Idler
+from heliograph.demo.scene import PEOPLE, STRANGER, Scene
 from heliograph.demo.story import Story
-
-PEOPLE = ("alice", "bob", "erin", "heidi")  # bob and alice live on host-3, heidi on host-2, erin on host-1
-STRANGER = "zoe"
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Where the story plays, and who is in it."""
-
-    stage: Stage
-    mailbox: Mailbox
-    site: Site
-    alice: Person
-    bob: Person
-    erin: Person
-    heidi: Person
-
-    @property
-    def reflector(self) -> str:
-        return f"bob@reflectors.{self.stage.config.domain}"
-
-    def to_bob(self, command: str) -> str:
-        return f"bob+{command}@reflectors.{self.stage.config.domain}"
 
 
 def the_people(story: Story, scene: Scene) -> None:
@@ -214,6 +190,7 @@ CHAPTERS = (
     the_stranger,
     the_feed,
     the_leaving,
+    the_crowd,
     the_crash,
     the_zone,
     the_end,
