@@ -32,6 +32,7 @@ POSTS_A_SECOND = 10
 SETTLE_SECONDS_MAX = 120.0
 AFTER_SECONDS = 2.0  # posts go on so long after the last leaf has taken over
 SAMPLE, SAMPLE_QUICK = 1_000, 100
+READERS_MAX = 5_000  # who open their timelines to be measured, each in a transaction of its own
 LATE_SECONDS_MAX = 2.0
 RATIO_MIN = 100.0
 LOOK_AGAIN_SECONDS = 0.002
@@ -152,9 +153,10 @@ def main() -> int:
         check_some(people, SAMPLE_QUICK if quick else SAMPLE)
         people.here.stop()
         posts = people.posts
-        tenth, all_ = read_all(people, followers // 10), read_all(people, followers)
+        readers = min(followers, READERS_MAX)
+        read = read_all(people, readers)
     peers = {size: peer(size) for size in (PEER_QUICK if quick else PEER)}
-    return tell(followers, posts, growth, seconds, used, (tenth, all_), peers)
+    return tell(followers, posts, growth, seconds, used, Use(read.cpu / readers, read.octets // readers), peers)
 
 
 def tell(
@@ -163,7 +165,7 @@ def tell(
     growth: Growth,
     seconds: list[float],
     used: Use,
-    read: tuple[Use, Use],
+    reader: Use,
     peers: dict[int, dict[str, object]],
 ) -> int:
     median = statistics.median(seconds)
@@ -171,11 +173,11 @@ def tell(
     peer_rate = max(size / min(told["seconds"]) for size, told in peers.items())  # type: ignore[arg-type, call-overload]
     per = 10_000 / (followers * POSTS)
     unread = Use(used.cpu * per, int(used.octets * per))
-    # Whoever reads makes the entries of all posts since: per delivery that is reading once for all of them.
-    scale = 10_000 / (followers * posts)
+    # A reader makes the entries of all posts since she last looked, at once.
     costs = {"nobody reads": unread}
-    for name, one in zip(("a tenth read", "all read"), read, strict=True):
-        costs[name] = Use(unread.cpu + one.cpu * scale, unread.octets + int(one.octets * scale))
+    for name, part in (("a tenth read", 0.1), ("all read", 1.0)):
+        reading = part * 10_000 / posts
+        costs[name] = Use(unread.cpu + reading * reader.cpu, unread.octets + int(reading * reader.octets))
     largest = max(peers)
     theirs = Use(
         float(peers[largest]["cpu_s"]) * 10_000 / (largest * 2),  # type: ignore[arg-type]
