@@ -18,7 +18,7 @@ from reflector.expansion import return_domain
 from reflector.leaving import find_row
 from reflector.letter import Letter
 from reflector.returned import Returned, read_returned, said_of
-from reflector.routing import WAIT, place_in
+from reflector.routing import HERE, WAIT, place_in
 from reflector.scoring import POINTS, Standing, after_probe, weighed
 from reflector.settings import DAY_SECONDS
 from reflector.sources import find_source, lists_of
@@ -40,9 +40,18 @@ def take_bounce(letter: Letter) -> Receipt:
     )
     source = find_source(letter.tx, row[0]) if row else None
     who = read_subscriber(letter.house.names, address) if address else None
-    if source is None or who is None or open_interval(letter.tx, source.list, who.address) is None:
+    if source is None or who is None:
         return Receipt(NOTED)
-    return _judge(replace(letter, source=source), who, said, probed)
+    here = replace(letter, source=source)
+    if open_interval(letter.tx, source.list, who.address) is None and not _is_hers_elsewhere(here, who, said):
+        return Receipt(NOTED)
+    return _judge(here, who, said, probed)
+
+
+def _is_hers_elsewhere(letter: Letter, who: Subscriber, said: Returned) -> bool:
+    """A complaint about what was sent before she was handed over ends it wherever she is served now. Points do not
+    follow her: an address that is dead comes back there too."""
+    return said.kind == "complaint" and place_in(letter, who) != HERE
 
 
 def _row(letter: Letter, token: str) -> tuple[tuple[str, str] | None, bool]:

@@ -18,6 +18,7 @@ class Settings:
 
     confirm_seconds: int = 3 * DAY_SECONDS  # Mailman's choice: a weekend away does not spoil a confirmation
     repeat_seconds: int = 14 * DAY_SECONDS  # beyond the five days a queue keeps trying (RFC 5321 4.5.4.1), and a pause
+    way_out_seconds: int = 60 * DAY_SECONDS  # how long a copy's way out and return path outlive a split: US law asks 30
     stranger_mails_per_day: int = 5  # to one address, over all sources: what a forged From can make us send to a victim
     answers_per_day: int = 20  # to one signed-in user and source: two careless robots stop talking
     subscribers_max: int = 100_000  # rows of one flat list: a post is expanded in one transaction

@@ -108,13 +108,10 @@ def change(tx: Transaction, source: str, address: str, generation: int, folder: 
 
 
 def close_moved(tx: Transaction, source: str, epoch: int, until_post: int, now: float) -> int:
-    """Close what was sent in a hand-over; what no post was meant for goes. Return how many there were."""
-    moved = "source = ? AND moving = ?"
-    gone = tx.execute(f"DELETE FROM subscriber WHERE {moved} AND from_post >= ?", (source, epoch, until_post))
-    kept = tx.execute(
-        f"UPDATE subscriber SET until_post = ?, closed = ?, moving = 0 WHERE {moved}", (until_post, now, source, epoch)
-    )
-    count = gone.rowcount + kept.rowcount
+    """Close what was sent in a hand-over; return how many there were. All stay a while, also those that no post was meant
+    for: should the branch lose them, they are known here (mending.py)."""
+    moved = "UPDATE subscriber SET until_post = ?, closed = ?, moving = 0 WHERE source = ? AND moving = ?"
+    count = tx.execute(moved, (until_post, now, source, epoch)).rowcount
     tx.execute("UPDATE source SET subscribers = subscribers - ? WHERE name = ?", (count, source))
     return count
 
@@ -128,7 +125,7 @@ def close_open(tx: Transaction, list_: str, until: int, now: float) -> None:
 
 
 def forget_closed(tx: Transaction, before: float) -> None:
-    """Let go of what no late post can ask for any more."""
+    """Let go of what neither a late post nor the way out of one that was read late can ask for any more."""
     tx.execute("DELETE FROM subscriber WHERE closed <> 0 AND closed < ?", (before,))
 
 

@@ -56,7 +56,7 @@ def work(house: House, tx: Transaction, now: float) -> Mails:
         mails += _go_on(house, tx, list_, now)
     for (list_,) in tx.all(f"SELECT list FROM look {due}", (now, LOOKS_AT_ONCE)):
         mails += _look(house, tx, list_, now)
-    _forget(tx, now - house.settings.repeat_seconds)
+    _forget(house, tx, now)
     return mails + send_digests(house, tx, now)
 
 
@@ -141,9 +141,10 @@ def _split_next(house: House, tx: Transaction, source: Source, node: Node, subs:
     return ()
 
 
-def _forget(tx: Transaction, before: float) -> None:
-    """Let go of what no late mail can ask for any more."""
-    forget_closed(tx, before)
+def _forget(house: House, tx: Transaction, now: float) -> None:
+    """Let go of what no late mail can ask for any more. A copy's way out names the row as it was when it was sent."""
+    before = now - house.settings.repeat_seconds
+    forget_closed(tx, now - house.settings.way_out_seconds)
     forget_told(tx, before)
     tx.execute("DELETE FROM relayed WHERE at < ?", (before,))
     tx.execute("DELETE FROM branch WHERE closed <> 0 AND closed < ?", (before,))

@@ -9,6 +9,7 @@ from mail.control import Subscribe
 from mail.outcome import Deferred, Delivered, Outcome
 from mail.tree_control import Adopt, Fold, Relay
 from reflector import Settings, tending
+from tests.reflector.test_bounces import COMPLAINT
 from tests.reflector.test_tree_forgery import SUB, at, door, home, say, told
 from tests.reflector.tree_world import DIRECTORY, FAIR, NAMES, PEOPLE, STRANGERS, World
 
@@ -118,3 +119,52 @@ def test_parts_come_in_any_order_and_nothing_is_answered_before_the_last(world: 
     assert [mail.control.split()[0] for _, _, mail in world.waiting] == ["adopted"]
     rows = sub.tx.all("SELECT address FROM subscriber WHERE source = ? AND until_post > 9e15 ORDER BY 1", (SUB,))
     assert rows == [("x1@pen.test",), ("x2@pen.test",), ("x3@pen.test",)]
+
+
+def token_at_root(world: World, address: str) -> str:
+    """The token of the copies that the root sent her before she was handed over."""
+    row = world.root.tx.one("SELECT token FROM subscriber WHERE source = 'bob' AND address = ?", (address,))
+    assert row and row[0]
+    return str(row[0])
+
+
+def split_after_a_post() -> World:
+    """Those outside got a post from the root before they were handed over."""
+    world = World(7, Settings(split_threshold=len(STRANGERS), fanout_max=2, leaf_threshold=50), FAIR)
+    world.create()
+    for address in STRANGERS:
+        world.toggle(world.followers[address])
+    world.settle()
+    world.publish()
+    world.settle()
+    tending.ask(world.root.tx, "bob", tending.SPLIT, world.now)
+    world.settle()
+    assert SUB in world.lists()
+    return world
+
+
+def sub_rows(world: World, address: str) -> int:
+    sql = "SELECT count(*) FROM subscriber WHERE address = ? AND until_post > 9e15"
+    return sum(host.tx.one(sql, (address,))[0] for host in world.hosts.values())  # type: ignore[index]
+
+
+def test_the_way_out_of_an_old_post_leads_on_weeks_after_the_split() -> None:
+    world = split_after_a_post()
+    way_out = NAMES.reflector_inside("bob", f"leave.{token_at_root(world, FIRST[0])}")
+    world.now += 45 * 86_400
+    world.publish()
+    world.settle()
+    for host in world.hosts.values():
+        host.step(host.work, crash=False)
+    content = f"From: {FIRST[0]}\r\nMessage-ID: <out@pen.test>\r\n\r\n".encode()
+    assert isinstance(say(world, way_out, content, ""), Delivered)
+    world.settle()
+    assert sub_rows(world, FIRST[0]) == 0 and sub_rows(world, FIRST[1]) == 1
+
+
+def test_a_complaint_about_a_post_of_before_the_split_ends_it() -> None:
+    world = split_after_a_post()
+    path = NAMES.reflector_inside("bob", f"bounce.{token_at_root(world, FIRST[0])}")
+    assert isinstance(say(world, path, f"Message-ID: <c@pen.test>\r\n{COMPLAINT}".encode(), ""), Delivered)
+    world.settle()
+    assert sub_rows(world, FIRST[0]) == 0 and sub_rows(world, FIRST[1]) == 1
