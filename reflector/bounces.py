@@ -1,7 +1,8 @@
 """Mail that comes back, at the door that its token names: counted, asked about, and in the end the subscription's end.
 
 Law: a bounce is never answered. Its token names one row of one list; a token of a row that is closed, or of nobody's,
-changes nothing. A complaint (RFC 5965) ends the subscription at once. Who was removed may subscribe again.
+changes nothing. A complaint (RFC 5965) ends the subscription at once, also where another list serves her by now. Who
+was removed may subscribe again.
 """
 
 from __future__ import annotations

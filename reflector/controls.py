@@ -21,6 +21,7 @@ from reflector.repeats import drop_repeats, taken
 from reflector.routing import WAIT, place_of
 from reflector.sources import bury_source, create_source, find_source, take_generation
 from reflector.subscriptions import close_all, read_subscriber
+from reflector.told import end_told
 from reflector.tree import is_root
 from reflector.tree_controls import is_tree, take_tree_control
 from store import Transaction, events
@@ -100,6 +101,7 @@ def _remove(letter: Letter) -> tuple[Outgoing, ...]:
     tx, source = letter.tx, letter.source
     generation = take_generation(tx, source.name)
     addresses = close_all(tx, source.name, source.next_post)
+    end_told(tx, source.name, source.next_post, generation)
     below = dissolve_branches(letter.house, tx, source.list, source.next_post, generation, letter.arrival.now)
     bury_source(tx, source.name)
     letter.tell("source-removed", fabric=len(addresses))
