@@ -363,7 +363,7 @@ class Host:
                 **zone_acts(self.directory, self.config.zone_file),
                 **move_acts(self.mover),
             },
-            self.reflector.audit,
+            self.reflector,
         )
 
     async def _word(self) -> Answer:

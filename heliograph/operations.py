@@ -137,6 +137,7 @@ WRITES: Mapping[str, Callable[..., Answer]] = {
     "newsletter drop": publishers.drop_newsletter,
     "reflector ask": trees.ask_tree,
     "reflector audit": trees.audit_tree,
+    "reflector mend": trees.mend_tree,
     "app add": publishers.add_application,
     "app rotate": publishers.rotate_application,
     "app revoke": publishers.revoke_application,

@@ -15,6 +15,7 @@ from heliograph import exits
 from heliograph.exits import CommandError
 from mail.envelope import Outgoing
 from mailbox_host import accounts
+from reflector.room import ReflectorRoom
 from spool.queue import Queue
 from spool.settle import Settler
 from store import Reader, Transaction
@@ -32,8 +33,8 @@ class Site:
     """The host that an operation works on. `dispatch` sends a room's mail; `settler` takes queued mail back; `live`
     tells what only a running host knows (nothing while it is down); `poll` makes it look which feeds are due; `owns`
     tells what was really handed over to the host; `owns_now` the same in a transaction; `acts`:
-    what only a running host does, and not to its database; `audit`: what to send to have a tree report, None while the
-    host is down."""
+    what only a running host does, and not to its database; `trees`: the room of lists, None while the host is
+    down."""
 
     host: str
     directory: Callable[[], Directory]
@@ -45,7 +46,7 @@ class Site:
     owns: Callable[[Name], bool] = lambda name: True
     owns_now: Callable[[Source, Name], bool] = lambda tx, name: True
     acts: Mapping[str, Act] = field(default_factory=dict)
-    audit: Callable[[Transaction, str, float], tuple[Outgoing, ...]] | None = None
+    trees: ReflectorRoom | None = None
 
 
 def check_account(tx: Source, site: Site, name: str) -> None:

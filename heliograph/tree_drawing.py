@@ -5,7 +5,7 @@ Law: pure; what is not known is not drawn as if it were: a report's age stands b
 
 from __future__ import annotations
 
-from heliograph.tree_growing import OWN, Node, walk
+from heliograph.tree_growing import OWN, Node, is_lost, walk
 from reflector.tree import HASHES, LEAF
 
 DIGEST_SHOWN = 8
@@ -88,6 +88,8 @@ def _remarks(node: Node, now: float) -> list[str]:
         remarks.append(str(node["state"]))
     if node.get("rest_until", 0) > now:
         remarks.append(f"rests {node['rest_until'] - now:.0f} s: a hand-over came to nothing")
+    if is_lost(node):
+        remarks.append("HAS LOST ITS FOLLOWERS: `reflector audit --mend`")
     if node["age"] is None:
         remarks.append("not heard of yet")
     elif node["age"] > 0:

@@ -51,6 +51,11 @@ def unheard(trees: Iterable[Node], seconds: float) -> list[Node]:
     return [node for node in walk(trees) if node["age"] is None or node["age"] > seconds]
 
 
+def is_lost(node: Node) -> bool:
+    """A list that was asked, and said that it knows of no hand-over."""
+    return "given" in node and node.get("epoch") == 0
+
+
 def _names(trees: Iterable[Node]) -> Iterable[str]:
     return (node["name"] for node in walk(trees))
 

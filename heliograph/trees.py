@@ -15,6 +15,7 @@ from heliograph.site import ROWS_MAX, Answer, Site, Source
 from mail.follower_rows import digest_of
 from mailbox_host import leaves
 from reflector import tending
+from reflector.room import ReflectorRoom
 from reflector.tree import is_root, source_of
 from store import Transaction, events
 
@@ -48,14 +49,27 @@ def ask_tree(tx: Transaction, site: Site, now: float, name: str, policy: str) ->
 
 def audit_tree(tx: Transaction, site: Site, now: float, name: str) -> Answer:
     """Have every list and leaf of a tree report to its root, which is here; the answers come by mail."""
-    if site.audit is None:
-        raise CommandError(exits.UNAVAILABLE, f"{site.host} is down: start it: an audit is mail between hosts")
+    room = _room(site)
     if tending.stand_of(tx, name) is None:
         raise _unknown(site, name)
-    for outgoing in site.audit(tx, name, now):
+    for outgoing in room.audit(tx, name, now):
         site.dispatch(tx, outgoing, now)
     events.append(tx, now, "audit-asked", source=name)
     return {"host": site.host, "list": name, "asked_at": now}
+
+
+def mend_tree(tx: Transaction, site: Site, now: float, name: str, since: float) -> Answer:
+    """Give the branches of a list that lost their followers, and said so since then, what this list still knows."""
+    mended, mails = _room(site).mend(tx, name, since, now)
+    for outgoing in mails:
+        site.dispatch(tx, outgoing, now)
+    return {"host": site.host, "list": name, "mended": [asdict(one) for one in mended]}
+
+
+def _room(site: Site) -> ReflectorRoom:
+    if site.trees is None:
+        raise CommandError(exits.UNAVAILABLE, f"{site.host} is down: start it: an audit is mail between hosts")
+    return site.trees
 
 
 def _unknown(site: Site, name: str) -> CommandError:

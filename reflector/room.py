@@ -22,6 +22,7 @@ from reflector.controls import DOOR as CONTROL
 from reflector.controls import drop_stray, take_controls
 from reflector.leaving import find_row, take_leave
 from reflector.letter import House, Letter, is_control
+from reflector.mending import Mended, mend
 from reflector.posting import not_the_owner, take_post
 from reflector.relaying import relay_post
 from reflector.settings import Settings
@@ -126,6 +127,12 @@ class ReflectorRoom:
     def audit(self, tx: Transaction, source: str, now: float) -> tuple[Outgoing, ...]:
         """Ask a source's whole tree to report to its root, which is here; return what is to be sent."""
         return take_audit(House(self.host, self._directory(), self._key, self._settings), tx, source, now)
+
+    def mend(
+        self, tx: Transaction, list_: str, since: float, now: float
+    ) -> tuple[tuple[Mended, ...], tuple[Outgoing, ...]]:
+        """Give a list's branches that have lost their followers, as they said since then, those again."""
+        return mend(House(self.host, self._directory(), self._key, self._settings), tx, list_, since, now)
 
 
 def _any_list(place: Reader | Transaction, name: Reflector) -> Source | None:

@@ -108,8 +108,8 @@ def change(tx: Transaction, source: str, address: str, generation: int, folder: 
 
 
 def close_moved(tx: Transaction, source: str, epoch: int, until_post: int, now: float) -> int:
-    """Close what was sent in a hand-over; return how many there were. All stay a while, also those that no post was meant
-    for: should the branch lose them, they are known here (mending.py)."""
+    """Close what was sent in a hand-over; return how many there were. All stay a while, also those that no post was
+    meant for: should the branch lose them, they are known here (mending.py)."""
     moved = "UPDATE subscriber SET until_post = ?, closed = ?, moving = 0 WHERE source = ? AND moving = ?"
     count = tx.execute(moved, (until_post, now, source, epoch)).rowcount
     tx.execute("UPDATE source SET subscribers = subscribers - ? WHERE name = ?", (count, source))

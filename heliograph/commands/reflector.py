@@ -99,9 +99,10 @@ def auto(context: click.Context, name: str, watch: bool) -> None:
 @reflector.command()
 @click.argument("name")
 @click.option("--wait", default=10.0, show_default=True, metavar="SECONDS", help="How long answers are waited for.")
+@click.option("--mend", is_flag=True, help="Give lists that lost their followers those again. Who left follows again.")
 @json_option
 @click.pass_context
-def audit(context: click.Context, name: str, wait: float) -> None:
+def audit(context: click.Context, name: str, wait: float, mend: bool) -> None:
     """Have every list and leaf of the source NAME report to its root, and draw the tree as it was told there."""
     from heliograph.commands.whose import owner_of
     from heliograph.desk import desk
@@ -121,7 +122,24 @@ def audit(context: click.Context, name: str, wait: float) -> None:
             time.sleep(LOOK_SECONDS)
     for node in silent:
         note(f"{node['name']} at {node['host']} has not answered: is it up? See `queue list`")
-    say({"source": source, "trees": trees, "silent": [node["name"] for node in silent]}, draw(trees, time.time()))
+    mended = _mend(config, trees, asked_at) if mend else []
+    answer = {"source": source, "trees": trees, "silent": [node["name"] for node in silent], "mended": mended}
+    lines = [f"{row['name']} is given {row['rows']} followers again" for row in mended]
+    say(answer, "\n".join([draw(trees, time.time()), *lines]))
+
+
+def _mend(config: Config, trees: list[dict[str, Any]], since: float) -> list[dict[str, Any]]:
+    """The list above each that lost its followers knows them."""
+    from heliograph.commands.whose import owner_of
+    from heliograph.desk import desk
+    from heliograph.tree_growing import is_lost, walk
+    from reflector.tree import parent_of
+
+    mended: list[dict[str, Any]] = []
+    for above in sorted({parent_of(node["name"]) for node in walk(trees) if is_lost(node)}):
+        with desk(config, owner_of(config, above, "reflectors")) as host:
+            mended += host.ask("reflector mend", name=above, since=since)["mended"]
+    return mended
 
 
 def _ask(context: click.Context, name: str, policy: str, words: str, watch: bool) -> None:

@@ -108,8 +108,8 @@ MUTANTS = (
     Mutant(
         "rows that were handed over are forgotten at once",
         subscriptions.close_moved,
-        '"DELETE FROM subscriber WHERE {moved} AND from_post >= ?", (source, epoch, until_post)',
-        '"DELETE FROM subscriber WHERE {moved}", (source, epoch)',
+        "UPDATE subscriber SET until_post = ?, closed = ?, moving = 0 WHERE",
+        "DELETE FROM subscriber WHERE ? > 0 AND ? > 0 AND",
     ),
     Mutant(
         "rows that came to their end are forgotten at once",
