@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from heliograph.settings import Config
 
 LOOK_SECONDS = 0.5
+ANSWER_SECONDS_MAX = 10.0  # a host that is stopped, or stands still, must not hide what the others know
 QUIET_LOOKS = 3  # as often nothing was under way: a step ends and the next begins within a second
 WATCH = click.option("--watch", is_flag=True, help="Show every change until no hand-over is under way here.")
 
@@ -160,11 +161,19 @@ def _look(config: Config, source: str, digests: bool = True) -> tuple[list[dict[
     from heliograph.desk import desk, hosts_here
     from heliograph.tree_growing import grow
 
-    answers = []
+    answers, silent = [], ""
     for name in hosts_here(config):
-        with desk(config, name) as host:
-            answers.append(host.ask("reflector show", name=source, digests=digests))
+        try:
+            with desk(config, name, ANSWER_SECONDS_MAX) as host:
+                answers.append(host.ask("reflector show", name=source, digests=digests))
+        except CommandError as error:
+            if error.code != exits.TEMPFAIL:
+                raise
+            silent = name
+            note(f"{name}: {error}. What it serves is shown as it was told elsewhere")
     trees = grow(answers, time.time())
+    if not trees and silent:
+        raise CommandError(exits.TEMPFAIL, f"{source}: no other host on this machine has a list of it: repeat")
     if not trees:
         raise CommandError(exits.NOUSER, f"{source}: no host on this machine has a list of it: see `reflector list`")
     return trees, any(answer["busy"] for answer in answers)
