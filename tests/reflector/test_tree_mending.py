@@ -106,16 +106,28 @@ def test_a_list_that_is_well_is_left_alone(world: World) -> None:
 
 
 def test_who_left_before_the_hand_over_does_not_come_back(world: World) -> None:
-    tending.ask(world.root.tx, "bob", tending.FLAT, world.now)
+    again(world)
+    world.toggle(world.followers[FIRST[0]])  # told by the list below
     world.settle()
-    world.toggle(world.followers[FIRST[0]])
+    become(world, tending.FLAT)
+    world.toggle(world.followers[FIRST[1]])  # and by the root
     world.settle()
-    tending.ask(world.root.tx, "bob", tending.SPLIT, world.now)
-    world.settle()
+    become(world, tending.SPLIT)
     lose(world, SUB)
-    mend(world, audit(world))
+    assert mend(world, audit(world)) == [Mended(SUB, len(FIRST) - 2)]
     post(world)
     world.check()
+
+
+def again(world: World) -> None:
+    """Folded and split, all at the same post's number."""
+    become(world, tending.FLAT)
+    become(world, tending.SPLIT)
+
+
+def become(world: World, policy: str) -> None:
+    tending.ask(world.root.tx, "bob", policy, world.now)
+    world.settle()
 
 
 def stand(world: World) -> tending.Stand:
