@@ -101,13 +101,13 @@ def _remove(letter: Letter) -> tuple[Outgoing, ...]:
     tx, source = letter.tx, letter.source
     generation = take_generation(tx, source.name)
     addresses = close_all(tx, source.name, source.next_post)
-    end_told(tx, source.name, source.next_post, generation)
+    told = end_told(tx, source.name, source.next_post, generation)
     below = dissolve_branches(letter.house, tx, source.list, source.next_post, generation, letter.arrival.now)
     bury_source(tx, source.name)
     letter.tell("source-removed", fabric=len(addresses))
-    if not addresses:
+    entities = sorted({address.partition("@")[0] for address in addresses} | set(told))
+    if not entities:
         return below
-    entities = [address.partition("@")[0] for address in addresses]
     goodbye = Goodbye(source.name, source.next_post, generation)
     return (control_mail(letter, entities, voice(letter).goodbye(), goodbye), *below)
 

@@ -41,10 +41,14 @@ def corrected(house: House, tx: Transaction, list_: str, host: str, rows: list[R
     return [found[who] for who in sorted(found)]
 
 
-def end_told(tx: Transaction, list_: str, until: int, generation: int) -> None:
-    """The source is gone: should one of its name come again, nobody follows it by what she was told before."""
-    sql = "UPDATE told SET until_post = ?, generation = ? WHERE list = ? AND until_post = ?"
-    tx.execute(sql, (until, generation, list_, OPEN))
+def end_told(tx: Transaction, list_: str, until: int, generation: int) -> list[str]:
+    """The source is gone: should one of its name come again, nobody follows it by what she was told before. Return who
+    was told to follow: her welcome may come after her leaf heard of the end."""
+    rows = tx.all(
+        f"UPDATE told SET until_post = ?, generation = ? WHERE list = ? AND until_post = {OPEN} RETURNING entity",
+        (until, generation, list_),
+    )
+    return [entity for (entity,) in rows]
 
 
 def forget_told(tx: Transaction, before: float) -> None:

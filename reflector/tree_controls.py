@@ -31,12 +31,12 @@ from reflector.dissolving import dissolve
 from reflector.folding import give_back, let_go, take_back
 from reflector.handing_over import take_answer
 from reflector.letter import House, Letter
-from reflector.nodes import DOWN, find_move
+from reflector.nodes import DOWN, RELEASED, find_move, find_node
 from reflector.repeats import drop_repeats
 from reflector.reports import take_report
-from reflector.sources import find_source, see_number
-from reflector.tree import is_root, list_of, parent_of, source_of
-from reflector.tree_mail import Mails, not_yet, rows_of, speaks_for
+from reflector.sources import find_source, is_buried, see_number
+from reflector.tree import LEAF, SUB, is_root, list_of, parent_of, source_of
+from reflector.tree_mail import Mails, branch_address, not_yet, rows_of, speaks_for, write
 from store import Transaction, events
 
 FROM_ABOVE = Adopt | Fold | Released | Audit | Dissolve
@@ -109,11 +109,16 @@ def _perform(house: House, tx: Transaction, list_: str, control: TreeControl, ro
 
 
 def _answered(house: House, tx: Transaction, list_: str, answer: Adopted, refused: list[Row], now: float) -> Mails:
-    """An answer to another hand-over than the one under way changes nothing."""
+    """An answer to another hand-over than the one under way changes nothing; where this list is gone, the branch has
+    not heard it: what handed it over came after the word that all is over."""
     move = find_move(tx, list_)
     name = answer.host or list_of(answer.source, answer.node)
     if move is not None and move.whole and (move.branch, move.epoch, move.way) == (name, answer.epoch, DOWN):
         return take_answer(house, tx, move, answer, refused, now)
+    node = find_node(tx, list_)
+    if is_buried(tx, list_) or (node and node.state == RELEASED):
+        over = Dissolve(answer.source, answer.epoch, 0, 0, answer.node, answer.host)
+        return write(house, [branch_address(house, list_, LEAF if answer.host else SUB, name)], over, now)
     return ()
 
 
