@@ -86,7 +86,7 @@ def _leaf(said: Sayings, leaf: dict[str, Any]) -> Node:
     here, told = said.here.get(leaf["name"]), said.told.get(leaf["name"])
     if here is not None:
         node = _node(leaf["name"], LEAF, leaf["name"], here["followers"], [], here["digest"], 0.0)
-    elif told is not None and told["at"] >= leaf["epoch"]:  # since it is one: an epoch is a moment
+    elif told is not None and told["epoch"] in (leaf["epoch"], 0):  # 0: its host lost the word, and has the followers
         node = _node(leaf["name"], LEAF, leaf["name"], told["total"], [], told["digest"], said.now - told["at"])
     else:
         node = _node(leaf["name"], LEAF, leaf["name"], leaf["total"], [], "", None)
