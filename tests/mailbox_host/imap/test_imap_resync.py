@@ -54,7 +54,7 @@ class Mirror:
             else:
                 self._grow(int(match[1]))
         elif match := re.fullmatch(r"\* VANISHED (\(EARLIER\) )?([\d:,]+)", line):
-            self._lose(match[2])
+            self._lose(match[2], earlier=bool(match[1]))
         elif match := FETCHED.fullmatch(line):
             self._show(int(match[1]), match[2])
         elif match := re.search(r"\[(UIDVALIDITY|HIGHESTMODSEQ) (\d+)\]", line):
@@ -68,13 +68,20 @@ class Mirror:
         assert count >= len(self.uids)
         self.uids += [0] * (count - len(self.uids))
 
-    def _lose(self, text: str) -> None:
+    def _lose(self, text: str, earlier: bool) -> None:
         for piece in text.split(","):
             low, _, high = piece.partition(":")
-            gone = range(int(low), int(high or low) + 1)
-            self.uids = [uid for uid in self.uids if uid not in gone]
-            for uid in gone:
+            for uid in range(int(low), int(high or low) + 1):
                 self.flags.pop(uid, None)
+                if uid in self.uids:
+                    self.uids.remove(uid)
+                elif not earlier:  # it went before its UID was told: one of the nameless, in its place
+                    del self.uids[self._place_of(uid)]
+
+    def _place_of(self, uid: int) -> int:
+        after = next((at for at, known in enumerate(self.uids) if known > uid), len(self.uids))
+        assert self.uids[after - 1] == 0, (uid, self.uids)
+        return after - 1
 
     def _show(self, number: int, text: str) -> None:
         items = {match[0].split(" ")[0]: next(filter(None, match.groups()), "") for match in ITEM.finditer(text)}
