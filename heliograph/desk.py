@@ -74,3 +74,18 @@ def _closed(config: Config, name: str) -> Desk:
     from heliograph.closed_host import ClosedHost  # all of a host's packages: only where they are needed
 
     return ClosedHost(config, name)
+
+
+def every_row(config: Config, operation: str, rows: str, key: str) -> list[dict[str, Any]]:
+    """Ask all hosts of this machine for a list that they tell in pages: `rows` in an answer, the last one's `key` asks
+    for the next page. Each row says its host."""
+    found: list[dict[str, Any]] = []
+    for name in hosts_here(config):
+        with desk(config, name) as host:
+            after, more = "", True
+            while more:
+                page = host.ask(operation, after=after)
+                found += [{"host": name, **row} for row in page[rows]]
+                more = page["more"]
+                after = page[rows][-1][key] if more else ""
+    return found

@@ -75,18 +75,9 @@ def revoke(context: click.Context, name: str) -> None:
 @click.pass_context
 def list_(context: click.Context) -> None:
     """List the applications of the hosts on this machine."""
-    from heliograph.desk import desk, hosts_here
+    from heliograph.desk import every_row
 
-    config = config_of(context)
-    rows: list[dict[str, Any]] = []
-    for name in hosts_here(config):
-        with desk(config, name) as host:
-            after, more = "", True
-            while more:
-                page = host.ask("app list", after=after)
-                rows += [{"host": name, **row} for row in page["applications"]]
-                more = page["more"]
-                after = page["applications"][-1]["name"] if more else ""
+    rows = every_row(config_of(context), "app list", "applications", "name")
     rows.sort(key=lambda row: row["name"])
     lines = [f"{row['name']:<30} {row['owner']:<30} {row['title']}" for row in rows]
     say({"applications": rows}, "\n".join(lines) or "no applications")

@@ -28,18 +28,9 @@ def feed() -> None:
 @click.pass_context
 def list_(context: click.Context) -> None:
     """List the feeds that the hosts on this machine poll."""
-    from heliograph.desk import desk, hosts_here
+    from heliograph.desk import every_row
 
-    config = config_of(context)
-    rows: list[dict[str, Any]] = []
-    for name in hosts_here(config):
-        with desk(config, name) as host:
-            after, more = "", True
-            while more:
-                page = host.ask("feed list", after=after)
-                rows += [{"host": name, **row} for row in page["feeds"]]
-                more = page["more"]
-                after = page["feeds"][-1]["source"] if more else ""
+    rows = every_row(config_of(context), "feed list", "feeds", "source")
     now = time.time()
     say({"feeds": rows}, "\n".join(_line(row, now) for row in rows) or "no feeds")
 

@@ -61,18 +61,9 @@ def drop(context: click.Context, account: str, name: str) -> None:
 @click.pass_context
 def list_(context: click.Context) -> None:
     """List the addresses of the hosts on this machine."""
-    from heliograph.desk import desk, hosts_here
+    from heliograph.desk import every_row
 
-    config = config_of(context)
-    rows: list[dict[str, Any]] = []
-    for name in hosts_here(config):
-        with desk(config, name) as host:
-            after, more = "", True
-            while more:
-                page = host.ask("newsletter list", after=after)
-                rows += [{"host": name, **row} for row in page["newsletters"]]
-                more = page["more"]
-                after = page["newsletters"][-1]["source"] if more else ""
+    rows = every_row(config_of(context), "newsletter list", "newsletters", "source")
     say({"newsletters": rows}, "\n".join(map(_line, rows)) or "no newsletters")
 
 
