@@ -13,7 +13,6 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
-from directory.names import Follow, Leaf, Name, Reflector, Timeline
 from directory.service import DirectoryService
 from directory.snapshot import Directory
 from gateway.server import HttpsServer
@@ -24,7 +23,6 @@ from heliograph.control import ControlServer
 from heliograph.dns import directory_settings
 from heliograph.door import Doormen, HostDoor
 from heliograph.epochs import settle
-from heliograph.flow import Flow, Identity, Rooms
 from heliograph.health.counting_door import CountingDoor
 from heliograph.health.figures import Live
 from heliograph.health.measuring import Measuring, Places
@@ -33,6 +31,7 @@ from heliograph.health.neighbours import Neighbours
 from heliograph.keys import TOKEN_KEY, read_key
 from heliograph.lock import HostLock
 from heliograph.login import Login
+from heliograph.mail_doors import open_mail_doors
 from heliograph.moving.acts import move_acts
 from heliograph.moving.cargo import Cargo, Reflectors, Timelines
 from heliograph.moving.frames import PURPOSE as MOVE
@@ -43,6 +42,7 @@ from heliograph.operations import Answer, Site, status
 from heliograph.outside import click_routes, postmark
 from heliograph.ownership import claim
 from heliograph.publishing import HttpPublisher
+from heliograph.rooms import HostRooms
 from heliograph.rounds import Rounds
 from heliograph.settings import Config
 from heliograph.streams import Streams
@@ -51,27 +51,16 @@ from heliograph.tls import ClientTls, between_hosts
 from heliograph.web import routes
 from heliograph.zone_acts import zone_acts
 from ingest.hub import HubDesk
-from ingest.news_room import NewsRoom
 from ingest.poller import Poller
-from ingest.room import IngestRoom
-from ingest.settings import Settings as IngestSettings
-from mail.envelope import Outgoing
-from mailbox_host.bell import Bell
 from mailbox_host.imap.server import ImapServer
 from mailbox_host.imap.settings import Settings as ImapSettings
 from mailbox_host.imap.throttle import Throttle
 from mailbox_host.passwords import PasswordChecker
-from mailbox_host.room import MailboxRoom
 from mailbox_host.upkeep import Upkeep
-from reflector.room import ReflectorRoom
 from spool.callout import Callout
-from spool.listeners import serve
-from spool.lobby import Lobby
-from spool.queue import Queue
 from spool.runner import Runner
 from spool.runner_settings import Settings as RunnerSettings
-from spool.smtp_settings import Settings as SmtpSettings
-from store import Reader, Store, Transaction
+from store import Store
 
 log = logging.getLogger("heliograph")
 
@@ -149,47 +138,14 @@ class Host:
                 "the zone gives this host what was not handed over to it; mail for it waits: %s", _some(towards)
             )
 
-    def _now(self) -> Directory:
-        """The zone of this moment, with what hand-overs have told this host."""
-        return self.ownership.directory(self.directory.current)
-
-    def _serves(self, tx: Reader | Transaction, account: str) -> bool:
-        names = self.directory.current.names
-        return self.ownership.owns_now(tx, Timeline(account, "", names.bucket(account)))
+    def _zone(self) -> Directory:
+        """The zone itself, as it is at this moment."""
+        return self.directory.current
 
     def _make_rooms(self) -> None:
-        config = self.config
-        self.bell = Bell()
-        self.mailbox = MailboxRoom(self.name, self._now, self.bell, config.mailboxes)
-        token_key = read_key(config, self.name, TOKEN_KEY)
-        self.reflector = ReflectorRoom(self.name, self._now, token_key, config.reflectors)
-        feeds = IngestSettings(
-            allow_networks=config.feeds.allow_networks,
-            poll_seconds_min=config.feeds.poll_seconds_min,
-            poll_seconds_max=config.feeds.poll_seconds_max,
-            octets_max=config.feeds.octets_max,
-            push_url=config.feeds.push_url.replace("{host}", self.name),
-        )
-        self.ingest = IngestRoom(self.name, self._now, feeds)
-        self.news = NewsRoom(self._now, token_key)
-        self.queue = Queue()
-        rooms = Rooms(self.reflector, self.mailbox, self.ingest, self.news)
-        self.flow = Flow(self._identity(), self._now, self.queue, rooms, self.ownership)
-        self.poller = Poller(self.store, self._spool, self.ingest, self._clock)
-
-    def _spool(self, tx: Transaction, outgoing: Outgoing) -> None:
-        self.flow.dispatch(tx, outgoing, self._clock())
-
-    def _identity(self) -> Identity:
-        config = self.config
-        return Identity(
-            host=self.name,
-            key=read_key(config, self.name),
-            smtp_port=config.ports.smtp,
-            postmaster=config.postmaster,
-            smarthost=config.smtp.smarthost,
-            relays=tuple(config.smtp.relays.items()),
-        )
+        self.rooms = rooms = HostRooms(self.config, self.name, self._zone, self.ownership, self._clock)
+        self.bell, self.queue, self.flow, self.reflector = rooms.bell, rooms.queue, rooms.flow, rooms.reflector
+        self.poller = Poller(self.store, rooms.spool, rooms.ingest, self._clock)
 
     async def _start_workers(self) -> None:
         settings = RunnerSettings(
@@ -209,20 +165,20 @@ class Host:
         rounds = Rounds(self.store, self.flow, self.reflector, self._clock)
         await rounds.start()
         self._running.push_async_callback(rounds.stop)
-        upkeep = Upkeep(self.store, self.bell, self.config.mailboxes, self._clock, self._serves)
+        upkeep = Upkeep(self.store, self.bell, self.config.mailboxes, self._clock, self.rooms.serves)
         await upkeep.start()
         self._running.push_async_callback(upkeep.stop)
         self.callout = Callout(settings, self.flow, self._clock)
         self._running.push_async_callback(self.callout.close)
         server, client = between_hosts(self.config.tls.of(self.name))
-        self.streams = Streams(self._now, server, client, self.config.ports.streams)
+        self.streams = Streams(self.rooms.now, server, client, self.config.ports.streams)
         checker = PasswordChecker()
         throttle = Throttle()
-        self.login = Login(self.ownership, self.store, self._now, self.streams, checker, throttle, self._clock)
+        self.login = Login(self.ownership, self.store, self.rooms.now, self.streams, checker, throttle, self._clock)
         self.applications = Applications(
-            self.ownership.owns, self.store, self._now, self.streams, throttle, self._clock
+            self.ownership.owns, self.store, self.rooms.now, self.streams, throttle, self._clock
         )
-        self.neighbours = Neighbours(self.name, self._now, self.streams, self._word)
+        self.neighbours = Neighbours(self.name, self.rooms.now, self.streams, self._word)
         self.imap = ImapServer(
             self.store,
             self.bell,
@@ -238,7 +194,7 @@ class Host:
             tls=self._tls.context,
             clock=self._clock,
             throttle=throttle,
-            serves=self._serves,
+            serves=self.rooms.serves,
         )
 
     def _make_mover(self) -> None:
@@ -271,43 +227,13 @@ class Host:
             STATUS: self.neighbours.handle_stream,
         }
         await self.streams.serve(self.address, purposes, {MOVE: self.mover.taker.handle})
-        door = await self._open_mail_doors()
-        await self.imap.serve(self.address, ports.imap)
-        await self.imap.serve(self.address, ports.imaps, implicit=True)
-        publisher = HttpPublisher(
-            self.applications,
-            door,
-            lambda: self._now().names,
-            self.config.smtp.message_octets_max,
-            self._clock,
-        )
-        measure = Measuring(Places(self.store, self._zone_copy, self._figures), self._clock)
-        table = routes(self._now, publisher, measure, self.config.metrics_networks)
-        click = OneClick(self.flow, self.store, self._knows, self.callout.ask, self._now, self._clock)
-        hubs = websub_routes(HubDesk(self.store, self.poller.wake, self._clock))
-        https = HttpsServer((*table, *click_routes(click), *hubs), HttpsSettings(), self._tls.context)
-        self._running.push_async_callback(https.close)
-        await https.serve(self.address, ports.https)
-        control = ControlServer(self._folder, self.store, self._site(), self._clock)
-        await control.start()
-        self._running.push_async_callback(control.stop)
-        await self.mover.start()
-
-    async def _open_mail_doors(self) -> HostDoor:
-        smtp, ports, tls = self.config.smtp, self.config.ports, self._tls.context
-        settings = SmtpSettings(
-            hostname=self.hostname,
-            domain=self.config.domain,
-            message_octets_max=smtp.message_octets_max,
-            recipients_max=smtp.recipients_max,
-        )
         door = HostDoor(
             self.store,
             self.flow,
             self.queue,
             Doormen(
-                self._knows,
-                self._is_full,
+                self.rooms.knows,
+                self.rooms.is_full,
                 self.reflector.refuses,
                 self.callout,
                 self.login.check,
@@ -317,40 +243,32 @@ class Host:
             self._clock,
         )
         self.counting = CountingDoor(door)
-        lobby = Lobby(settings)
-        for role, port, implicit in (
-            ("mx", ports.smtp, False),
-            ("submission", ports.submission, False),
-            ("submission", ports.submissions, True),
-            ("lmtp", ports.lmtp, False),
-        ):
-            listener = await serve(self.counting, settings, role, (self.address, port), tls, implicit, lobby)  # type: ignore[arg-type]
-            self._running.push_async_callback(listener.close)
-        return door
-
-    def _knows(self, reader: Reader, name: Name) -> bool:
-        """Tell whether a name of this host exists."""
-        match name:
-            case Timeline() if self.news.claims(name):
-                return self.news.knows(reader, name)
-            case Timeline():
-                return self.mailbox.knows(reader, name)
-            case Reflector():
-                return self.reflector.knows(reader, name)
-            case Leaf() | Follow():
-                return True  # a leaf that nobody here follows takes mail and keeps nothing
-        return False
-
-    def _is_full(self, reader: Reader, name: Timeline) -> bool:
-        """Tell whether a mailbox takes no letter now, or a newsletter's address none today."""
-        if self.news.claims(name):
-            return self.news.is_full(reader, name, self._clock())
-        return self.mailbox.is_full(reader, name)
+        await open_mail_doors(self.config, self.name, self.counting, self._tls.context, self._running)
+        await self.imap.serve(self.address, ports.imap)
+        await self.imap.serve(self.address, ports.imaps, implicit=True)
+        publisher = HttpPublisher(
+            self.applications,
+            door,
+            lambda: self.rooms.now().names,
+            self.config.smtp.message_octets_max,
+            self._clock,
+        )
+        measure = Measuring(Places(self.store, self._zone_copy, self._figures), self._clock)
+        table = routes(self.rooms.now, publisher, measure, self.config.metrics_networks)
+        click = OneClick(self.flow, self.store, self.rooms.knows, self.callout.ask, self.rooms.now, self._clock)
+        hubs = websub_routes(HubDesk(self.store, self.poller.wake, self._clock))
+        https = HttpsServer((*table, *click_routes(click), *hubs), HttpsSettings(), self._tls.context)
+        self._running.push_async_callback(https.close)
+        await https.serve(self.address, ports.https)
+        control = ControlServer(self._folder, self.store, self._site(), self._clock)
+        await control.start()
+        self._running.push_async_callback(control.stop)
+        await self.mover.start()
 
     def _site(self) -> Site:
         return Site(
             self.name,
-            self._now,
+            self.rooms.now,
             self.queue,
             self.flow.dispatch,
             self.runner.settler,

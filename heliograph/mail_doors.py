@@ -1,0 +1,35 @@
+"""Opens the doors through which mail comes in: SMTP, submission, LMTP.
+
+Law: all of them ask one door, and share one lobby: who fills it by one port fills it for the others.
+"""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import AsyncExitStack
+
+from heliograph.settings import Config
+from spool.door import Door
+from spool.listeners import serve
+from spool.lobby import Lobby
+from spool.smtp_settings import Settings as SmtpSettings
+
+
+async def open_mail_doors(config: Config, name: str, door: Door, tls: ssl.SSLContext, running: AsyncExitStack) -> None:
+    """Open them at the host's address; `running` closes them, the last one first."""
+    ports = config.ports
+    settings = SmtpSettings(
+        hostname=f"{name}.{config.domain}",
+        domain=config.domain,
+        message_octets_max=config.smtp.message_octets_max,
+        recipients_max=config.smtp.recipients_max,
+    )
+    lobby = Lobby(settings)
+    for role, port, implicit in (
+        ("mx", ports.smtp, False),
+        ("submission", ports.submission, False),
+        ("submission", ports.submissions, True),
+        ("lmtp", ports.lmtp, False),
+    ):
+        listener = await serve(door, settings, role, (config.host(name).address, port), tls, implicit, lobby)  # type: ignore[arg-type]
+        running.push_async_callback(listener.close)
