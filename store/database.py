@@ -40,7 +40,7 @@ class Migration:
 class Reader:
     """A read-only connection for one thread. Each query sees the last commit and leaves no snapshot open."""
 
-    def __init__(self, path: Path, commits: Callable[[], int]) -> None:
+    def __init__(self, path: Path | str, commits: Callable[[], int]) -> None:
         self._commits = commits
         self.connection = _connect(path)
         self.connection.execute("PRAGMA query_only = ON")
@@ -114,9 +114,19 @@ class Store:
         self._writer.close()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def open_reader(path: Path) -> Reader:
+    """Read a database file that nobody writes while it is read (a replica that was lent). Close its connection."""
+    return Reader(f"{path.absolute().as_uri()}?mode=ro&immutable=1", lambda: 0)
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
+        path,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=512,
+        uri=isinstance(path, str),
     )
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute("PRAGMA temp_store = MEMORY")
