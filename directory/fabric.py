@@ -10,6 +10,9 @@ import binascii
 import re
 import socket
 import struct
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from directory import wire
 from directory.names import FabricNames
@@ -135,8 +138,55 @@ def to_directory(zone: Zone) -> Directory:
         if address := address_of(zone, label(name) + zone.origin):
             hosts[name] = HostRecord(name, address, key_of(zone, name))
     timeline, reflectors = (_owners(zone, which, buckets) for which in MAPS)
-    names = FabricNames(zone.domain, buckets)
-    return Directory(names, zone.serial, hosts, timeline, reflectors, services_of(zone), dkim=dkim_of(zone))
+    names, standbys = FabricNames(zone.domain, buckets), standbys_of(pairings(zone))
+    services, dkim = services_of(zone), dkim_of(zone)
+    return Directory(names, zone.serial, hosts, timeline, reflectors, services, dkim=dkim, standbys=standbys)
+
+
+class Pairing(NamedTuple):
+    """One distinct set of MX that buckets have: whom it names first and second ("" for none), the first bucket that
+    has it, and how many do."""
+
+    owner: str
+    standby: str
+    rdatas: tuple[bytes, ...]
+    bucket: bytes
+    buckets: int
+
+
+def pairings(zone: Zone) -> list[Pairing]:
+    """What buckets have for MX; each distinct set is looked at once."""
+    first: dict[tuple[bytes, ...], bytes] = {}
+    counts: Counter[tuple[bytes, ...]] = Counter()
+    for owner, rdatas in bucket_sets(zone):
+        first.setdefault(rdatas, owner)
+        counts[rdatas] += 1
+    return [Pairing(*pair_of(zone, rdatas), rdatas, first[rdatas], count) for rdatas, count in counts.items()]
+
+
+def pair_of(zone: Zone, rdatas: tuple[bytes, ...]) -> tuple[str, str]:
+    """Whom MX name first, and whom at a higher number; "" for none."""
+    ranked = sorted((rdata[:2], rdata[2:].lower()) for rdata in rdatas)
+    second = ranked[1][1] if len(ranked) > 1 and ranked[1][0] != ranked[0][0] else b"\0"
+    return host_name(zone, ranked[0][1]), host_name(zone, second)
+
+
+def standbys_of(found: list[Pairing]) -> dict[str, str]:
+    """Host -> its one standby: whom most of its buckets name that name any. What moved in without a second MX does
+    not cost the others their second copy."""
+    counted: dict[str, Counter[str]] = {}
+    for one in found:
+        if one.standby and one.standby != one.owner:
+            counted.setdefault(one.owner, Counter())[one.standby] += one.buckets
+    return {owner: max(sorted(seconds), key=seconds.__getitem__) for owner, seconds in sorted(counted.items())}
+
+
+def bucket_sets(zone: Zone) -> Iterator[tuple[bytes, tuple[bytes, ...]]]:
+    """Every bucket's name and its MX."""
+    under = tuple(label(which) + zone.origin for which in MAPS)
+    for owner, node in zone.nodes.items():
+        if wire.MX in node and owner.endswith(under) and owner not in under:
+            yield owner, node[wire.MX].rdatas
 
 
 def dkim_of(zone: Zone) -> dict[str, tuple[str, ...]]:

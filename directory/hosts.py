@@ -8,33 +8,54 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from directory import wire
-from directory.fabric import MAIL, MAPS, bucket_name, host_name, key_name, label
+from directory.fabric import (
+    MAIL,
+    MAPS,
+    bucket_name,
+    bucket_sets,
+    key_name,
+    label,
+    pair_of,
+    pairings,
+    standbys_of,
+)
 from directory.rdata import TXT_OCTETS_MAX
 from directory.snapshot import HostRecord, Map
 from directory.update import Nodes
 from directory.zone import Node, Zone, make_rrset
 
-OWNER, STANDBY = 10, 20  # preferences, as `init` writes them
+OWNER, STANDBY = 10, 20  # preferences, as in `init`'s example
 
 
 def with_owners(zone: Zone, which: Map, owners: Mapping[int, str]) -> Nodes:
     """Give buckets to hosts; each gets the standby that its new host's buckets have. The rank and the TTL stay."""
     nodes = dict(zone.nodes)
-    standbys = {host: _standby(zone, host) for host in set(owners.values())}
+    standbys = standbys_of(pairings(zone))
     for bucket, host in owners.items():
         name = bucket_name(zone, which, bucket)
-        mx = zone.nodes[name][wire.MX]
-        first = min(mx.rdatas)[:2]
-        rdatas = [first + _host(zone, host)]
-        if standby := standbys[host]:
-            rank = max(int.from_bytes(first, "big") + 1, STANDBY)
-            rdatas.append(rank.to_bytes(2, "big") + _host(zone, standby))
-        nodes[name] = {**nodes[name], wire.MX: make_rrset(zone.origin, wire.MX, mx.ttl, tuple(rdatas))}
+        rdatas = pair(zone, zone.nodes[name][wire.MX].rdatas, host, standbys.get(host, ""))
+        _put(nodes, zone.origin, name, wire.MX, 0, rdatas)
     return nodes
+
+
+def with_standby(zone: Zone, host: str, standby: str) -> Nodes:
+    """Give a host a standby, or none (""): it is the second MX of every bucket that the zone gives the host."""
+    nodes = dict(zone.nodes)
+    for owner, rdatas in bucket_sets(zone):
+        if pair_of(zone, rdatas)[0] == host:
+            _put(nodes, zone.origin, owner, wire.MX, 0, pair(zone, rdatas, host, standby))
+    return nodes
+
+
+def pair(zone: Zone, rdatas: tuple[bytes, ...], host: str, standby: str) -> tuple[bytes, ...]:
+    """The MX of a bucket that a host owns, with its standby if it has one. The rank stays."""
+    first = min(rdatas)[:2]
+    rank = max(int.from_bytes(first, "big") + 1, STANDBY)
+    second = (rank.to_bytes(2, "big") + _host(zone, standby),) if standby else ()
+    return (first + _host(zone, host), *second)
 
 
 def with_host(zone: Zone, host: HostRecord, dkim: Mapping[str, str]) -> Nodes:
@@ -91,19 +112,6 @@ def takes_mail(zone: Zone, host: str) -> bool:
 
 def _not_in(rdatas: tuple[bytes, ...]) -> Callable[[bytes], bool]:
     return lambda rdata: rdata not in rdatas
-
-
-def _standby(zone: Zone, host: str) -> str:
-    """Whom most buckets of a host name as their second, or ""."""
-    seconds: Counter[str] = Counter()
-    name = _host(zone, host)
-    for _, rrset in zone.rrsets():
-        if rrset.rtype == wire.MX and len(rrset.rdatas) > 1 and min(rrset.rdatas)[2:].lower() == name:
-            ranked = sorted(rrset.rdatas)
-            if ranked[0][:2] != ranked[1][:2]:
-                seconds[host_name(zone, ranked[1][2:].lower())] += 1
-    found = seconds.most_common(1)
-    return found[0][0] if found else ""
 
 
 def _host(zone: Zone, host: str) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from directory import rules
+from directory import rules, standby_rules
 from directory.problem import Problem, capped
 from directory.zone import Record, Zone
 
@@ -19,6 +19,8 @@ RULES = (
     rules.services_have_addresses,
     rules.every_bucket_has_one_owner,
     rules.no_bucket_too_many,
+    standby_rules.standbys_are_others,
+    standby_rules.hosts_have_one_standby,
     rules.the_world_gets_in,
     rules.hosts_are_known,
     rules.hosts_are_not_each_other,

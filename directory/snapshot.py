@@ -36,7 +36,8 @@ class Service:
 class Directory:
     """Who owns which bucket. `timeline` and `reflectors` hold a host's name per bucket, in order of bucket.
     `services`: of each, the preferred one first. `former`: by map and bucket, whom the zone named lately.
-    `dkim`: selector -> the TXT there, of the keys that mail to the outside is signed with."""
+    `dkim`: selector -> the TXT there, of the keys that mail to the outside is signed with.
+    `standbys`: host -> the host that keeps its second copy; who has none is not in it."""
 
     names: FabricNames
     serial: int
@@ -46,6 +47,7 @@ class Directory:
     services: tuple[Service, ...] = ()
     former: Mapping[tuple[str, int], frozenset[str]] = field(default_factory=dict)
     dkim: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    standbys: Mapping[str, str] = field(default_factory=dict)
 
     def owner(self, which: Map, bucket: int) -> str:
         """Return the name of the host that the zone names for a bucket."""

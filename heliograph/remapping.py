@@ -1,12 +1,12 @@
 """A bucket given to another host: as the change of a zone, in the operator's file or asked of the primary.
 
-Law: only the intent is written here; the hosts carry it out. What else stands at a bucket's name (a second MX) stays.
+Law: only the intent is written here; the hosts carry it out. A bucket gets the standby that its new host's buckets
+have: what copies a host's disk copies the bucket with it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import struct
 from collections.abc import Iterable, Iterator
 
 import dns.asyncquery
@@ -18,59 +18,73 @@ import dns.update
 
 from directory import copy, wire
 from directory.amend import Amended, amend
-from directory.names import FabricNames
+from directory.copy import Kept
+from directory.fabric import pairings, standbys_of
+from directory.hosts import pair
 from directory.primary import LiveFile
+from directory.rdata import rdata_text
 from directory.update import Refused, Update
 from directory.wire import WireRecord
 from directory.zone import Zone
 from heliograph import exits
+from heliograph.desk import hosts_here
 from heliograph.dns import load_keys
 from heliograph.exits import CommandError
 from heliograph.settings import Config
 
 ANSWER_SECONDS_MAX = 10.0
-MX_HEAD = struct.Struct("!H")
 
 Change = tuple[str, int, str]  # map, bucket, host
 
 
 def remap(config: Config, changes: list[Change]) -> None:
     """Write the change into the zone's file if the primary is on this machine, else send it there, signed."""
-    kept = copy.load(config.host_folder(config.primary) / f"{config.domain}.zone", config.domain)
+    kept = _kept(config, config.primary)
     if config.dns.primary is None and config.zone_file.exists() and kept is not None:
         live = LiveFile(config.zone_file)
         content = live.content()
         if isinstance(content, OSError):
             raise CommandError(exits.NOINPUT, f"{config.zone_file}: {content.strerror}")
-        update = Update((), tuple(_records(kept.zone, config.names, changes)))
+        update = Update((), tuple(_records(kept.zone, changes)))
         amended = amend(content, update, config.domain, config.buckets, kept)
         if isinstance(amended, Refused):
             raise CommandError(exits.CONFIG, f"{config.zone_file}: {amended.reason}")
         if isinstance(amended, Amended):
             live.write(amended.content)
         return
-    asyncio.run(_send(config, changes))
+    found = next((kept for kept in (_kept(config, name) for name in hosts_here(config)) if kept), None)
+    if found is None:
+        raise CommandError(exits.UNAVAILABLE, "no host here has a zone yet: run this where one has started")
+    asyncio.run(_send(config, found.zone, changes))
 
 
-def _records(zone: Zone, names: FabricNames, changes: Iterable[Change]) -> Iterator[WireRecord]:
-    """The preferred MX of each bucket is another one; what else there was stays, but for the new host itself."""
+def _kept(config: Config, host: str) -> Kept | None:
+    return copy.load(config.host_folder(host) / f"{config.domain}.zone", config.domain)
+
+
+def _records(zone: Zone, changes: Iterable[Change]) -> Iterator[WireRecord]:
+    """The MX of each bucket: those that go, and those that come."""
+    for owner, ttl, before, after in _sets(zone, changes):
+        for rdata in before:
+            if rdata not in after:
+                yield WireRecord(owner, wire.MX, wire.CLASS_NONE, 0, rdata)
+        for rdata in after:
+            yield WireRecord(owner, wire.MX, wire.CLASS_IN, ttl, rdata)
+
+
+def _sets(zone: Zone, changes: Iterable[Change]) -> Iterator[tuple[bytes, int, tuple[bytes, ...], tuple[bytes, ...]]]:
+    """A bucket's name, its TTL, the MX that it has, and those that it is to have."""
+    standbys = standbys_of(pairings(zone))
     for which, bucket, host in changes:
-        owner = wire.name_of(f"b{bucket}.{which}.{names.domain}")
+        owner = wire.name_of(f"b{bucket}.{which}.{zone.domain}")
         there = zone.nodes.get(owner, {}).get(wire.MX)
         if there is None:
-            raise CommandError(
-                exits.DATA, f"b{bucket}.{which}: there is no such bucket: they go to {names.buckets - 1}"
-            )
-        first = min(there.rdatas)
-        target = wire.name_of(f"{host}.{names.domain}")
-        for rdata in there.rdatas:
-            if rdata == first or rdata[MX_HEAD.size :].lower() == target:
-                yield WireRecord(owner, wire.MX, wire.CLASS_NONE, 0, rdata)
-        yield WireRecord(owner, wire.MX, wire.CLASS_IN, there.ttl, first[: MX_HEAD.size] + target)
+            raise CommandError(exits.DATA, f"b{bucket}.{which}: the zone has no such bucket")
+        yield owner, there.ttl, there.rdatas, pair(zone, there.rdatas, host, standbys.get(host, ""))
 
 
-async def _send(config: Config, changes: list[Change]) -> None:
-    """A dynamic update (RFC 2136), of whole sets: what a second MX was, only the file knows."""
+async def _send(config: Config, zone: Zone, changes: list[Change]) -> None:
+    """A dynamic update (RFC 2136), of whole sets. `zone`: as a host here knows it."""
     keys = load_keys(config)
     found = next((keys[name] for name in map(wire.name_of, config.dns.update_keys) if name in keys), None)
     if found is None:
@@ -80,8 +94,8 @@ async def _send(config: Config, changes: list[Change]) -> None:
     name = dns.name.from_wire(found.name, 0)[0]
     key = dns.tsig.Key(name, found.secret, dns.name.from_wire(found.algorithm, 0)[0])
     update = dns.update.UpdateMessage(config.domain, keyring={name: key}, keyname=name)
-    for which, bucket, host in changes:
-        update.replace(f"b{bucket}.{which}", 300, "MX", f"10 {host}.{config.domain}.")
+    for owner, ttl, _, after in _sets(zone, changes):
+        update.replace(wire.text_of(owner) + ".", ttl, "MX", *(rdata_text(wire.MX, rdata) for rdata in after))
     place = config.dns.primary or (config.host(config.primary).address, config.ports.dns)
     try:
         answer = await dns.asyncquery.tcp(update, place[0], port=place[1], timeout=ANSWER_SECONDS_MAX)

@@ -37,6 +37,7 @@ class HostCommands(Commands):
 
 
 GROWTH = {name: f"heliograph.commands.grow:{name}" for name in ("add", "drain", "remove")}
+GROWTH["standby"] = "heliograph.commands.standby:standby"
 
 
 @click.group(cls=HostCommands, lazy=GROWTH)

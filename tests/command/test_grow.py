@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from directory import copy
 from directory.fabric import key_of, to_directory
 from directory.hosts import with_owners
 from directory.snapshot import Directory
@@ -20,6 +21,7 @@ from heliograph.command import main
 from heliograph.config import load
 from heliograph.exits import CommandError
 from heliograph.keys import public_key, read_key
+from heliograph.remapping import remap
 from heliograph.settings import FILE_NAME, Config
 from heliograph.tls import between_hosts
 from heliograph.zone_file import draft, read_live
@@ -124,6 +126,26 @@ def test_a_bucket_takes_its_new_hosts_standby(config: Config) -> None:
     made.write()
     zone = read_live(config)[1]
     assert _mx(zone, 2000) == [(10, "host-1"), (20, "host-2")] and _mx(zone, 3) == [(10, "host-3")]
+
+
+def test_a_standby_is_shown_then_written_and_goes_with_the_buckets(config: Config) -> None:
+    before = config.zone_file.read_bytes()
+    shown = run(config, "host", "standby", "host-1", "host-2")
+    assert (shown["before"], shown["standby"], shown["buckets"], shown["applied"]) == ("", "host-2", 2732, False)
+    assert config.zone_file.read_bytes() == before
+    run(config, "host", "standby", "host-1", "host-2", "--apply")
+    assert live(config).standbys == {"host-1": "host-2"} and "; my own words" in config.zone_file.read_text()
+    for wrong in ("host-1", "host-9"):
+        with pytest.raises(CommandError, match=wrong):
+            run(config, "host", "standby", "host-1", wrong, "--apply")
+
+    zone = read_live(config)[1]
+    copy.keep(config.host_folder("host-1") / "fabric.test.zone", copy.Kept(zone, zone.serial))
+    remap(config, [("timeline", 2000, "host-1"), ("timeline", 3, "host-3")])
+    zone = read_live(config)[1]
+    assert _mx(zone, 2000) == [(10, "host-1"), (20, "host-2")] and _mx(zone, 3) == [(10, "host-3")]
+    run(config, "host", "standby", "host-1", "none", "--apply")
+    assert live(config).standbys == {}
 
 
 def test_what_was_edited_meanwhile_stays(config: Config) -> None:

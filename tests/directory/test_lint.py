@@ -80,6 +80,11 @@ ERRORS = {
     "MX to a map": (swap("b3.timeline MX 10 host-2", "b3.timeline MX 10 reflectors"), "no host of", "b3.timeline"),
     "standby unknown": (add("b3.timeline MX 20 host-9"), "unknown host", "b3.timeline MX 20"),
     "MX of the domain unknown": (swap("@           MX 10 host-2", "@ MX 10 host-9"), "unknown host", "@ MX 10 host-9"),
+    "standby of itself": (
+        add("b3.timeline MX 20 HOST-2"),
+        "b3.timeline has host-2 for its owner and for its standby",
+        "b3.timeline MX 20",
+    ),
     "two owners": (add("b3.timeline MX 10 host-3"), "b3.timeline has two owners", "b3.timeline"),
     "TTL too short": (swap("b3.timeline MX", "b3.timeline 29 MX"), "TTL of 29", "b3.timeline"),
     "TTL too long": (swap("b3.reflectors MX", "b3.reflectors 3601 MX"), "TTL of 3601", "b3.reflectors"),
@@ -154,6 +159,15 @@ WARNINGS = {
     "a revoked key": (swap(KEY + "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=", KEY), "host host-2 has no key"),
     "an expire before the next try": (swap("14d        ; expire", "300        ; expire"), "expire after 300 seconds"),
     "a day of no": (swap("60 )       ; how", "1d )       ; how"), "remember for 86400 seconds"),
+    "no standby for one bucket": (
+        add("b0.timeline MX 20 host-2\nb1.timeline MX 20 host-2"),
+        "b2.timeline (and 3 more buckets) names no standby, and the others of host-1 name host-2",
+    ),
+    "another standby": (
+        add("b0.timeline MX 20 host-2\nb1.timeline MX 20 host-2\nb2.timeline MX 20 host-3"),
+        "b2.timeline has the standby host-3, but host-1 has one for all, host-2",
+    ),
+    "two standbys": (add("b3.timeline MX 20 host-1\nb3.timeline MX 30 host-3"), "only host-1 is one"),
     "TTLs in one set": (add("b3.timeline 60 MX 20 host-1"), "different TTLs; 60 is served"),
 }
 
