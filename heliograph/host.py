@@ -7,8 +7,6 @@ then what works behind them, the store last.
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -18,19 +16,19 @@ from directory.snapshot import Directory
 from gateway.server import HttpsServer
 from gateway.settings import Settings as HttpsSettings
 from gateway.websub import websub_routes
-from heliograph.applications import PURPOSE, Applications
+from heliograph.applications import PURPOSE
+from heliograph.clients import Clients
 from heliograph.control import ControlServer
 from heliograph.dns import directory_settings
 from heliograph.door import Doormen, HostDoor
 from heliograph.epochs import settle
 from heliograph.health.counting_door import CountingDoor
-from heliograph.health.figures import Live
 from heliograph.health.measuring import Measuring, Places
 from heliograph.health.neighbours import PURPOSE as STATUS
 from heliograph.health.neighbours import Neighbours
+from heliograph.health.pulse import Pulse
 from heliograph.keys import TOKEN_KEY, read_key
 from heliograph.lock import HostLock
-from heliograph.login import Login
 from heliograph.mail_doors import open_mail_doors
 from heliograph.moving.acts import move_acts
 from heliograph.moving.cargo import Cargo, Reflectors, Timelines
@@ -52,10 +50,6 @@ from heliograph.web import routes
 from heliograph.zone_acts import zone_acts
 from ingest.hub import HubDesk
 from ingest.poller import Poller
-from mailbox_host.imap.server import ImapServer
-from mailbox_host.imap.settings import Settings as ImapSettings
-from mailbox_host.imap.throttle import Throttle
-from mailbox_host.passwords import PasswordChecker
 from mailbox_host.upkeep import Upkeep
 from spool.callout import Callout
 from spool.runner import Runner
@@ -66,7 +60,6 @@ log = logging.getLogger("heliograph")
 
 DATABASE = "heliograph.db"
 BUCKETS_SHOWN_MAX = 10  # in a line of the log
-PROBLEMS_TOLD_MAX = 20  # of a zone, by `status`; `doctor` reads the file itself
 
 
 class Host:
@@ -172,30 +165,11 @@ class Host:
         self._running.push_async_callback(self.callout.close)
         server, client = between_hosts(self.config.tls.of(self.name))
         self.streams = Streams(self.rooms.now, server, client, self.config.ports.streams)
-        checker = PasswordChecker()
-        throttle = Throttle()
-        self.login = Login(self.ownership, self.store, self.rooms.now, self.streams, checker, throttle, self._clock)
-        self.applications = Applications(
-            self.ownership.owns, self.store, self.rooms.now, self.streams, throttle, self._clock
+        self.clients = Clients(
+            self.config, self.name, self.rooms, self.ownership, self.store, self.streams, self._tls, self._clock
         )
+        self.imap = self.clients.imap
         self.neighbours = Neighbours(self.name, self.rooms.now, self.streams, self._word)
-        self.imap = ImapServer(
-            self.store,
-            self.bell,
-            checker,
-            ImapSettings(
-                self.config.domain,
-                self.hostname,
-                message_octets_max=self.config.smtp.message_octets_max,
-                quota=self.config.mailboxes.quota,
-            ),
-            locate=self.login.locate,
-            open_stream=self.login.open_imap,
-            tls=self._tls.context,
-            clock=self._clock,
-            throttle=throttle,
-            serves=self.rooms.serves,
-        )
 
     def _make_mover(self) -> None:
         zone, reader = lambda: self.directory.current, self.store.reader
@@ -217,53 +191,53 @@ class Host:
 
     async def _open_doors(self) -> None:
         """Every door of this host, at its own address, with the same ports as on every other host."""
-        ports = self.config.ports
+        await self._open_streams()
+        door = self._door()
+        self.counting = CountingDoor(door)
+        await open_mail_doors(self.config, self.name, self.counting, self._tls.context, self._running)
+        await self.imap.serve(self.address, self.config.ports.imap)
+        await self.imap.serve(self.address, self.config.ports.imaps, implicit=True)
+        await self._open_https(door)
+        control = ControlServer(self._folder, self.store, self._site(), self._clock)
+        await control.start()
+        self._running.push_async_callback(control.stop)
+        await self.mover.start()
+
+    async def _open_streams(self) -> None:
         self._running.push_async_callback(self.imap.close)
         self._running.push_async_callback(self.streams.close)
         self._make_mover()
         purposes = {
             "imap": self.imap.handle_stream,
-            PURPOSE: self.applications.handle_stream,
+            PURPOSE: self.clients.applications.handle_stream,
             STATUS: self.neighbours.handle_stream,
         }
         await self.streams.serve(self.address, purposes, {MOVE: self.mover.taker.handle})
-        door = HostDoor(
-            self.store,
-            self.flow,
-            self.queue,
-            Doormen(
-                self.rooms.knows,
-                self.rooms.is_full,
-                self.reflector.refuses,
-                self.callout,
-                self.login.check,
-                self.applications.check,
-                self.applications.wait,
-            ),
-            self._clock,
+
+    def _door(self) -> HostDoor:
+        clients = self.clients
+        doormen = Doormen(
+            self.rooms.knows,
+            self.rooms.is_full,
+            self.reflector.refuses,
+            self.callout,
+            clients.login.check,
+            clients.applications.check,
+            clients.applications.wait,
         )
-        self.counting = CountingDoor(door)
-        await open_mail_doors(self.config, self.name, self.counting, self._tls.context, self._running)
-        await self.imap.serve(self.address, ports.imap)
-        await self.imap.serve(self.address, ports.imaps, implicit=True)
-        publisher = HttpPublisher(
-            self.applications,
-            door,
-            lambda: self.rooms.now().names,
-            self.config.smtp.message_octets_max,
-            self._clock,
-        )
-        measure = Measuring(Places(self.store, self._zone_copy, self._figures), self._clock)
+        return HostDoor(self.store, self.flow, self.queue, doormen, self._clock)
+
+    async def _open_https(self, door: HostDoor) -> None:
+        octets_max = self.config.smtp.message_octets_max
+        applications = self.clients.applications
+        publisher = HttpPublisher(applications, door, lambda: self.rooms.now().names, octets_max, self._clock)
+        measure = Measuring(Places(self.store, self._zone_copy, self._pulse().figures), self._clock)
         table = routes(self.rooms.now, publisher, measure, self.config.metrics_networks)
         click = OneClick(self.flow, self.store, self.rooms.knows, self.callout.ask, self.rooms.now, self._clock)
         hubs = websub_routes(HubDesk(self.store, self.poller.wake, self._clock))
         https = HttpsServer((*table, *click_routes(click), *hubs), HttpsSettings(), self._tls.context)
         self._running.push_async_callback(https.close)
-        await https.serve(self.address, ports.https)
-        control = ControlServer(self._folder, self.store, self._site(), self._clock)
-        await control.start()
-        self._running.push_async_callback(control.stop)
-        await self.mover.start()
+        await https.serve(self.address, self.config.ports.https)
 
     def _site(self) -> Site:
         return Site(
@@ -272,7 +246,7 @@ class Host:
             self.queue,
             self.flow.dispatch,
             self.runner.settler,
-            self._live,
+            self._pulse().told,
             self.poller.wake,
             self.ownership.owns,
             self.ownership.owns_now,
@@ -289,28 +263,9 @@ class Host:
         site, now = self._site(), self._clock()
         return await self.store.read(lambda reader: status(reader, site, now))
 
-    def _figures(self) -> Live:
-        return Live(
-            imap_sessions=self.imap.connections,
-            idle_sessions=self.imap.idle,
-            destinations=self.runner.destinations(),
-            declined=dict(self.counting.declined),
-            serial=self.directory.current.serial,
-            owned=self.ownership.counts(),
-            unsettled=self._live()["not_handed_over"],
-        )
-
-    def _live(self) -> Answer:
-        """What only a running host knows, for `heliograph status`."""
-        return {
-            "up": True,
-            "pid": os.getpid(),
-            "imap_connections": self.imap.connections,
-            "owned": self.ownership.counts(),
-            "disk_free": shutil.disk_usage(self._folder).free,
-            "not_handed_over": sum(map(len, self.ownership.unsettled(self.directory.current))),
-            "zone_problems": [str(problem) for problem in self.directory.problems[:PROBLEMS_TOLD_MAX]],
-        }
+    def _pulse(self) -> Pulse:
+        declined = self.counting.declined
+        return Pulse(self._folder, self.directory, self.ownership, self.imap, self.runner, declined)
 
 
 def _some(buckets: list[str]) -> str:
