@@ -26,6 +26,7 @@ from heliograph.settings import (
     TlsPaths,
 )
 from heliograph.sizes import NONE, read_size
+from heliograph.smarthost import read_access
 from heliograph.toml_table import ConfigError, Table, read_table
 from mail.address import is_entity
 from mailbox_host.quota import Quota
@@ -43,6 +44,8 @@ DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?\Z")
 _PUSH_URL = re.compile(r"https://(?:\{host\}|[A-Za-z0-9.:-]){1,200}(?:/[A-Za-z0-9._~/-]{0,200})?\Z")
 _HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})\Z")
+# Doors that another server may open in our place, like Postfix or Dovecot: port 0 leaves them closed.
+CLOSABLE = frozenset({"smtp", "submission", "submissions", "lmtp", "imap", "imaps"})
 # Names with another meaning in the zone, or behind `heliograph host`.
 NOT_HOSTS = frozenset({"timeline", "reflectors", "fabric", "localhost", "run", "add", "drain", "remove"})
 
@@ -53,16 +56,17 @@ def load(root: Path) -> Config:
     """Read and check a fabric's configuration; raise ConfigError that says what to do."""
     root = root.absolute()
     table = read_table(root / FILE_NAME)
+    hosts = _hosts(table)
     config = Config(
         root=root,
         domain=_domain(table),
         buckets=_number(table, "buckets", 1, BUCKETS_MAX),
-        hosts=_hosts(table),
+        hosts=hosts,
         primary=table.take("primary", str),
         postmaster=table.take("postmaster", str, ""),
-        ports=_ports(table.table("ports")),
+        ports=_ports(table.table("ports"), len(hosts)),
         tls=_tls(table.table("tls"), root),
-        smtp=_smtp(table.table("smtp")),
+        smtp=_smtp(table.table("smtp"), root),
         feeds=_feeds(table),
         mailboxes=_mailboxes(table.table("mailboxes")),
         reflectors=_reflectors(table.table("reflectors")),
@@ -115,11 +119,18 @@ def _host(row: Table) -> HostConfig:
     return host
 
 
-def _ports(table: Table) -> Ports:
-    values = {f.name: _number(table, f.name, 1, 65_535, getattr(Ports(), f.name)) for f in fields(Ports)}
+def _ports(table: Table, hosts: int) -> Ports:
+    values = {
+        f.name: _number(table, f.name, 0 if f.name in CLOSABLE else 1, 65_535, getattr(Ports(), f.name))
+        for f in fields(Ports)
+    }
     table.done()
+    if not values["smtp"] and hosts > 1:
+        raise table.error(
+            "smtp", "is 0", "the hosts bring each other mail there: choose a port that is free, like 2525"
+        )
     for name, port in values.items():
-        rival = next((other for other, same in values.items() if same == port and other != name), "")
+        rival = next((other for other, same in values.items() if port and same == port and other != name), "")
         if rival:
             raise table.error(name, f"is {port}, and so is {rival}", "give each a port of its own")
     return Ports(**values)
@@ -138,7 +149,7 @@ def _tls(table: Table, root: Path) -> TlsPaths:
     return TlsPaths(**paths)
 
 
-def _smtp(table: Table) -> SmtpSettings:
+def _smtp(table: Table, root: Path) -> SmtpSettings:
     relays = table.table("relays").rest()
     for domain, relay in relays.items():
         _check_host_port(table, f"relays.{domain}", relay)
@@ -147,6 +158,7 @@ def _smtp(table: Table) -> SmtpSettings:
         recipients_max=_number(table, "recipients_max", 100, 10_000, RECIPIENTS_MAX),
         relays=MappingProxyType({domain.lower(): relay for domain, relay in relays.items()}),
         smarthost=table.take("smarthost", str, ""),
+        **read_access(table, root),
         resolver=table.take("resolver", str, ""),
         foreign_port=_number(table, "foreign_port", 1, 65_535, 25),
     )

@@ -28,7 +28,8 @@ feed_allow_networks = []
 metrics_allow_networks = []
 {hosts}
 # The same on every host. In production: smtp = 25, submission = 587, submissions = 465, imap = 143, imaps = 993,
-# dns = 53, https = 443; and let the process bind them (AmbientCapabilities=CAP_NET_BIND_SERVICE).
+# dns = 53, https = 443; and let the process bind them (AmbientCapabilities=CAP_NET_BIND_SERVICE). 0 leaves a door of
+# mail or IMAP closed, for Postfix or Dovecot to have it; smtp stays open between several hosts, on whichever port.
 [ports]
 {ports}
 
@@ -53,7 +54,10 @@ metrics_allow_networks = []
 [smtp]
 # message_octets_max = {smtp.message_octets_max}
 # recipients_max = {smtp.recipients_max}
-# smarthost = "relay.example.net:25"   # all mail to the outside; without it, by MX
+# smarthost = "relay.example.net:587"  # all mail to the outside; without it, by MX
+# smarthost_user = "fabric"            # sign in there, under TLS with a certificate that the system trusts
+# smarthost_password_file = "smarthost.password"  # its only line, mode 0600
+# smarthost_tls = "offered"            # "required": no mail without TLS and such a certificate, nor without a user
 # resolver = "127.0.0.1:53"            # without it, the system's
 # foreign_port = {smtp.foreign_port}
 

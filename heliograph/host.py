@@ -43,6 +43,7 @@ from heliograph.publishing import HttpPublisher
 from heliograph.rooms import HostRooms
 from heliograph.rounds import Rounds
 from heliograph.settings import Config
+from heliograph.smarthost import access
 from heliograph.streams import Streams
 from heliograph.tables import MIGRATIONS
 from heliograph.tls import ClientTls, between_hosts
@@ -148,6 +149,7 @@ class Host:
             foreign_port=self.config.smtp.foreign_port,
             resolver=self.config.smtp.resolver,
             source_address=self.address,
+            access=access(self.config.smtp),
         )
         stamp = postmark(self.config, self.name, lambda: self.directory.current)
         self.runner = Runner(self.store, self.queue, self.flow, settings, self._clock, stamp=stamp)
@@ -195,8 +197,9 @@ class Host:
         door = self._door()
         self.counting = CountingDoor(door)
         await open_mail_doors(self.config, self.name, self.counting, self._tls.context, self._running)
-        await self.imap.serve(self.address, self.config.ports.imap)
-        await self.imap.serve(self.address, self.config.ports.imaps, implicit=True)
+        for port, implicit in ((self.config.ports.imap, False), (self.config.ports.imaps, True)):
+            if port:  # 0: another server has that door
+                await self.imap.serve(self.address, port, implicit=implicit)
         await self._open_https(door)
         control = ControlServer(self._folder, self.store, self._site(), self._clock)
         await control.start()

@@ -1,6 +1,7 @@
 """Opens the doors through which mail comes in: SMTP, submission, LMTP.
 
-Law: all of them ask one door, and share one lobby: who fills it by one port fills it for the others.
+Law: all of them ask one door, and share one lobby: who fills it by one port fills it for the others. A port of 0 is
+a door that stays closed: another server has it.
 """
 
 from __future__ import annotations
@@ -31,5 +32,7 @@ async def open_mail_doors(config: Config, name: str, door: Door, tls: ssl.SSLCon
         ("submission", ports.submissions, True),
         ("lmtp", ports.lmtp, False),
     ):
+        if not port:
+            continue
         listener = await serve(door, settings, role, (config.host(name).address, port), tls, implicit, lobby)  # type: ignore[arg-type]
         running.push_async_callback(listener.close)

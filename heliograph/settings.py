@@ -34,7 +34,7 @@ class HostConfig:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The same on every host."""
+    """The same on every host; 0 where the door stays closed."""
 
     smtp: int = 2525
     submission: int = 2587
@@ -68,13 +68,17 @@ class TlsPaths:
 
 @dataclass(frozen=True, slots=True)
 class SmtpSettings:
-    """Mail in and out. `relays`: foreign domain -> "host:port"; `smarthost`: for all others, "" = by MX;
+    """Mail in and out. `relays`: foreign domain -> "host:port"; `smarthost`: for all others, "" = by MX; the file of its
+    password, and whether it must have a good certificate;
     `resolver`: "ip:port" of a DNS resolver, "" = the system's; `foreign_port`: where foreign MX hosts listen."""
 
     message_octets_max: int = MESSAGE_OCTETS_MAX
     recipients_max: int = RECIPIENTS_MAX
     relays: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     smarthost: str = ""
+    smarthost_user: str = ""
+    smarthost_password: Path | None = None
+    smarthost_strict: bool = False
     resolver: str = ""
     foreign_port: int = 25
 

@@ -6,7 +6,7 @@ Law: what is written holds only CRLF line ends and no command but ours; every re
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,7 +21,7 @@ _XTEXT = re.compile(r"[^!-*,-<>-~]")
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a server's EHLO offers. `nonce`: of XHELIOGRAPH. `size` 0: no limit told."""
+    """What a server's EHLO offers. `nonce`: of XHELIOGRAPH. `size` 0: no limit told. `auth`: how one may sign in."""
 
     pipelining: bool = False
     eightbit: bool = False
@@ -30,6 +30,7 @@ class Offer:
     starttls: bool = False
     size: int = 0
     nonce: str = ""
+    auth: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ def read_offer(lines: Sequence[str]) -> Offer:
         starttls="STARTTLS" in words,
         size=int(size[0]) if size and size[0].isdecimal() and len(size[0]) < 16 else 0,
         nonce=nonce[0] if nonce and len(nonce[0]) <= 200 else "",
+        auth=frozenset(word.upper() for word in words.get("AUTH", [])),
     )
 
 
@@ -179,6 +181,19 @@ def judge(mail: Reply, rcpts: Sequence[Reply], closing: Reply) -> list[Outcome]:
     return [end if rcpt.code < 300 else outcome(rcpt) for rcpt in rcpts]
 
 
+def judge_each(rcpts: Sequence[Reply], closings: Sequence[Reply], reason: str) -> list[Outcome]:
+    """The same where each recipient that was taken has a reply of its own (LMTP); those that never came are tried
+    again, for `reason`."""
+    ends = iter(closings)
+    lost = Deferred(f"4.4.2 {reason}", 421)
+
+    def end() -> Outcome:
+        closing = next(ends, None)
+        return outcome(closing) if closing else lost
+
+    return [end() if rcpt.code < 300 else outcome(rcpt) for rcpt in rcpts]
+
+
 def judge_lost(
     count: int, mail: Reply | None, rcpts: Sequence[Reply], reason: str, taken: Outcome | None = None
 ) -> list[Outcome]:
@@ -189,6 +204,3 @@ def judge_lost(
         return [outcome(mail)] * count
     known: list[Outcome] = [outcome(rcpt) if rcpt.code >= 300 else taken or lost for rcpt in rcpts[:count]]
     return known + [lost] * (count - len(known))
-
-
-Prove = Callable[[str, str], tuple[str, str] | None]

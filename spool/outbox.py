@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 
 from mail.outcome import Deferred, Outcome, Refused
 from spool.contents import Contents
@@ -171,11 +172,17 @@ class Outbox:
             return [Peer(via.address, via.port, via.host, in_fabric=True)]
         assert abroad is not None
         if abroad.relay:
-            return await self._exchanges.of_relay(abroad.relay)
+            return await self._relays(abroad.relay)
         peers = await self._exchanges.of_domain(abroad.domain)
         if self._policies is None or not isinstance(peers, list):
             return peers
         return strictly(peers, await self._policies.of(abroad.domain))
+
+    async def _relays(self, relay: str) -> list[Peer] | Deferred | Refused:
+        peers, access = await self._exchanges.of_relay(relay), self._settings.access.get(relay)
+        if access is None or not isinstance(peers, list):
+            return peers
+        return [replace(peer, login=access.login, strict=access.strict) for peer in peers]
 
     # what follows from it
 

@@ -5,8 +5,11 @@ Law: everything that could grow has a number here; nothing reads a configuration
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
+from spool.peer import Access
 from spool.schedule import FABRIC, FOREIGN, Schedule
 
 
@@ -35,6 +38,9 @@ class Settings:
     resolver: str = ""  # "ip:port"; "" for the system's
     source_address: str = ""  # connect from this address; "" lets the kernel choose
     starttls: bool = True  # opportunistic, unverified (RFC 7435)
+    access: Mapping[str, Access] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # relay "host:port" -> its wishes
     daemon: str = ""  # From of a DSN; "" for mailer-daemon@hostname
     fabric: Schedule = FABRIC
     foreign: Schedule = FOREIGN

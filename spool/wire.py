@@ -78,11 +78,11 @@ class Wire(asyncio.Protocol):
         self._awaited += replies
         self._transport.write(commands)
 
-    async def say_long(self, front: bytes, content: bytes, end: bytes, seconds: float) -> None:
-        """Send a message in blocks, each within its time (RFC 5321 4.5.3.2.5); one reply will follow."""
+    async def say_long(self, front: bytes, content: bytes, end: bytes, seconds: float, replies: int = 1) -> None:
+        """Send a message in blocks, each within its time (RFC 5321 4.5.3.2.5); so many replies will follow."""
         if len(content) <= WRITE_OCTETS:
-            return self.say(front + content + end, 1)
-        self.say(front, 1)
+            return self.say(front + content + end, replies)
+        self.say(front, replies)
         view = memoryview(content)
         for start in range(0, len(content), WRITE_OCTETS):
             self.say(bytes(view[start : start + WRITE_OCTETS]), 0)

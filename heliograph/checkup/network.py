@@ -44,7 +44,7 @@ def _is_up(config: Config, host: HostConfig) -> bool:
 
 async def _look(config: Config, hosts: list[HostConfig]) -> list[Finding]:
     gate = asyncio.Semaphore(TOGETHER_MAX)
-    services = [f.name for f in fields(Ports)]
+    services = [f.name for f in fields(Ports) if getattr(config.ports, f.name)]
     knocks = [_knock(gate, host, name, getattr(config.ports, name)) for host in hosts for name in services]
     closed = [finding for finding in await asyncio.gather(*knocks) if finding]
     serials = dict(zip(hosts, await asyncio.gather(*(_serial(gate, config, host) for host in hosts)), strict=True))

@@ -9,7 +9,9 @@ import pytest
 
 from heliograph.config import ConfigError, load
 from heliograph.sizes import read_size, show_size
+from heliograph.smarthost import access
 from mailbox_host.quota import Quota
+from spool.peer import Access, Login
 
 GOOD = """
 domain = "fabric.test"
@@ -67,7 +69,11 @@ def test_a_good_file_is_read_whole(tmp_path: Path) -> None:
         ('address = "127.0.0.2"', 'address = "here"', "host.address is no IP address"),
         ("smtp = 25", "smpt = 25", "ports.smpt is not known: did you mean 'smtp'?"),
         ("smtp = 25", "smtp = 2143", "ports.smtp is 2143, and so is imap"),
-        ("smtp = 25", "smtp = 70000", "ports.smtp is 70000: choose 1 to 65535"),
+        ("smtp = 25", "smtp = 70000", "ports.smtp is 70000: choose 0 to 65535"),
+        ("smtp = 25", "smtp = 0", "ports.smtp is 0: the hosts bring each other mail there"),
+        ("smtp = 25", "dns = 0", "ports.dns is 0: choose 1 to 65535"),
+        ("[smtp.relays]", '[smtp]\nsmarthost_user = "x"\n[smtp.relays]', "smtp.smarthost_user stands alone"),
+        ("[smtp.relays]", '[smtp]\nsmarthost_tls = "yes"\n[smtp.relays]', "smtp.smarthost_tls is 'yes'"),
         ("10.1.0.0/16", "10.1.0.1/16", "feed_allow_networks"),
         ("127.0.0.1:1025", "127.0.0.1", "smtp.relays"),
         ("[ports]", "[ports", "is not TOML"),
@@ -95,6 +101,29 @@ def test_sizes_are_read_as_they_are_shown(tmp_path: Path) -> None:
     for wrong in ('quota = "2 apples"', 'quota = "0"', 'quota = "-1"', "retention_days = 20", "trash_days = -1"):
         with pytest.raises(ConfigError, match=r"line \d+: mailboxes\."):
             load(written(tmp_path, f"{GOOD}[mailboxes]\n{wrong}\n"))
+
+
+def test_doors_that_another_server_has_stay_closed(tmp_path: Path) -> None:
+    two, zeros = GOOD.split("[[host]]")[2], "smtp = 0\nlmtp = 0\nimap = 0\nimaps = 0\nsubmission = 0"
+    one = GOOD.replace(f"[[host]]{two.partition('[ports]')[0]}", "").replace("smtp = 25", zeros)
+    ports = load(written(tmp_path, one)).ports
+    assert (ports.smtp, ports.lmtp, ports.imap, ports.imaps, ports.submission, ports.submissions) == (0,) * 5 + (2465,)
+    several = load(written(tmp_path, GOOD.replace("smtp = 25", "lmtp = 0\nimap = 0"))).ports
+    assert (several.smtp, several.lmtp) == (2525, 0)
+
+
+def test_the_smarthosts_password_is_read_from_a_file_of_ours_alone(tmp_path: Path) -> None:
+    lines = 'smarthost = "{}"\nsmarthost_user = "fabric"\nsmarthost_password_file = "secret"\n'
+    (tmp_path / "secret").write_text("s3cret\n")
+    (tmp_path / "secret").chmod(0o600)
+    for place, strict in (("relay.example.net:587", True), ("127.0.0.1:25", False)):
+        smtp = load(
+            written(tmp_path, GOOD.replace("[smtp.relays]", f"[smtp]\n{lines.format(place)}[smtp.relays]"))
+        ).smtp
+        assert dict(access(smtp)) == {place: Access(Login("fabric", "s3cret"), strict)}
+    (tmp_path / "secret").chmod(0o640)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        access(smtp)
 
 
 def test_where_hubs_reach_a_host(tmp_path: Path) -> None:
