@@ -157,9 +157,10 @@ class Host:
         self._running.push_async_callback(self.runner.stop)
         await self.poller.start()
         self._running.push_async_callback(self.poller.stop)
-        rounds = Rounds(self.store, self.flow, self.reflector, self._clock)
-        await rounds.start()
-        self._running.push_async_callback(rounds.stop)
+        for room in (self.reflector, self.rooms.mailbox):
+            rounds = Rounds(self.store, self.flow, room, self._clock)
+            await rounds.start()
+            self._running.push_async_callback(rounds.stop)
         upkeep = Upkeep(self.store, self.bell, self.config.mailboxes, self._clock, self.rooms.serves)
         await upkeep.start()
         self._running.push_async_callback(upkeep.stop)

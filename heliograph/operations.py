@@ -19,7 +19,7 @@ from heliograph.source_word import source_word
 from ingest import applications, newsletters
 from mail.address import is_entity
 from mail.control import CreateSource, RemoveSource
-from mailbox_host import accounts
+from mailbox_host import accounts, leaves, passing
 from spool import listing as queue_listing
 from store import Transaction, events
 
@@ -103,13 +103,14 @@ def drop_queue(tx: Transaction, site: Site, now: float, messages: list[int], sil
 def status(source: Source, site: Site, now: float) -> Answer:
     """One host at a glance."""
     lanes = queue_listing.lanes(source)
-    queued = {
+    queued: Answer = {
         "messages": lanes.messages,
         "recipients": lanes.fresh + lanes.deferred,
         "deferred": lanes.deferred,
         "oldest_seconds": round(max(now - lanes.oldest_at, 0.0), 1) if lanes.oldest_at else 0,
     }
-    at_work = {"up": False} | site.live()
+    queued["hosts"] = queue_listing.put_off(source, site.directory().hosts)
+    at_work = {"up": False, "passed_on": passing.count(source), "leaves": leaves.registered(source)} | site.live()
     return {"host": site.host, **at_work, "serial": site.directory().serial, "queue": queued}
 
 

@@ -1,4 +1,4 @@
-"""What the reflectors do by themselves: every second somebody asks whether anything is due.
+"""What rooms do by themselves: every second somebody asks whether anything is due.
 
 Law: one short transaction a step, mail and commands go between two; what is done stands in the tables, so that whoever
 comes after a crash goes on from there. A step that fails is logged and tried again: it holds up nothing else.
@@ -51,7 +51,7 @@ class Rounds:
             try:
                 wait = await self._once()
             except Exception:  # a full disk, or a fault of ours: the rounds outlive it
-                log.exception("a step of the reflectors' work failed; trying again in %d seconds", REST_SECONDS)
+                log.exception("a step of a room's own work failed; trying again in %d seconds", REST_SECONDS)
                 wait = REST_SECONDS
             await asyncio.sleep(wait)
 

@@ -130,7 +130,29 @@ class Dissolve:
     host: str = ""
 
 
-TreeControl = Adopt | Adopted | Fold | Returned | Released | Relay | Report | Audit | Dissolve
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Leaf to root: the followers in the body lived here and live elsewhere now; tell me when you serve them there.
+    `upto`: the last of this host's notes that are meant; `serial`: of a zone by which they live there."""
+
+    source: str
+    upto: int
+    serial: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Root to leaf: those with this digest are served where they live, from post `until` on."""
+
+    source: str
+    upto: int
+    digest: str
+    until: int
+    host: str
+
+
+TreeControl = Adopt | Adopted | Fold | Returned | Released | Relay | Report | Audit | Dissolve | Moved | Settled
 WORDS: dict[str, type[TreeControl]] = {
     "adopt": Adopt,
     "adopted": Adopted,
@@ -141,4 +163,6 @@ WORDS: dict[str, type[TreeControl]] = {
     "report": Report,
     "audit": Audit,
     "dissolve": Dissolve,
+    "moved": Moved,
+    "settled": Settled,
 }

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mailbox_host import timeline
+from mailbox_host import passing, timeline
 from mailbox_host.filing import FILED_AT_ONCE_MAX
 from store import Bodies, Reader, Transaction
 
@@ -24,7 +24,6 @@ Source = Reader | Transaction
 Row = list[Any]
 
 ENTRIES_MAX = 500  # in one part: some 60 KB, some milliseconds of the writer
-OPEN = 2**62  # follows.OPEN
 
 # What belongs to an account as a whole: its table, what is not carried (ids that mean nothing elsewhere, and the
 # account itself), and the order in which it is compared.
@@ -86,21 +85,17 @@ def settle(tx: Transaction, names: Iterable[str], now: float) -> bool:
     return True
 
 
-def leave(tx: Transaction, names: Iterable[str], host: str) -> None:
+def leave(tx: Transaction, names: list[str], host: str) -> None:
     """The accounts go to a host: from now on they are not here, and posts that still come here for them are passed on
-    to its leaves (room.py)."""
-    for name in names:
-        tx.execute(
-            "INSERT OR IGNORE INTO passed_on SELECT DISTINCT f.source, ? FROM account a JOIN follow f"
-            f" ON f.account = a.id WHERE a.name = ? AND f.until_post = {OPEN} AND f.from_post IS NOT NULL",
-            (host, name),
-        )
-        tx.execute("UPDATE account SET away = 1 WHERE name = ?", (name,))
+    to its leaves (passing.py)."""
+    passing.leave(tx, names, host)
+    tx.executemany("UPDATE account SET away = 1 WHERE name = ?", [(name,) for name in names])
 
 
-def arrive(tx: Transaction, names: Iterable[str]) -> None:
+def arrive(tx: Transaction, names: list[str]) -> None:
     """The accounts are here."""
     tx.executemany("UPDATE account SET away = 0 WHERE name = ?", [(name,) for name in names])
+    passing.arrive(tx, names)
 
 
 # --- out

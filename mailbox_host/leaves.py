@@ -7,23 +7,21 @@ after the post that it is for.
 
 from __future__ import annotations
 
-from email.utils import formatdate
-from hashlib import blake2b
-
 from directory.names import FabricNames
-from mail.control import Welcome, add_controls, control_field
-from mail.envelope import Outgoing, Recipient
+from mail.control import Welcome
+from mail.envelope import Outgoing
 from mail.follower_rows import ROWS_MAX, Row, digest_of, join, write_rows
-from mail.headers import header_line
-from mail.tree_control import Adopt, Adopted, Audit, Dissolve, Fold, Released, Report, Returned, TreeControl
+from mail.tree_control import Adopt, Adopted, Audit, Dissolve, Fold, Released, Report, Returned, Settled
+from mailbox_host import passing
 from mailbox_host.accounts import exists
 from mailbox_host.follows import OPEN, TooManyFollows, welcome
+from mailbox_host.leaf_mail import write
 from store import Reader, Transaction
 
 LATE_SECONDS = 14 * 86_400.0  # a queue gives up after 5 days: what is older never comes
 GONE, FULL = "gone", "full"  # why somebody was not taken over: there is no such account, or it follows too many
 
-LeafControl = Adopt | Fold | Released | Audit | Dissolve
+LeafControl = Adopt | Fold | Released | Audit | Dissolve | Settled
 
 
 def is_registered(tx: Transaction, source: str, post: int) -> bool:
@@ -38,11 +36,6 @@ def register(tx: Transaction, source: str) -> None:
     )
 
 
-def passed_to(tx: Transaction, source: str) -> list[str]:
-    """Return the hosts whose followers were here, and to which posts are passed on."""
-    return [host for (host,) in tx.all("SELECT host FROM passed_on WHERE source = ? ORDER BY host", (source,))]
-
-
 def take(
     tx: Transaction, names: FabricNames, host: str, control: LeafControl, rows: list[Row], now: float
 ) -> tuple[Outgoing, ...]:
@@ -53,9 +46,11 @@ def take(
         case Fold():
             return _give_back(tx, names, host, control, now)
         case Released() if control.until:
-            _end(tx, control.source, control.epoch, control.until)
+            _end(tx, control.source, control.epoch, control.until, now)
         case Dissolve():
-            _dissolve(tx, control)
+            _dissolve(tx, control, now)
+        case Settled():
+            passing.settle(tx, control, now)
         case Audit():
             return _report(tx, names, host, control, now)
     return ()
@@ -94,7 +89,7 @@ def _adopt(
     _begin(tx, control.source, control.epoch)
     total, digest = sum(part[1] for part in parts), join(*(part[2] for part in parts))
     answer = Adopted(control.source, control.epoch, total, digest, host=host)
-    return _write(names, answer, now, "".join(part[3] for part in parts))
+    return write(names, answer, now, "".join(part[3] for part in parts))
 
 
 def _refused(tx: Transaction, source: str, row: Row, now: float) -> Row | None:
@@ -128,22 +123,32 @@ def _give_back(tx: Transaction, names: FabricNames, host: str, control: Fold, no
     answers: tuple[Outgoing, ...] = ()
     for number, lot in enumerate(lots, 1):
         part = Returned(control.source, control.epoch, number, len(lots), len(rows), digest, 0, host=host)
-        answers += _write(names, part, now, write_rows(lot))
+        answers += write(names, part, now, write_rows(lot))
     return answers
 
 
 def followers(place: Reader | Transaction, source: str) -> list[Row]:
-    """Return who follows a source here, each once, as the newest welcome says."""
+    """Return who follows a source here, each once, as the newest welcome says; and who did, and moved away, and is not
+    known to the list yet."""
     rows = place.all(
         f"""
-        SELECT a.name, f.from_post, max(f.generation), d.name
-        FROM follow f JOIN account a ON a.id = f.account JOIN folder d ON d.id = f.folder
-        WHERE f.source = ? AND f.until_post = {OPEN} AND f.from_post IS NOT NULL
-        AND NOT a.away GROUP BY a.name ORDER BY a.name
+        SELECT name, from_post, max(generation), folder FROM (
+            SELECT a.name, f.from_post, f.generation, d.name AS folder
+            FROM follow f JOIN account a ON a.id = f.account JOIN folder d ON d.id = f.folder
+            WHERE f.source = ?1 AND f.until_post = {OPEN} AND f.from_post IS NOT NULL AND NOT a.away
+            UNION ALL SELECT name, from_post, generation, folder FROM moved_follower WHERE source = ?1
+        ) GROUP BY name ORDER BY name
         """,
         (source,),
     )
     return [Row(*row) for row in rows]
+
+
+def registered(place: Reader | Transaction) -> int:
+    """Count the sources whose lists send this host one copy for all: they do not know whoever follows here."""
+    row = place.one(f"SELECT count(*) FROM leaf WHERE until_post = {OPEN}")
+    assert row is not None
+    return int(row[0])
 
 
 def count(place: Reader | Transaction, source: str) -> int:
@@ -157,17 +162,20 @@ def count(place: Reader | Transaction, source: str) -> int:
     return int(row[0])
 
 
-def _end(tx: Transaction, source: str, epoch: int, until: int) -> None:
+def _end(tx: Transaction, source: str, epoch: int, until: int, now: float) -> None:
     """Posts from `until` on come to each follower again; an older word than the last hand-over comes too late."""
-    tx.execute(
+    ended = tx.execute(
         "UPDATE leaf SET until_post = ?, folded = max(folded, ?) WHERE source = ? AND epoch < ?",
         (until, epoch, source, epoch),
     )
+    if ended.rowcount:
+        passing.end(tx, source, until, now)
 
 
-def _dissolve(tx: Transaction, control: Dissolve) -> None:
+def _dissolve(tx: Transaction, control: Dissolve, now: float) -> None:
     """The source is gone: nobody follows it, should one of its name come again."""
     if control.until:
+        passing.end(tx, control.source, control.until, now)
         tx.execute(
             "UPDATE follow SET until_post = ? WHERE source = ? AND until_post > ? AND from_post IS NOT NULL",
             (control.until, control.source, control.until),
@@ -182,21 +190,4 @@ def _report(tx: Transaction, names: FabricNames, host: str, control: Audit, now:
     known = tx.one("SELECT epoch FROM leaf WHERE source = ?", (control.source,)) or (0,)
     rows = followers(tx, control.source)
     report = Report(control.source, known[0], len(rows), len(rows), 0, 0, digest_of(rows), host=host)
-    return _write(names, report, now, "")
-
-
-def _write(names: FabricNames, control: TreeControl, now: float, body: str) -> tuple[Outgoing, ...]:
-    """Answer the source's root."""
-    to, source = names.reflector_inside(control.source, "control"), control.source
-    seed = f"{control_field(control)} {body}".encode()
-    fields = [
-        ("From", names.reflector(source, "help")),
-        ("To", to),
-        ("Subject", f"{type(control).__name__.lower()} {source}"),
-        ("Date", formatdate(now)),
-        ("Message-ID", f"<{blake2b(seed, digest_size=16).hexdigest()}.leaf@{names.domain}>"),
-        ("Auto-Submitted", "auto-generated"),  # RFC 3834 5
-    ]
-    content = b"".join(header_line(*field) for field in fields) + b"\r\n" + body.encode()
-    sender = names.reflector_inside(source, "bounce")
-    return (Outgoing(sender, (Recipient(to),), add_controls(content, control), signed=True),)
+    return write(names, report, now, "")

@@ -18,7 +18,7 @@ from mail.follower_rows import read_rows
 from mail.headers import split_message
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mail.tree_control import Adopt
-from mailbox_host import leaves
+from mailbox_host import leaves, passing
 from mailbox_host.accounts import account_id, exists
 from mailbox_host.bell import Bell
 from mailbox_host.follow_list import tell_follows
@@ -76,6 +76,15 @@ class MailboxRoom:
                 return self._leaf(tx, arrival, source)
         return Receipt(NO_SUCH_USER)
 
+    def is_due(self, reader: Reader | Transaction, now: float) -> bool:
+        """Tell whether `work` would do anything."""
+        return passing.is_due(reader, now)
+
+    def work(self, tx: Transaction, now: float) -> tuple[Outgoing, ...]:
+        """Tell lists of their followers who moved away from here; return what is to be sent."""
+        directory = self._directory()
+        return passing.ask(tx, directory.names, directory.serial, self._host, now)
+
     def _timeline(self, tx: Transaction, arrival: Arrival, account: str) -> Outcome:
         if not exists(tx, account):
             return NO_SUCH_USER
@@ -96,7 +105,7 @@ class MailboxRoom:
             return Receipt(Refused("5.6.0 Not a post of this source", 554))
         if not self._speaks_for(arrival, source):
             return Receipt(_not_yet(source))
-        further = leaves.passed_to(tx, source)
+        further = passing.passed_to(tx, source, post.number)
         wanted = further or arrival.signed_by != self._host or self._is_wanted(tx, post)
         if not (wanted and log_post(tx, post)):  # what was here before was passed on then
             return Receipt()

@@ -163,4 +163,26 @@ PASSED_ON = Migration(
     """,
 )
 
-MIGRATIONS = (MIGRATION, HEADER_CUTS, KEEPING, HEADER_WORDS, KEEPS_SENT, LEAVES, SIFTS, PASSED_ON)
+# moved_follower: who moved away and follows a source whose list does not know it yet (passing.py). passed_on.due: when
+# the list is asked, NULL while the accounts are on their way; once posts are passed on up to `until_post` only, since
+# when that is so.
+MOVED = Migration(
+    "mailbox_host",
+    9,
+    f"""
+    CREATE TABLE moved_follower (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, host TEXT NOT NULL, name TEXT NOT NULL,
+        from_post INTEGER NOT NULL, generation INTEGER NOT NULL, folder TEXT NOT NULL, UNIQUE (name, source)
+    ) STRICT;
+    CREATE INDEX moved_follower_source ON moved_follower (source, id);
+    ALTER TABLE passed_on ADD COLUMN until_post INTEGER NOT NULL DEFAULT {2**62};
+    ALTER TABLE passed_on ADD COLUMN due REAL;
+    UPDATE passed_on SET due = 0;
+    INSERT OR IGNORE INTO moved_follower (source, host, name, from_post, generation, folder)
+    SELECT f.source, p.host, a.name, f.from_post, max(f.generation), d.name FROM passed_on p
+    JOIN follow f ON f.source = p.source JOIN account a ON a.id = f.account JOIN folder d ON d.id = f.folder
+    WHERE a.away AND f.until_post = {2**62} AND f.from_post IS NOT NULL GROUP BY f.source, a.name
+    """,
+)
+
+MIGRATIONS = (MIGRATION, HEADER_CUTS, KEEPING, HEADER_WORDS, KEEPS_SENT, LEAVES, SIFTS, PASSED_ON, MOVED)

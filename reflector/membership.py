@@ -12,7 +12,7 @@ from mail.follower_rows import Row
 from reflector.answers import control_mail, voice
 from reflector.expansion import return_domain
 from reflector.letter import Letter
-from reflector.nodes import count_at_leaf, has_leaf, look_at
+from reflector.nodes import count_at_leaf, look_at
 from reflector.sources import first_post, recent_posts, take_generation
 from reflector.subscriptions import (
     Interval,
@@ -27,6 +27,7 @@ from reflector.tables import OPEN
 from reflector.texts import Text
 from reflector.tokens import bounce_token
 from reflector.told import note_told
+from reflector.tree_mail import needs_no_row
 
 LOOK_SECONDS = 1.0  # after a change its list is looked at: is it too long now, or short enough?
 
@@ -38,7 +39,7 @@ def follow(letter: Letter, who: Subscriber, folder: str) -> Change:
     interval = open_interval(letter.tx, letter.source.list, who.address)
     if interval is not None:
         return _follow_again(letter, who, interval, folder)
-    rowless = bool(who.entity) and _needs_no_row(letter, who.entity)
+    rowless = bool(who.entity) and needs_no_row(letter.house, letter.tx, letter.source.list, who.entity)
     if not rowless and letter.source.subscribers >= letter.house.settings.subscribers_max:
         return voice(letter).full(), ()
     return _follow_anew(letter, who, folder, rowless=rowless)
@@ -104,8 +105,3 @@ def _newest_posts(letter: Letter, who: Subscriber, since: int, generation: int) 
     recipient = Recipient(names.timeline(who.entity) if who.entity else who.address, sender)
     posts = recent_posts(letter.tx, source.list, since)
     return tuple(Outgoing(names.reflector_inside(source.name, "bounce"), (recipient,), post, True) for _, post in posts)
-
-
-def _needs_no_row(letter: Letter, entity: str) -> bool:
-    home = letter.house.home(entity)
-    return home == letter.house.host or has_leaf(letter.tx, letter.source.list, home)

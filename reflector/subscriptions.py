@@ -69,6 +69,13 @@ def last_until(tx: Transaction, source: str, address: str) -> int:
     return int(row[0]) if row and row[0] is not None else 0
 
 
+def last_generation(tx: Transaction, source: str, address: str) -> int:
+    """Return the generation of the latest closed interval (0: there was none)."""
+    sql = f"SELECT max(generation) FROM subscriber WHERE source = ? AND address = ? AND until_post < {OPEN}"
+    row = tx.one(sql, (source, address))
+    return int(row[0]) if row and row[0] is not None else 0
+
+
 def subscribe(
     tx: Transaction, source: str, who: Subscriber, from_post: int, generation: int, token: str, folder: str
 ) -> None:

@@ -22,6 +22,15 @@ def note_told(letter: Letter, entity: str, row: Row, until: int) -> None:
     )
 
 
+def newest_word(tx: Transaction, list_: str, entity: str) -> tuple[int, Row] | None:
+    """Return what a follower was told lately: until which post, and the row."""
+    row = tx.one(
+        "SELECT until_post, entity, from_post, generation, folder FROM told WHERE list = ? AND entity = ?",
+        (list_, entity),
+    )
+    return (int(row[0]), Row(*row[1:])) if row else None
+
+
 def corrected(house: House, tx: Transaction, list_: str, host: str, rows: list[Row]) -> list[Row]:
     """Return a leaf's rows as they will be once all has arrived there."""
     told = {

@@ -18,10 +18,12 @@ from mail.tree_control import (
     Audit,
     Dissolve,
     Fold,
+    Moved,
     Relay,
     Released,
     Report,
     Returned,
+    Settled,
     TreeControl,
 )
 from reflector.adopting import adopt
@@ -31,6 +33,7 @@ from reflector.dissolving import dissolve
 from reflector.folding import give_back, let_go, take_back
 from reflector.handing_over import take_answer
 from reflector.letter import House, Letter
+from reflector.moved import take_moved
 from reflector.nodes import DOWN, RELEASED, find_move, find_node
 from reflector.repeats import drop_repeats
 from reflector.reports import take_report
@@ -41,7 +44,7 @@ from store import Transaction, events
 
 FROM_ABOVE = Adopt | Fold | Released | Audit | Dissolve
 FROM_BELOW = Adopted | Returned | Report
-WITH_ROWS = Adopt | Returned | Adopted
+WITH_ROWS = Adopt | Returned | Adopted | Moved
 NUMBER_MAX = 2**53  # of posts, generations, epochs: more is no number of ours
 RELAY_DOOR = "relay"
 DIGEST = re.compile(r"[0-9a-f]{64}\Z")
@@ -68,11 +71,17 @@ def take_tree_control(house: House, tx: Transaction, arrival: Arrival, list_: st
         return _refuse(tx, arrival, list_, f"5.6.0 {error}")
     if isinstance(control, Relay):
         return _relay(house, tx, arrival, list_, control)
+    if isinstance(control, Moved):
+        return take_moved(house, tx, arrival, list_, control, rows)
     return Receipt(Delivered("2.0.0 Ok"), _perform(house, tx, list_, control, rows, arrival.now))
 
 
 def sender_of(list_: str, control: TreeControl) -> tuple[str, str] | None:
     """Return who alone may say this here: ("list", its name) or ("host", a leaf's); None: nobody."""
+    if isinstance(control, Moved):
+        return ("host", control.host) if is_root(list_) and control.host else None
+    if isinstance(control, Settled):  # for leaves alone
+        return None
     other = list_of(control.source, control.node)
     if isinstance(control, Relay):  # down from the parent, or up to the root from anywhere
         return ("list", other) if (is_root(list_) or other == parent_of(list_)) and other != list_ else None

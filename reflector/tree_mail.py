@@ -17,7 +17,9 @@ from mail.headers import header_line, split_message
 from mail.outcome import Deferred
 from mail.tree_control import TreeControl
 from reflector.letter import House
+from reflector.nodes import has_leaf
 from reflector.tree import LEAF, node_of, source_of
+from store import Transaction
 
 Mails = tuple[Outgoing, ...]
 
@@ -60,6 +62,12 @@ def rows_of(arrival: Arrival) -> list[Row]:
 def speaks_for(house: House, arrival: Arrival, list_: str) -> bool:
     """Tell whether a list's own host wrote this."""
     return house.directory.speaks_for("reflectors", house.names.bucket(list_), arrival.signed_by)
+
+
+def needs_no_row(house: House, tx: Transaction, list_: str, entity: str) -> bool:
+    """Tell whether an account's host gets one copy for all who live there: this very host, and one with a leaf."""
+    home = house.home(entity)
+    return home == house.host or has_leaf(tx, list_, home)
 
 
 def not_yet(list_: str) -> Deferred:

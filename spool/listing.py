@@ -5,6 +5,8 @@ Law: it reads and changes nothing; what could be long comes a page at a time.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from spool.tables import DEFERRED
@@ -68,6 +70,17 @@ def counts(source: Source) -> list[Count]:
         " JOIN queue_message m ON m.id = r.message GROUP BY where_to ORDER BY count(*) DESC, where_to",
     )
     return [Count(*row) for row in rows]
+
+
+def put_off(source: Source, destinations: Iterable[str]) -> dict[str, int]:
+    """Count what was put off for these destinations; who gets nothing is not in it."""
+    asked = json.dumps(list(destinations))
+    rows = source.all(
+        "SELECT destination, count(*) FROM queue_recipient"
+        f" WHERE state = {DEFERRED} AND destination IN (SELECT value FROM json_each(?)) GROUP BY destination",
+        (asked,),
+    )
+    return dict(rows)
 
 
 def lanes(source: Source) -> Lanes:

@@ -6,6 +6,7 @@ bucket was handed over its owner serves it: any of this can be taken back by edi
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
@@ -16,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heliograph import exits
-from heliograph.commands.frame import config_of, json_option, say
+from heliograph.commands.frame import config_of, json_option, note, say
 from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
     from heliograph.balance import Balance
 
 APPLY = click.option("--apply", is_flag=True, help="Edit the zone; without it, only show.")
+LOOK_SECONDS = 1.0  # while a host is waited for
 RANGES_SHOWN_MAX = 40  # of a plan; --json has all
 
 
@@ -84,9 +86,10 @@ def drain(context: click.Context, name: str, apply: bool) -> None:
 @click.command()
 @click.argument("name")
 @click.option("--dead", is_flag=True, help="It will not answer any more.")
+@click.option("--wait", is_flag=True, help="Wait until it holds nothing any more, and say what it still holds.")
 @json_option
 @click.pass_context
-def remove(context: click.Context, name: str, dead: bool) -> None:
+def remove(context: click.Context, name: str, dead: bool, wait: bool) -> None:
     """Take the drained host NAME out of the zone and the configuration. Its folder stays where it is."""
     from directory.hosts import without_host
     from heliograph.joining import leave
@@ -96,7 +99,9 @@ def remove(context: click.Context, name: str, dead: bool) -> None:
     config.host(name)
     if name == config.primary:
         raise CommandError(exits.UNAVAILABLE, f"{name} is the zone's primary: `zone primary` another host first")
-    _check_empty(config, name, read_live(config)[1], dead)
+    _check_unnamed(name, read_live(config)[1])
+    if not dead:
+        _check_empty(config, name, wait)
     folder = config.host_folder(name)
     made = draft(config, lambda zone: without_host(zone, name, _selectors(zone, name)))
     serial = made.write()
@@ -146,28 +151,32 @@ def _answer(found: Balance, serial: int | None) -> dict[str, Any]:
     return {"moves": moves, **counts, "applied": serial is not None, "serial": serial}
 
 
-def _check_empty(config: Any, name: str, zone: Any, dead: bool) -> None:
-    """A host that is named for a bucket, or still owns one, holds what people would miss."""
+def _check_unnamed(name: str, zone: Any) -> None:
     from directory.fabric import to_directory
 
     directory = to_directory(zone)
     named = directory.timeline.count(name) + directory.reflectors.count(name)
     if named:
         raise CommandError(exits.UNAVAILABLE, f"the zone gives {name} {named} buckets: `host drain {name}` first")
-    if dead:
-        return
-    word = _word(config, name)
-    if word is None or not word.get("up"):
-        text = f"{name} does not answer, so nobody knows whether it still holds mail: start it, or say --dead"
-        raise CommandError(exits.UNAVAILABLE, text)
-    left, waits = sum(word["owned"].values()), word["queue"]["recipients"]
-    if left or waits:
-        text = f"{name} still holds {left} buckets, and {waits} recipients wait in its queue: see `status`, then repeat"
-        raise CommandError(exits.TEMPFAIL, text)
 
 
-def _word(config: Any, name: str) -> dict[str, Any] | None:
-    """What a host says of itself, asked through one that runs here."""
+def _check_empty(config: Any, name: str, wait: bool) -> None:
+    """A host that still owns a bucket, or passes posts on, holds what people would miss."""
+    from heliograph.parting import held_by
+
+    said: list[str] = []
+    while why := held_by(name, _words(config)):
+        if not wait:
+            text = f"{name} may not go yet: {'; '.join(why)}: see `status`, then repeat, or say --wait"
+            raise CommandError(exits.TEMPFAIL, text)
+        if why != said:
+            note(f"{name}: {'; '.join(why)}")
+        said = why
+        time.sleep(LOOK_SECONDS)
+
+
+def _words(config: Any) -> list[dict[str, Any]]:
+    """What all hosts say of themselves, asked through one that runs here."""
     from heliograph.control_socket import ControlClient, NotRunning
     from heliograph.desk import hosts_here
 
@@ -176,10 +185,10 @@ def _word(config: Any, name: str) -> dict[str, Any] | None:
             client = ControlClient(config.host_folder(here))
         except NotRunning:
             continue
-        words = client.ask("survey")["hosts"]
-        client.close()
-        return next((word for word in words if word["host"] == name), None)
-    return None
+        with contextlib.closing(client):
+            words: list[dict[str, Any]] = client.ask("survey")["hosts"]
+        return words
+    return []
 
 
 def _selectors(zone: Any, name: str) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ingest import carrying as feeds
-from mailbox_host import carrying, leaves, unpacking
+from mailbox_host import carrying, leaves, passing, unpacking
 from reflector import carrying as lists
 from store import Reader, Transaction
 
@@ -30,7 +30,8 @@ class Wanted:
 
 
 class Cargo(Protocol):
-    """A *unit* is what moves whole: an account, a source's lists. See mailbox_host.carrying for the words."""
+    """A *unit* is what moves whole: an account, a source's lists. See mailbox_host.carrying for the words. `leave`:
+    they are nobody's from here on; `left`: what went to a host is there."""
 
     def layout(self) -> dict[str, list[str]]: ...
 
@@ -41,6 +42,8 @@ class Cargo(Protocol):
     def settle(self, tx: Transaction, units: list[str], now: float, /) -> bool: ...
 
     def leave(self, tx: Transaction, units: list[str], host: str, /) -> None: ...
+
+    def left(self, tx: Transaction, host: str, now: float, /) -> None: ...
 
     def arrive(self, tx: Transaction, units: list[str], giver: str, now: float, /) -> None: ...
 
@@ -78,6 +81,9 @@ class Timelines:
     def leave(self, tx: Transaction, units: list[str], host: str) -> None:
         carrying.leave(tx, [unit for unit in units if not _is_news(unit)], host)
         feeds.leave(tx, filter(_is_news, units))
+
+    def left(self, tx: Transaction, host: str, now: float) -> None:
+        passing.left(tx, host, now)
 
     def arrive(self, tx: Transaction, units: list[str], giver: str, now: float) -> None:
         carrying.arrive(tx, [unit for unit in units if not _is_news(unit)])
@@ -133,6 +139,9 @@ class Reflectors:
             if "+" not in source:
                 leaves.register(tx, source)
         feeds.leave(tx, filter(_is_feed, units))
+
+    def left(self, tx: Transaction, host: str, now: float) -> None:
+        pass
 
     def arrive(self, tx: Transaction, units: list[str], giver: str, now: float) -> None:
         lists.arrive(tx, [unit for unit in units if not _is_feed(unit)], giver, now)

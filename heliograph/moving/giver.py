@@ -220,6 +220,8 @@ class Giver:
         def work(tx: Transaction) -> None:
             party.ownership.put(tx, *buried)
             party.hurry(tx)
+            for which in {one.map for one in buried}:
+                party.cargo[which].left(tx, self._peer, now)
             for one in buried:
                 events.append(
                     tx, now, "moved", map=one.map, bucket=one.bucket, to=one.peer, epoch=one.epoch, pause=pause

@@ -54,7 +54,7 @@ async def grow_and_shrink(town: Town) -> None:
     await run(town, "host", "drain", "host-4", "--apply")
     await until(lambda: owned(town, "host-4") == 0, lambda: f"{owned(town, 'host-4')} are left", 60)
     await town.still()
-    await run(town, "host", "remove", "host-4")
+    await run(town, "host", "remove", "host-4", "--wait")
     await town.person("bob", 2).send("bob@reflectors.fabric.test", "after it")
     await town.still()
     assert [said for _, said in await town.person("heidi", 1).posts()] == ["by host 1", "by host 4", "after it"]
