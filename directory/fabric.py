@@ -140,7 +140,35 @@ def to_directory(zone: Zone) -> Directory:
     timeline, reflectors = (_owners(zone, which, buckets) for which in MAPS)
     names, standbys = FabricNames(zone.domain, buckets), standbys_of(pairings(zone))
     services, dkim = services_of(zone), dkim_of(zone)
-    return Directory(names, zone.serial, hosts, timeline, reflectors, services, dkim=dkim, standbys=standbys)
+    return Directory(
+        names, zone.serial, hosts, timeline, reflectors, services, dkim=dkim, standbys=standbys, lost=lost_of(zone)
+    )
+
+
+LOST = label("_lost")
+
+
+class Loss(NamedTuple):
+    """One record at ``_lost.HOST.D``: its name, whose it is ("" for no host's), and the heir ("": not readable)."""
+
+    owner: bytes
+    host: str
+    heir: str
+
+
+def losses(zone: Zone) -> Iterator[Loss]:
+    """Every record that says that a host is lost, good or bad."""
+    for owner, node in zone.nodes.items():
+        if owner.startswith(LOST) and wire.TXT in node:
+            values = text_values(zone, owner)
+            tags = dict(re.findall(r"(\w+)=(\S+)", values[0])) if len(values) == 1 else {}
+            heir = tags.get("heir", "") if tags.get("v") == "1" else ""
+            yield Loss(owner, host_name(zone, owner[len(LOST) :]), heir)
+
+
+def lost_of(zone: Zone) -> dict[str, str]:
+    """Lost host -> its heir."""
+    return {loss.host: loss.heir for loss in sorted(losses(zone)) if loss.host and loss.heir}
 
 
 class Pairing(NamedTuple):

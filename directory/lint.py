@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from directory import rules, standby_rules
+from directory import lost_rules, rules, standby_rules
 from directory.problem import Problem, capped
 from directory.zone import Record, Zone
 
@@ -21,6 +21,8 @@ RULES = (
     rules.no_bucket_too_many,
     standby_rules.standbys_are_others,
     standby_rules.hosts_have_one_standby,
+    lost_rules.lost_hosts_have_heirs,
+    lost_rules.lost_hosts_own_nothing,
     rules.the_world_gets_in,
     rules.hosts_are_known,
     rules.hosts_are_not_each_other,

@@ -37,7 +37,8 @@ class Directory:
     """Who owns which bucket. `timeline` and `reflectors` hold a host's name per bucket, in order of bucket.
     `services`: of each, the preferred one first. `former`: by map and bucket, whom the zone named lately.
     `dkim`: selector -> the TXT there, of the keys that mail to the outside is signed with.
-    `standbys`: host -> the host that keeps its second copy; who has none is not in it."""
+    `standbys`: host -> the host that keeps its second copy; who has none is not in it.
+    `lost`: hosts that were given up -> who has what they had."""
 
     names: FabricNames
     serial: int
@@ -48,6 +49,7 @@ class Directory:
     former: Mapping[tuple[str, int], frozenset[str]] = field(default_factory=dict)
     dkim: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     standbys: Mapping[str, str] = field(default_factory=dict)
+    lost: Mapping[str, str] = field(default_factory=dict)
 
     def owner(self, which: Map, bucket: int) -> str:
         """Return the name of the host that the zone names for a bucket."""
@@ -70,9 +72,13 @@ class Directory:
             case Follow(bucket) if bucket is not None:
                 return self.reflectors[bucket]
             case Leaf():
-                return name.host
+                return self.stands_for(name.host)
             case _:
                 return ""
+
+    def stands_for(self, host: str) -> str:
+        """Return who is where a host was: itself, or its heir."""
+        return self.lost.get(host, host)
 
     def key_of(self, host: str) -> bytes | None:
         """Return a host's public key, 32 octets; None for a stranger or one whose record was taken away."""
