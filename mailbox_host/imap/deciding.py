@@ -1,19 +1,21 @@
 """Search keys that the words of headers decide, for all messages at once (RFC 3501 6.4.4).
 
-Law: what is looked through at a time is bounded; words that are not kept yet are made in a reader's thread.
+Law: what is looked through at a time is bounded; words that are not kept yet are made in a reader's thread, and looked
+through there, whether or not they can be kept.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 from mailbox_host.imap.commands import Key
 from mailbox_host.imap.effects import Steps, read, write
-from mailbox_host.imap.header_words import field_of, find_words, keep_words, made_words
+from mailbox_host.imap.header_words import field_of, find_words, keep_words, made_words, says
 from mailbox_host.imap.masks import View
 from mailbox_host.imap.responses import ok, untagged
 from mailbox_host.imap.settings import SEARCH_BATCH_MESSAGES
-from store import Reader, Transaction
+from store import Reader, StoreFull, Transaction
 
 WORDS_BATCH_MESSAGES = 5_000  # looked through in one query: some 3 milliseconds of a reader's thread
 
@@ -32,20 +34,24 @@ def _matching(view: View, key: Key, places: list[int]) -> Steps[list[int]]:
     asked = field_of(key)
     assert asked is not None
     bodies = [view.rows.bodies[at] for at in places]
-    look = partial(_find, bodies, *asked)
-    found, missing = yield from read(look, long=True)
+    found, missing = yield from read(partial(_find, bodies, *asked), long=True)
     if missing:
-        yield from _make(list(dict.fromkeys(missing)))
-        found, _ = yield from read(look, long=True)  # still missing: expunged since its row was read
+        made = yield from _make(list(dict.fromkeys(missing)), *asked)
+        found += [at for at, body in enumerate(bodies) if body in made]
     return [places[at] for at in found]
 
 
-def _make(bodies: list[int]) -> Steps[None]:
+def _make(bodies: list[int], line: int, wanted: bytes) -> Steps[set[int]]:
+    """Make words and keep them; return the bodies whose words match. One that was expunged since has none."""
+    matching: set[int] = set()
     for start in range(0, len(bodies), SEARCH_BATCH_MESSAGES):
         if start:  # also finds out whether the client is still there
             yield untagged(ok(f"Read {start} headers of {len(bodies)}", "INPROGRESS"))
         made = yield from read(partial(_made, bodies[start : start + SEARCH_BATCH_MESSAGES]), long=True)
-        yield from write(partial(_keep, made), rings=False)
+        with suppress(StoreFull):
+            yield from write(partial(_keep, made), rings=False)
+        matching.update(body for body, words in made.items() if says(words, line, wanted))
+    return matching
 
 
 def _find(bodies: list[int], line: int, wanted: bytes, reader: Reader) -> tuple[list[int], list[int]]:

@@ -19,7 +19,7 @@ from mailbox_host.imap.change import NO_SUCH_MESSAGE, beyond
 from mailbox_host.imap.commands import BodyPart, Command, FetchItem
 from mailbox_host.imap.effects import Steps, read, write
 from mailbox_host.imap.fetch_response import Batch, Form, with_recent
-from mailbox_host.imap.loading import find_kept, kept, load_contents, make_kept
+from mailbox_host.imap.loading import Made, find_kept, kept, load_contents, make_kept
 from mailbox_host.imap.reading import columns_now, rows_of, use_condstore
 from mailbox_host.imap.responses import bad, no, ok
 from mailbox_host.imap.resync import tell_vanished
@@ -33,7 +33,7 @@ from mailbox_host.imap.settings import (
     INLINE_OCTETS_MAX,
 )
 from mailbox_host.imap.telling import tell_keywords
-from store import Reader
+from store import Reader, StoreFull
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +132,18 @@ def _as_far_as_fits(rows: Columns, start: int) -> int:
 
 
 def _mark_seen(session: Session, selected: Selected, rows: Columns) -> Steps[tuple[Columns, list[Entry]]]:
-    """Fetching a body sets \\Seen (RFC 3501 6.4.5), and the response says so."""
+    """Fetching a body sets \\Seen (RFC 3501 6.4.5), and the response says so. Where nothing can be stored now, mail can
+    be read all the same."""
     unseen = [uid for uid, bits in zip(rows.uids, rows.flags, strict=True) if not bits & SEEN]
     if not unseen:
         return rows, []
     now = session.clock()
-    changed = yield from write(lambda tx: entries.store_flags(tx, selected.folder, unseen, "+", SEEN, frozenset(), now))
+    try:
+        changed = yield from write(
+            lambda tx: entries.store_flags(tx, selected.folder, unseen, "+", SEEN, frozenset(), now)
+        )
+    except StoreFull:
+        return rows, []
     return rows.updated(changed), changed
 
 
@@ -145,18 +151,18 @@ def _show(plan: Plan, batch: Batch, fresh: frozenset[int]) -> Steps[None]:
     """Show a batch: looked up, cut and written in one visit to a reader's thread, two where something is to be made."""
     many = len(batch.numbers) > INLINE_MESSAGES_MAX or (plan.parts and sum(batch.rows.sizes) > INLINE_OCTETS_MAX)
     long = bool(plan.kept or plan.parts) and bool(many)
-    text = yield from read(partial(_render, plan, batch, fresh, False), long)
+    text = yield from read(partial(_render, plan, batch, fresh, None), long)
     if text is None:
-        yield from make_kept(plan.kept, batch.rows.bodies)
-        text = yield from read(partial(_render, plan, batch, fresh, True), long)
+        made = yield from make_kept(plan.kept, batch.rows.bodies)
+        text = yield from read(partial(_render, plan, batch, fresh, made), long)
         assert text is not None
     yield text
 
 
-def _render(plan: Plan, batch: Batch, fresh: frozenset[int], as_it_is: bool, reader: Reader) -> bytes | None:
-    """Write the responses; None where what is kept must be made first."""
-    known = find_kept(plan.kept, batch.rows.bodies, reader)
-    if not as_it_is and any(None in values for values in known.values()):
+def _render(plan: Plan, batch: Batch, fresh: frozenset[int], made: Made | None, reader: Reader) -> bytes | None:
+    """Write the responses; None where what is kept must be made first: `made` is that."""
+    known = find_kept(plan.kept, batch.rows.bodies, made or {}, reader)
+    if made is None and any(None in values for values in known.values()):
         return None
     if plan.parts:
         known |= load_contents(plan.parts, batch.rows.bodies, reader)

@@ -57,6 +57,10 @@ def _line(header: bytes, field: str) -> str:
     return _BETWEEN.join(values)
 
 
+def says(words: bytes, line: int, wanted: bytes) -> bool:
+    return wanted in words.split(b"\n")[line]
+
+
 def find_words(reader: Reader, bodies: Sequence[int], line: int, wanted: bytes) -> tuple[list[int], list[int]]:
     """Return the places of the bodies in whose words `wanted` stands in that line, and the bodies without words yet.
 
@@ -68,7 +72,7 @@ def find_words(reader: Reader, bodies: Sequence[int], line: int, wanted: bytes) 
         """,
         (json.dumps(list(bodies)), wanted),
     )
-    found = [place for place, words in rows if words is not None and wanted in words.split(b"\n")[line]]
+    found = [place for place, words in rows if words is not None and says(words, line, wanted)]
     return found, [bodies[place] for place, words in rows if words is None]
 
 

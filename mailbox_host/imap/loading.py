@@ -1,15 +1,18 @@
 """What a FETCH needs beside the rows: facts, cut headers, contents, for a whole batch at a time.
 
-Law: what is made from a message alone and kept with it is made in a reader's thread; the writer only keeps it. Values
-come in the order of the bodies, None where there is none (yet, or any more): no look-up is made per message.
+Law: what is made from a message alone and kept with it is made in a reader's thread; the writer only keeps it, and
+where it cannot, what was made is shown all the same. Values come in the order of the bodies, None where there is none
+(yet, or any more): no look-up is made per message.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeVar
 
 from mailbox_host import header_cuts
 from mailbox_host.facts import keep_facts, made_facts
@@ -20,14 +23,19 @@ from mailbox_host.imap.fetch_response import is_whole, shown_part
 from mailbox_host.imap.previews import LAZY, PREVIEW, keep_previews, kept_previews, made_previews, previews_so_far
 from mailbox_host.imap.sections import Content, cut_kind
 from mailbox_host.imap.settings import FETCH_SHOWN_OCTETS_MAX, INLINE_MESSAGES_MAX
-from store import Bodies, Reader, Transaction
+from store import Bodies, Reader, StoreFull, Transaction
 
 Values = Sequence[Any]
 Known = dict[FetchItem, Values]
+Made = dict[FetchItem, dict[int, Any]]  # by body
 
 T = TypeVar("T")
 
-FACTS = {"ENVELOPE": "envelope", "BODY": "body_short", "BODYSTRUCTURE": "body_full"}
+FACTS = {  # the column, and which of the facts it is
+    "ENVELOPE": ("envelope", attrgetter("envelope")),
+    "BODY": ("body_short", attrgetter("body")),
+    "BODYSTRUCTURE": ("body_full", attrgetter("bodystructure")),
+}
 
 
 class TooMuchAtOnce(FolderError):
@@ -39,30 +47,40 @@ def kept(item: FetchItem) -> bool:
     return item in FACTS or item in (PREVIEW, LAZY) or (isinstance(item, BodyPart) and cut_kind(item) > 0)
 
 
-def find_kept(items: Iterable[FetchItem], bodies: Sequence[int], reader: Reader) -> Known:
-    """Read what is kept."""
-    return {item: _keepers(item)[0](reader, bodies) for item in items}
+def find_kept(items: Iterable[FetchItem], bodies: Sequence[int], made: Made, reader: Reader) -> Known:
+    """Read what is kept; `made`: of what is not."""
+    return {item: _filled(_keepers(item).look(reader, bodies), bodies, made.get(item)) for item in items}
 
 
-def make_kept(items: Iterable[FetchItem], bodies: Sequence[int]) -> Steps[None]:
-    """Make what is not kept yet, and keep it."""
+def _filled(found: Values, bodies: Sequence[int], made: Mapping[int, Any] | None) -> Values:
+    if not made:
+        return found
+    return [made.get(body) if value is None else value for body, value in zip(bodies, found, strict=True)]
+
+
+def make_kept(items: Iterable[FetchItem], bodies: Sequence[int]) -> Steps[Made]:
+    """Make what is not kept yet, keep it, and return it."""
+    shown: Made = {}
     for item in items:
-        look, make, keep = _keepers(item)
-        found = yield from read(partial(_call, look, bodies), long=True)
+        keepers = _keepers(item)
+        found = yield from read(partial(_call, keepers.look, bodies), long=True)
         missing = [body for body, value in zip(bodies, found, strict=True) if value is None]
         if missing:
-            made = yield from read(partial(_call, make, list(dict.fromkeys(missing))), long=True)
-            yield from write(partial(_keep, keep, made), rings=False)
+            made = yield from read(partial(_call, keepers.make, list(dict.fromkeys(missing))), long=True)
+            with suppress(StoreFull):
+                yield from write(partial(_keep, keepers.keep, made), rings=False)
+            shown[item] = {body: keepers.shown(value) for body, value in made.items()}
+    return shown
 
 
 def load_kept(item: FetchItem, bodies: Sequence[int]) -> Steps[dict[int, Any]]:
     """Load one item by body, made first where it is not kept yet."""
-    look = partial(_call, _keepers(item)[0], bodies)
+    look = partial(_call, _keepers(item).look, bodies)
     found = yield from read(look, len(bodies) > INLINE_MESSAGES_MAX)
+    known = {body: value for body, value in zip(bodies, found, strict=True) if value is not None}
     if None in found:
-        yield from make_kept([item], bodies)
-        found = yield from read(look, long=True)
-    return {body: value for body, value in zip(bodies, found, strict=True) if value is not None}
+        known |= (yield from make_kept([item], bodies)).get(item, {})
+    return known
 
 
 Look = Callable[[Reader, Sequence[int]], Values]
@@ -70,16 +88,25 @@ Make = Callable[[Reader, Sequence[int]], dict[int, Any]]
 Keep = Callable[[Transaction, Mapping[int, Any]], None]
 
 
-def _keepers(item: FetchItem) -> tuple[Look, Make, Keep]:
-    """How an item is looked up, made, and kept."""
+class Keepers(NamedTuple):
+    """How an item is looked up, made, and kept; and what is shown of what was made."""
+
+    look: Look
+    make: Make
+    keep: Keep
+    shown: Callable[[Any], Any] = lambda made: made
+
+
+def _keepers(item: FetchItem) -> Keepers:
     if item == PREVIEW:
-        return kept_previews, made_previews, keep_previews
+        return Keepers(kept_previews, made_previews, keep_previews)
     if item == LAZY:
-        return previews_so_far, made_previews, keep_previews
+        return Keepers(previews_so_far, made_previews, keep_previews)
     if not isinstance(item, BodyPart):
-        return partial(_facts, FACTS[item]), made_facts, keep_facts
+        column, shown = FACTS[item]
+        return Keepers(partial(_facts, column), made_facts, keep_facts, shown)
     kind, names = cut_kind(item), frozenset(item.section.fields)
-    return (
+    return Keepers(
         lambda reader, bodies: header_cuts.kept_cuts(reader, bodies, kind),
         lambda reader, bodies: header_cuts.made_cuts(reader, bodies, names),
         lambda tx, made: header_cuts.keep_cuts(tx, made, kind),
