@@ -10,5 +10,6 @@ from mailbox_host.tables import MIGRATIONS as MAILBOX_HOST
 from reflector.tables import MIGRATIONS as REFLECTOR
 from spool.tables import MIGRATION as SPOOL
 from store.bodies import MIGRATION as STORE
+from store.identity import MIGRATION as IDENTITY
 
-MIGRATIONS = (STORE, SPOOL, *REFLECTOR, *MAILBOX_HOST, *INGEST, *HELIOGRAPH, *EPOCHS)
+MIGRATIONS = (STORE, IDENTITY, SPOOL, *REFLECTOR, *MAILBOX_HOST, *INGEST, *HELIOGRAPH, *EPOCHS)

@@ -4,7 +4,7 @@ Law: `Store.write` returns after the work is on disk, or raises and has changed 
 """
 
 from store.bodies import Bodies
-from store.database import Migration, Reader, Store, StoreFull, open_reader
+from store.database import Migration, Reader, StandbyBehind, Store, StoreFull, open_reader
 from store.transaction import Transaction
 
-__all__ = ["Bodies", "Migration", "Reader", "Store", "StoreFull", "Transaction", "open_reader"]
+__all__ = ["Bodies", "Migration", "Reader", "StandbyBehind", "Store", "StoreFull", "Transaction", "open_reader"]

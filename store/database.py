@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from store.shipping import Shipping
+from store.telling import StandbyBehind, StoreFull
 from store.transaction import Row, Transaction, Values
-from store.writer import StoreFull, Writer
+from store.writer import CHECKPOINT_PAGES, Writer
 
 T = TypeVar("T")
 
 READER_THREADS = 2  # long reads (SEARCH BODY, big FETCHes) beside the loop; more would only fight for two cores
 BUSY_SECONDS = 30.0
 CACHE_KIB = 65_536
-# 32 MB of WAL before its pages are copied into the database: most are written again and again, and copied once.
-CHECKPOINT_PAGES = 8_192
 
-__all__ = ["Migration", "Reader", "Store", "StoreFull"]
+__all__ = ["Migration", "Reader", "StandbyBehind", "Store", "StoreFull", "open_reader"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ class Store:
         _prepare(connection)
         _migrate(connection, migrations)
         self._writer = Writer(connection)
+        self.shipping = Shipping(path, self._writer)
+        self._readers: list[Reader] = []
         self._local = threading.local()
         self._pool = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="store-reader")
 
@@ -75,6 +77,7 @@ class Store:
         reader: Reader | None = getattr(self._local, "reader", None)
         if reader is None:
             reader = self._local.reader = Reader(self.path, lambda: self._writer.commits)
+            self._readers.append(reader)
         return reader
 
     @property
@@ -99,7 +102,8 @@ class Store:
         """Run `work` in the writer thread, in a SAVEPOINT of its own; return its result once it is durable.
 
         Whatever `work` raises is raised here, its changes undone. StoreFull: the disk is full, nothing was changed,
-        and the next write may succeed. Cancelling the caller does not undo work that has begun: shield what must not
+        and the next write may succeed; StandbyBehind, which is one: the second disk does not have it, and nothing is
+        acknowledged without that. Cancelling the caller does not undo work that has begun: shield what must not
         be taken for undone.
         """
         return await self._writer.submit_on(asyncio.get_running_loop(), work)
@@ -112,6 +116,10 @@ class Store:
         """Finish what was submitted, then close."""
         self._pool.shutdown()
         self._writer.close()
+        if self.shipping.reads_along:  # its files are closed after the last connection: it would lose its locks
+            for reader in self._readers:
+                reader.connection.close()
+            self.shipping.close()
 
 
 def open_reader(path: Path) -> Reader:

@@ -1,55 +1,29 @@
 """Group commit: one thread does everybody's writing and pays for one flush.
 
-Law: a caller is told only after COMMIT returned (the WAL is flushed). Work that raises is rolled back to its own
-SAVEPOINT and fails alone; a failed COMMIT fails everyone in the group, with nothing changed.
+Law: a caller is told only after COMMIT returned (the WAL is flushed), and, where a standby counts, after it has it too
+(`telling.py`). Work that raises is rolled back to its own SAVEPOINT and fails alone; a failed COMMIT fails everyone in
+the group, with nothing changed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import queue
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from store.telling import Job, StoreFull, Telling, answer_behind, tell
 from store.transaction import Transaction
 
 T = TypeVar("T")
 
+# 32 MB of WAL before its pages are copied into the database: most are written again and again, and copied once.
+CHECKPOINT_PAGES = 8_192
 GROUP_JOBS_MAX = 512  # bounds the time that the first of a group waits for its flush
-
-
-class StoreFull(Exception):
-    """The disk is full (or cannot be written); nothing was changed. Try again later."""
-
-
-@dataclass(slots=True)
-class _Job:
-    work: Callable[[Transaction], Any]
-    future: Future[Any] | asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop | None  # where the future and the callbacks belong; None: the writer's thread
-    result: Any = None
-    error: Exception | None = None
-    callbacks: list[Callable[[], object]] | None = None
-
-    def tell(self) -> None:
-        """Call back, then give the caller his result; a caller who was cancelled is not there any more."""
-        for callback in self.callbacks or ():
-            if self.loop is None:
-                callback()
-            else:
-                self.loop.call_soon(callback)
-        if self.future.done():
-            return
-        if self.error is None:
-            self.future.set_result(self.result)
-        else:
-            self.future.set_exception(self.error)
 
 
 class Writer:
@@ -59,7 +33,9 @@ class Writer:
         self._connection = connection
         self.commits = 0  # counted before anybody is told of one
         self.commit_seconds = 0.0  # what they took, from the first statement until they were on disk
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self.telling = Telling()
+        self.after_commit: Callable[[Transaction, int], object] = nothing  # in this thread, between transactions
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -68,16 +44,23 @@ class Writer:
         """Queue work for a caller without an event loop; its callbacks run in the writer's thread."""
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()  # from here on cancelling cannot half-undo it
-        self._put(_Job(work, future, None))
+        self._put(Job(work, future, None))
         return future
 
     def submit_on(self, loop: asyncio.AbstractEventLoop, work: Callable[[Transaction], T]) -> asyncio.Future[T]:
         """Queue work for a caller on this, the running loop; its callbacks run there."""
         future: asyncio.Future[T] = loop.create_future()
-        self._put(_Job(work, future, loop))
+        self._put(Job(work, future, loop))
         return future
 
-    def _put(self, job: _Job) -> None:
+    def between(self, work: Callable[[Transaction], T]) -> Future[T]:
+        """Queue an errand: it runs in the writer's thread while there is no transaction, whatever the standby does."""
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+        self._put(Job(work, future, None, errand=True))
+        return future
+
+    def _put(self, job: Job) -> None:
         if self._closed:
             raise RuntimeError("the store is closed")
         self._jobs.put(job)
@@ -92,11 +75,15 @@ class Writer:
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             group, last = self._gather(job)
-            self._commit(group)
+            if work := [job for job in group if not job.errand]:
+                self._commit(work)
+            for job in group:
+                if job.errand:
+                    self._run_errand(job)
             if last:
                 return
 
-    def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
+    def _gather(self, first: Job) -> tuple[list[Job], bool]:
         """Take what is waiting now; a group never waits for more to come."""
         group = [first]
         while len(group) < GROUP_JOBS_MAX:
@@ -109,7 +96,9 @@ class Writer:
             group.append(job)
         return group, False
 
-    def _commit(self, group: list[_Job]) -> None:
+    def _commit(self, group: list[Job]) -> None:
+        if self.telling.refuses:
+            return answer_behind(group)
         began = time.perf_counter()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -120,9 +109,12 @@ class Writer:
             self.commit_seconds += time.perf_counter() - began
         except Exception as error:
             self._abandon(group, error)
-        _tell(group)
+            return tell(group)
+        self.telling.committed(self.commits, group, time.monotonic())
+        self.after_commit(Transaction(self._connection), self.commits)
+        return None
 
-    def _perform(self, job: _Job, is_alone: bool) -> None:
+    def _perform(self, job: Job, is_alone: bool) -> None:
         """Run one job in its SAVEPOINT, so that it fails alone; one that is alone needs none. A lost transaction is
         raised for all."""
         transaction = Transaction(self._connection)
@@ -135,7 +127,14 @@ class Writer:
         else:
             job.callbacks = transaction.callbacks
 
-    def _abandon(self, group: list[_Job], error: Exception) -> None:
+    def _run_errand(self, job: Job) -> None:
+        try:
+            job.result = job.work(Transaction(self._connection))
+        except Exception as error:
+            job.error = error
+        tell([job])
+
+    def _abandon(self, group: list[Job], error: Exception) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         for job in group:
@@ -158,19 +157,5 @@ def _told(error: Exception) -> Exception:
     return error
 
 
-def _tell(group: list[_Job]) -> None:
-    """Tell the callers; all those of a loop by waking it once, for that costs more than everything else here."""
-    loops: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
-    for job in group:
-        if job.loop is None:
-            job.tell()
-        else:
-            loops.setdefault(job.loop, []).append(job)
-    for loop, jobs in loops.items():
-        with contextlib.suppress(RuntimeError):  # a closed loop has nobody left to be told
-            loop.call_soon_threadsafe(_tell_all, jobs)
-
-
-def _tell_all(jobs: list[_Job]) -> None:
-    for job in jobs:
-        job.tell()
+def nothing(tx: Transaction, number: int) -> None:
+    """No standby reads along."""

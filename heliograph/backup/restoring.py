@@ -26,6 +26,7 @@ from mailbox_host.skipping import skip_uids
 from reflector.skipping import skip_posts
 from store import Store, Transaction, events
 from store.copying import skip_sequences
+from store.identity import renew
 
 IDS_SKIPPED = 65_536  # numbers of bodies, events, queued messages: who read along remembers the last
 
@@ -92,6 +93,7 @@ def _renew(database: Path, manifest: Manifest, now: float) -> tuple[int, int]:
 
 
 def _skip(tx: Transaction, manifest: Manifest, now: float) -> tuple[int, int]:
+    renew(tx)
     skip_sequences(tx.connection, IDS_SKIPPED)
     folders, sources = skip_uids(tx), skip_posts(tx)
     tx.execute("INSERT INTO restored (at, backup_at) VALUES (?, ?)", (now, manifest.made_at))
