@@ -135,11 +135,12 @@ def _put_entries(layout: Layout, tx: Transaction, folder: int, account: int, row
 def _elsewhere(tx: Transaction, account: int, rows: list[Row], columns: list[str]) -> list[tuple[int]]:
     """Posts that were read in one folder, and moved to another before that was read."""
     at = columns.index("source") + 2, columns.index("post") + 2
-    posts = json.dumps([[row[at[0]], row[at[1]]] for row in rows if row[at[0]] is not None])
+    posts = [[row[at[0]], row[at[1]]] for row in rows if row[at[0]] is not None]
     return tx.all(
-        "DELETE FROM entry WHERE account = ?1 AND (source, post) IN ("
-        "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2)) RETURNING body",
-        (account, posts),
+        # post by post through the index: said as one condition, SQLite reads everybody's entries
+        "DELETE FROM entry WHERE (folder, uid) IN (SELECT e.folder, e.uid FROM json_each(?2) p CROSS JOIN entry e"
+        " ON e.account = ?1 AND e.source = p.value ->> 0 AND e.post = p.value ->> 1) RETURNING body",
+        (account, json.dumps(posts)),
     )
 
 

@@ -30,6 +30,8 @@ MIGRATION = Migration(
     """,
 )
 
+DIGESTS_AT_ONCE = 100  # looked up by one statement, always of this length: it is prepared once
+
 
 class Bodies:
     """Keep, share, read and let go of message bodies."""
@@ -110,8 +112,13 @@ class Bodies:
     @staticmethod
     def by_digest(source: Reader | Transaction, digests: Iterable[bytes]) -> dict[bytes, int]:
         """Return which of these messages are here."""
-        found = ((digest, source.one("SELECT id FROM body WHERE digest = ?", (digest,))) for digest in digests)
-        return {digest: row[0] for digest, row in found if row}
+        wanted, found = list(digests), {}
+        for at in range(0, len(wanted), DIGESTS_AT_ONCE):
+            some = wanted[at : at + DIGESTS_AT_ONCE]
+            marks = ", ".join("?" * DIGESTS_AT_ONCE)
+            sql = f"SELECT digest, id FROM body WHERE digest IN ({marks})"
+            found.update(source.all(sql, some + [None] * (DIGESTS_AT_ONCE - len(some))))
+        return found
 
     @staticmethod
     def exists(source: Reader | Transaction, body: int) -> bool:
