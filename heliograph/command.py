@@ -29,6 +29,7 @@ PARTS = {
     "backup": "heliograph.commands.backup:backup",
     "restore": "heliograph.commands.backup:restore",
     "newsletter": "heliograph.commands.newsletter:newsletter",
+    "mailbox": "heliograph.commands.mailbox:mailbox",
     "rebalance": "heliograph.commands.grow:rebalance",
     "status": "heliograph.commands.status:status",
     "doctor": "heliograph.commands.doctor:doctor",

@@ -67,7 +67,7 @@ def load(root: Path) -> Config:
         ports=_ports(table.table("ports"), len(hosts)),
         tls=_tls(table.table("tls"), root),
         smtp=_smtp(table.table("smtp"), root),
-        feeds=_feeds(table),
+        feeds=_feeds(table, root),
         mailboxes=_mailboxes(table.table("mailboxes")),
         reflectors=_reflectors(table.table("reflectors")),
         dns=read_dns(table.table("dns"), root),
@@ -182,16 +182,20 @@ def _networks(table: Table, key: str) -> tuple[Network, ...]:
         raise table.error(key, str(error), 'write networks like "10.1.0.0/16"') from None
 
 
-def _feeds(top: Table) -> FeedSettings:
+def _feeds(top: Table, root: Path) -> FeedSettings:
     table = top.table("feeds")
+    authorities = table.take("mailbox_authorities", str, "")
     settings = FeedSettings(
         allow_networks=_networks(top, "feed_allow_networks"),
         poll_seconds_min=_number(table, "poll_seconds_min", 1, 86_400, FeedSettings().poll_seconds_min),
         poll_seconds_max=_number(table, "poll_seconds_max", 60, 2_592_000, FeedSettings().poll_seconds_max),
         octets_max=_number(table, "octets_max", 65_536, 1 << 28, FeedSettings().octets_max),
         push_url=table.take("push_url", str, ""),
+        mailbox_authorities=str(root / authorities) if authorities else "",
     )
     table.done()
+    if settings.mailbox_authorities and not Path(settings.mailbox_authorities).is_file():
+        raise table.error("mailbox_authorities", f"is no file: {authorities!r}", "name a file of certificates in PEM")
     if settings.push_url and not _PUSH_URL.match(settings.push_url):
         raise table.error("push_url", f"is {settings.push_url!r}", 'write it as "https://{host}.example.com"')
     if settings.poll_seconds_min > settings.poll_seconds_max:

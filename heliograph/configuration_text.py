@@ -68,6 +68,7 @@ metrics_allow_networks = []
 # poll_seconds_min = {feeds.poll_seconds_min}
 # poll_seconds_max = {feeds.poll_seconds_max}
 # octets_max = {feeds.octets_max}
+# mailbox_authorities = ""     # a file of certificates: mail servers of your own that `heliograph mailbox` reads
 # push_url = ""                # where hubs (WebSub) reach a host's HTTPS door, like "https://{{host}}.example.com"
 
 [mailboxes]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from directory.names import Timeline
-from heliograph import exits, feeds, keeping, publishers, trees
+from heliograph import exits, feeds, keeping, mailboxes, publishers, trees
 from heliograph.exits import CommandError
 from heliograph.location import NAMES_RULE, locate
 from heliograph.site import ROWS_MAX, Answer, Site, Source, check_account
@@ -136,6 +136,12 @@ WRITES: Mapping[str, Callable[..., Answer]] = {
     "feed import": feeds.import_feeds,
     "newsletter add": publishers.add_newsletter,
     "newsletter drop": publishers.drop_newsletter,
+    "mailbox add": mailboxes.add_mailbox,
+    "mailbox poll": mailboxes.poll_mailbox,
+    "mailbox suspend": mailboxes.suspend_mailbox,
+    "mailbox resume": mailboxes.resume_mailbox,
+    "mailbox password": mailboxes.lock_mailbox,
+    "mailbox remove": mailboxes.remove_mailbox,
     "reflector ask": trees.ask_tree,
     "reflector audit": trees.audit_tree,
     "reflector mend": trees.mend_tree,
@@ -153,6 +159,8 @@ READS: Mapping[str, Callable[..., Answer]] = {
     "feed show": feeds.show_feed,
     "feed followed": feeds.followed,
     "newsletter list": publishers.list_newsletters,
+    "mailbox list": mailboxes.list_mailboxes,
+    "mailbox show": mailboxes.show_mailbox,
     "reflector list": trees.list_trees,
     "reflector show": trees.show_tree,
     "app list": publishers.list_applications,

@@ -35,7 +35,7 @@ class HostRooms:
         self.mailbox = MailboxRoom(name, self.now, self.bell, config.mailboxes)
         token_key = read_key(config, name, TOKEN_KEY)
         self.reflector = ReflectorRoom(name, self.now, token_key, config.reflectors)
-        self.ingest = IngestRoom(name, self.now, _feeds(config, name))
+        self.ingest = IngestRoom(name, self.now, _feeds(config, name, token_key))
         self.news = NewsRoom(self.now, token_key)
         self.queue = Queue()
         rooms = Rooms(self.reflector, self.mailbox, self.ingest, self.news)
@@ -74,13 +74,16 @@ class HostRooms:
         return self.mailbox.is_full(reader, name)
 
 
-def _feeds(config: Config, host: str) -> IngestSettings:
+def _feeds(config: Config, host: str, key: bytes) -> IngestSettings:
     return IngestSettings(
         allow_networks=config.feeds.allow_networks,
         poll_seconds_min=config.feeds.poll_seconds_min,
         poll_seconds_max=config.feeds.poll_seconds_max,
         octets_max=config.feeds.octets_max,
         push_url=config.feeds.push_url.replace("{host}", host),
+        key=key,
+        mailbox_authorities=config.feeds.mailbox_authorities,
+        mailbox_octets_max=min(config.smtp.message_octets_max, IngestSettings().mailbox_octets_max),
     )
 
 

@@ -86,13 +86,15 @@ class SmtpSettings:
 @dataclass(frozen=True, slots=True)
 class FeedSettings:
     """Polling. `allow_networks`: the operator's own networks that feeds may be read from. `push_url`: where hubs reach
-    a host, ``{host}`` for its name."""
+    a host, ``{host}`` for its name. `mailbox_authorities`: a file of certificates that mail servers elsewhere are
+    believed by, beside the system's."""
 
     allow_networks: tuple[Network, ...] = ()
     poll_seconds_min: int = 900
     poll_seconds_max: int = 86_400
     octets_max: int = 5_000_000
     push_url: str = ""
+    mailbox_authorities: str = ""
 
 
 @dataclass(frozen=True, slots=True)

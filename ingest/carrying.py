@@ -3,8 +3,9 @@
 Law: what is packed is polled and found by nobody, so it is packed when its bucket is given up, and unpacked in the
 transaction in which the other host becomes the owner. Columns are carried by their names; ids stay behind.
 
-A *unit* is ``feed/BUCKET/SOURCE``, ``request/BUCKET`` (all of a bucket's requests), ``app/NAME``, or ``news/ACCOUNT``
-(all of an account's newsletters, which go with its timeline).
+A *unit* is ``feed/BUCKET/SOURCE``, ``request/BUCKET`` (all of a bucket's requests), ``app/NAME``, ``imap/SOURCE`` (a
+mailbox elsewhere), or ``news/ACCOUNT`` (all of an account's newsletters, which go with its timeline). The password of a
+mailbox is sealed in every row, and open only between two hosts: who reads it there seals it anew (`vault`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ingest.mailboxes.vault import Vault
 from store import Reader, Transaction
 
 Source = Reader | Transaction
@@ -21,14 +23,15 @@ Part = dict[str, Any]
 Packed = dict[str, list[dict[str, Any]]]  # by table, rows by column
 
 OF_FEEDS = ("feed_seen", "redirected", "former_url", "push")  # by the feed's id
-FEED, REQUEST, APP = "feed/", "request/", "app/"
-PARTS = (FEED, REQUEST, APP)
+FEED, REQUEST, APP, IMAP = "feed/", "request/", "app/", "imap/"
+PARTS = (FEED, REQUEST, APP, IMAP)
 NEWS = "news/"
 
 
 def layout(source: Source) -> dict[str, list[str]]:
     """Return the columns that are carried: two hosts must agree on them before anything is sent."""
-    return _columns(source, "feed", *OF_FEEDS, "request", "application", "posted_key")
+    own = ("application", "posted_key", "far_mailbox", "far_message")
+    return _columns(source, "feed", *OF_FEEDS, "request", *own)
 
 
 def news_layout(source: Source) -> dict[str, list[str]]:
@@ -44,7 +47,7 @@ def _columns(source: Source, *tables: str) -> dict[str, list[str]]:
 def bucket_of(unit: str, hashed: Callable[[str], int]) -> int:
     """Return the bucket that a unit moves with. A feed's is what the host that took it was told."""
     kind, _, rest = unit.partition("/")
-    return hashed(rest) if kind + "/" == APP else int(rest.partition("/")[0])
+    return hashed(rest) if kind + "/" in (APP, IMAP) else int(rest.partition("/")[0])
 
 
 def units(source: Source, hashed: Callable[[str], int], wanted: frozenset[int]) -> list[str]:
@@ -52,6 +55,7 @@ def units(source: Source, hashed: Callable[[str], int], wanted: frozenset[int]) 
     named = [f"{FEED}{bucket}/{name}" for bucket, name in source.all("SELECT bucket, source FROM feed")]
     named += [f"{REQUEST}{bucket}" for (bucket,) in source.all("SELECT DISTINCT bucket FROM request")]
     named += [f"{APP}{name}" for (name,) in source.all("SELECT name FROM application")]
+    named += [f"{IMAP}{name}" for (name,) in source.all("SELECT source FROM far_mailbox")]
     named += [unit for (unit,) in source.all("SELECT unit FROM packed") if unit.startswith(PARTS)]
     return sorted({unit for unit in named if bucket_of(unit, hashed) in wanted})
 
@@ -73,8 +77,7 @@ def leave(tx: Transaction, names: Iterable[str]) -> None:
     for unit in names:
         found = _pack(tx, unit)
         if found:
-            text = json.dumps(found, default=lambda octets: {"x": octets.hex()}, sort_keys=True)
-            tx.execute("INSERT OR REPLACE INTO packed VALUES (?, ?)", (unit, text))
+            tx.execute("INSERT OR REPLACE INTO packed VALUES (?, ?)", (unit, _text(found)))
 
 
 def arrive(tx: Transaction, names: Iterable[str]) -> None:
@@ -85,16 +88,18 @@ def arrive(tx: Transaction, names: Iterable[str]) -> None:
             _unpack(tx, json.loads(row[0], object_hook=_octets))
 
 
-def parts(source: Source, unit: str, told: dict[str, bytes]) -> Iterator[Part]:
+def parts(source: Source, unit: str, told: dict[str, bytes], vault: Vault | None = None) -> Iterator[Part]:
     """What is packed goes, once."""
     row = source.one("SELECT content FROM packed WHERE unit = ?", (unit,))
-    if row and told.get(unit) != _digest(row[0]):
-        yield {"part": "packed", "name": unit, "content": row[0]}
-        told[unit] = _digest(row[0])
+    content = _opened(unit, row[0], vault) if row else ""
+    if content and told.get(unit) != _digest(content):
+        yield {"part": "packed", "name": unit, "content": content}
+        told[unit] = _digest(content)
 
 
-def put(tx: Transaction, part: Part) -> None:
-    tx.execute("INSERT OR REPLACE INTO packed VALUES (?, ?)", (part["name"], part["content"]))
+def put(tx: Transaction, part: Part, vault: Vault | None = None) -> None:
+    content = _sealed(part["name"], part["content"], vault)
+    tx.execute("INSERT OR REPLACE INTO packed VALUES (?, ?)", (part["name"], content))
 
 
 def forget(tx: Transaction, unit: str) -> bool:
@@ -102,9 +107,32 @@ def forget(tx: Transaction, unit: str) -> bool:
     return True
 
 
-def digest(source: Source, unit: str) -> str:
+def digest(source: Source, unit: str, vault: Vault | None = None) -> str:
     row = source.one("SELECT content FROM packed WHERE unit = ?", (unit,))
-    return _digest(row[0]).hex() if row else ""
+    return _digest(_opened(unit, row[0], vault)).hex() if row else ""
+
+
+def _opened(unit: str, content: str, vault: Vault | None) -> str:
+    """What goes to another host; a password that this host cannot open goes as none."""
+    return _with_secret(unit, content, lambda name, secret: vault.opened(secret, name) if vault else secret)
+
+
+def _sealed(unit: str, content: str, vault: Vault | None) -> str:
+    """What is stored of what came."""
+    return _with_secret(unit, content, lambda name, secret: vault.seal(secret, name) if vault and secret else b"")
+
+
+def _with_secret(unit: str, content: str, change: Callable[[str, bytes], bytes | None]) -> str:
+    if not unit.startswith(IMAP):
+        return content
+    found = json.loads(content, object_hook=_octets)
+    for row in found["far_mailbox"]:
+        row["secret"] = change(row["source"], row["secret"]) or b""
+    return _text(found)
+
+
+def _text(found: Packed) -> str:
+    return json.dumps(found, default=lambda octets: {"x": octets.hex()}, sort_keys=True)
 
 
 def _pack(tx: Transaction, unit: str) -> Packed:
@@ -115,6 +143,9 @@ def _pack(tx: Transaction, unit: str) -> Packed:
     if kind + "/" == APP:
         found = {"application": _take(tx, "application", "name", rest)}
         return found | {"posted_key": _take(tx, "posted_key", "application", rest)} if found["application"] else {}
+    if kind + "/" == IMAP:
+        found = {"far_mailbox": _take(tx, "far_mailbox", "source", rest)}
+        return found | {"far_message": _take(tx, "far_message", "source", rest)} if found["far_mailbox"] else {}
     if kind + "/" == NEWS:
         return {"newsletter": _take(tx, "newsletter", "account", rest)}
     row = tx.one("SELECT id FROM feed WHERE source = ?", (rest.partition("/")[2],))

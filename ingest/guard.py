@@ -40,21 +40,21 @@ class Denied(Exception):
     """The address is not one that a feed may be fetched from. (No OSError: nobody is to try again.)"""
 
 
-def is_allowed(address: str, port: int, allow: Iterable[Network] = ()) -> bool:
-    """Tell whether an address, as the socket will see it, may be connected to."""
+def is_allowed(address: str, port: int, allow: Iterable[Network] = (), ports: frozenset[int] = PORTS) -> bool:
+    """Tell whether an address, as the socket will see it, may be connected to. `ports`: at a public address."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
     if any(found in network for network in allow):
         return True
-    return port in PORTS and _is_public(found)
+    return port in ports and _is_public(found)
 
 
-def check(infos: Iterable[tuple[Any, ...]], port: int, allow: Iterable[Network]) -> None:
+def check(infos: Iterable[tuple[Any, ...]], port: int, allow: Iterable[Network], ports: frozenset[int] = PORTS) -> None:
     """Raise Denied if any address of a resolver's answer is not allowed: who owns the name meant no good."""
     for info in infos:
-        if not is_allowed(str(info[4][0]), port, allow):
+        if not is_allowed(str(info[4][0]), port, allow, ports):
             raise Denied(str(info[4][0]))
 
 

@@ -11,7 +11,7 @@ import re
 from directory.names import FabricNames
 from ingest.newsletters import Newsletter
 from mail.envelope import Arrival
-from mail.headers import add_headers, drop_headers, first_addr_spec, header_line, split_message
+from mail.headers import Headers, add_headers, drop_headers, first_addr_spec, header_line, split_message
 from mail.words import subject_of
 
 WAY_OUT = "Heliograph-List-Unsubscribe"  # the publisher's, for the reflector to put beside its own
@@ -40,13 +40,18 @@ _NOT_PASSED_ON = (
 
 def is_loop(arrival: Arrival, names: FabricNames, newsletter: Newsletter) -> bool:
     """Tell whether our own post came back: a newsletter that was made to send to itself."""
-    own = names.reflector(newsletter.source)
-    lists = {value.lower() for value in arrival.headers.all("list-id")}
-    if any(f"{newsletter.source}.reflectors.{names.domain}" in value for value in lists):
-        return True
-    passed = [value.lower() for value in arrival.headers.all("x-loop")]
     writers = (arrival.sender.lower(), first_addr_spec(arrival.headers.get("from")))
-    return own in passed or any(f"+{newsletter.detail}@" in each or each == own for each in writers)
+    own = names.reflector(newsletter.source)
+    returned = came_back(arrival.headers, names, newsletter.source)
+    return returned or any(f"+{newsletter.detail}@" in each or each == own for each in writers)
+
+
+def came_back(headers: Headers, names: FabricNames, source: str) -> bool:
+    """Tell whether a mail is a post of this source."""
+    lists = {value.lower() for value in headers.all("list-id")}
+    if any(f"{source}.reflectors.{names.domain}" in value for value in lists):
+        return True
+    return names.reflector(source) in [value.lower() for value in headers.all("x-loop")]
 
 
 def is_for_her(arrival: Arrival, newsletter: Newsletter) -> bool:
@@ -62,12 +67,16 @@ def is_for_her(arrival: Arrival, newsletter: Newsletter) -> bool:
 
 def as_post(arrival: Arrival, names: FabricNames, newsletter: Newsletter) -> bytes:
     """Make a post of an issue, which leaves everything but its addresses as the publisher wrote it."""
-    out = arrival.headers.get("list-unsubscribe")[:WAY_OUT_CHARACTERS_MAX]
-    content = drop_headers(arrival.content, _NOT_PASSED_ON, prefix="heliograph-")
+    return passed_on(arrival.content, arrival.headers, names.reflector(newsletter.source), newsletter.account)
+
+
+def passed_on(content: bytes, headers: Headers, address: str, owner: str) -> bytes:
+    """Make a post of a message. `address`: of the source; `owner`: in whose name it is posted."""
+    out = headers.get("list-unsubscribe")[:WAY_OUT_CHARACTERS_MAX]
     lines = [
-        ("Heliograph-Authenticated", newsletter.account),
+        ("Heliograph-Authenticated", owner),
         *([(WAY_OUT, out)] if out.isascii() and out.isprintable() and out.startswith("<") else []),
-        ("To", names.reflector(newsletter.source)),
+        ("To", address),
     ]
-    missing = b"" if arrival.headers.has("from") else header_line("From", names.reflector(newsletter.source))
-    return add_headers(missing + content, lines)
+    missing = b"" if headers.has("from") else header_line("From", address)
+    return add_headers(missing + drop_headers(content, _NOT_PASSED_ON, prefix="heliograph-"), lines)

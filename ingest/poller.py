@@ -21,6 +21,9 @@ from ingest.fetched import Failed
 from ingest.follow import follow, give_up_or_wait
 from ingest.guard import Lookup, system_lookup
 from ingest.hub import subscribe
+from ingest.mailboxes.keeper import Keeper
+from ingest.mailboxes.look import Needs
+from ingest.mailboxes.visit import Visitor
 from ingest.poll import poll
 from ingest.pool import WorkerPool
 from ingest.push import Push
@@ -54,6 +57,8 @@ class Poller:
         settings = room.settings
         agent = f"Heliograph (feeds by mail; +mailto:postmaster@{room.directory().names.domain})"
         self._tools = Tools(room, store, spool, clock, Fetcher(settings, agent, clock, lookup), WorkerPool(settings))
+        here = Needs(store, spool, lambda: room.directory().names, clock, settings.mailbox_octets_max)
+        self._keeper = Keeper(Visitor(here, settings, room.polls_source, lookup))
         self._bell = asyncio.Event()
         self._runs: asyncio.Task[None] | None = None
         self._busy: dict[str, asyncio.Task[None]] = {}  # by registrable domain
@@ -63,9 +68,11 @@ class Poller:
     async def start(self) -> None:
         """Begin; returns at once. The parsing processes and the HTTP client start when they are first needed."""
         self._runs = asyncio.create_task(self._run(), name="ingest-poller")
+        await self._keeper.start()
 
     async def stop(self) -> None:
         """Drop what is under way (it is still due), end the processes."""
+        await self._keeper.stop()
         tasks = [task for task in (self._runs, *self._busy.values()) if task]
         for task in tasks:
             task.cancel()
@@ -77,6 +84,7 @@ class Poller:
 
     def wake(self) -> None:
         self._bell.set()
+        self._keeper.wake()
 
     async def _run(self) -> None:
         while True:

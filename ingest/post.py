@@ -31,12 +31,14 @@ def message_id(name: str, source: str, domain: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """As whom a feed writes: its source, its title. `edits_of`: the source whose posts these ones reply to."""
+    """As whom a feed writes: its source, its title. `edits_of`: the source whose posts these ones reply to; `owner`: in
+    whose name it posts, if not in its own."""
 
     source: str
     title: str
     names: FabricNames
     edits_of: str = ""
+    owner: str = ""
 
     def head(self, author: str, subject: str, date: float | None, name: str, now: float) -> list[tuple[str, str]]:
         """Return the fields of a post. `name`: the left side of its Message-ID."""
@@ -49,7 +51,7 @@ class Voice:
             ("Date", mail_date(date, now)),
             ("Message-ID", message_id(name, self.source, self.names.domain)),
             ("Auto-Submitted", "auto-generated"),
-            ("Heliograph-Authenticated", self.source),
+            ("Heliograph-Authenticated", self.owner or self.source),
         ]
 
 

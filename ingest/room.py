@@ -66,6 +66,10 @@ class IngestRoom:
         """Tell whether this host polls for a bucket."""
         return self.directory().owner("reflectors", bucket) == self.host
 
+    def polls_source(self, source: str) -> bool:
+        """Tell whether this host looks into the mailbox of a source."""
+        return self.polls(self.directory().names.bucket(source))
+
     def _take_controls(self, tx: Transaction, arrival: Arrival, wanted: list[Word], bucket: int) -> Receipt:
         """Carry out what a host asks for. The bucket is believed: another host may have another list of suffixes."""
         if not self.polls(bucket):

@@ -27,5 +27,10 @@ class Settings:
     parse_seconds_max: int = 5  # of CPU, for one document; real feeds take 0.02
     retry_seconds: float = 60.0  # a request whose site does not answer: 1, 4, 16 minutes, then its sender is told
     retries_max: int = 3
+    key: bytes = bytes(32)  # a secret of this host, with which passwords of mailboxes elsewhere are sealed
+    mailbox_authorities: str = ""  # a file of certificates, believed beside the system's: of a mail server inside
+    mailbox_octets_max: int = 26_214_400  # of one message from there: eight at once are held in memory
+    mailbox_seconds_min: float = 300.0  # between two looks into a mailbox that cannot tell of news by itself
+    mailbox_seconds_max: float = 3_600.0
     push_url: str = ""  # where hubs reach this host over HTTPS; "": they are not asked
     backlog: int = 3  # of a new feed's items, how many are posted; a follower gets as many of the newest posts

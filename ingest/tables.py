@@ -118,4 +118,25 @@ MOVING = Migration(
     5,
     "CREATE TABLE packed (unit TEXT PRIMARY KEY, content TEXT NOT NULL) STRICT, WITHOUT ROWID",
 )
-MIGRATIONS = (MIGRATION, PACKED, PUBLISHERS, PUSHED, MOVING)
+# Folders of mailboxes elsewhere (mailboxes/). `secret`: a sealed password; `validity`, `next_uid`: how far the folder
+# was read (RFC 3501 2.3.1.1), 0 where it was not; `read_at`: when a look last went well. `standing`: '' is looked into;
+# 'silent' and 'refused' (the password) are tried once a week; 'suspended' by the operator's word. `far_message`: what
+# was posted, by its octets.
+FAR = Migration(
+    "ingest",
+    6,
+    """
+    CREATE TABLE far_mailbox (
+        source TEXT PRIMARY KEY, owner TEXT NOT NULL, title TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL,
+        user TEXT NOT NULL, folder TEXT NOT NULL, secret BLOB NOT NULL, created_at REAL NOT NULL,
+        next_due REAL NOT NULL, validity INTEGER NOT NULL DEFAULT 0, next_uid INTEGER NOT NULL DEFAULT 0,
+        read_at REAL NOT NULL DEFAULT 0, errors INTEGER NOT NULL DEFAULT 0, failing_since REAL NOT NULL DEFAULT 0,
+        standing TEXT NOT NULL DEFAULT '', last_at REAL NOT NULL DEFAULT 0, last_answer TEXT NOT NULL DEFAULT '',
+        last_post_at REAL NOT NULL DEFAULT 0, UNIQUE (host, port, user, folder)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE far_message (
+        source TEXT NOT NULL, key BLOB NOT NULL, at REAL NOT NULL, PRIMARY KEY (source, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+MIGRATIONS = (MIGRATION, PACKED, PUBLISHERS, PUSHED, MOVING, FAR)

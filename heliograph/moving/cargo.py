@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ingest import carrying as feeds
+from ingest.mailboxes.vault import Vault
 from mailbox_host import carrying, leaves, passing, unpacking
 from reflector import carrying as lists
 from store import Reader, Transaction
@@ -113,11 +114,12 @@ class Timelines:
 
 
 class Reflectors:
-    """Lists (reflector/carrying.py), and feeds and applications (ingest/carrying.py), whose units have a "/" in their
-    names. `key`: this host's token key."""
+    """Lists (reflector/carrying.py), and feeds, applications and mailboxes elsewhere (ingest/carrying.py), whose units
+    have a "/" in their names. `key`: this host's token key."""
 
     def __init__(self, source: Source, key: bytes) -> None:
         self._layout, self._feeds, self._key = lists.layout(source), feeds.layout(source), key
+        self._vault = Vault(key)
 
     def layout(self) -> dict[str, list[str]]:
         return self._layout.columns | self._feeds
@@ -152,7 +154,7 @@ class Reflectors:
 
     def parts(self, source: Source, unit: str, told: Any) -> Iterator[Part]:
         if _is_feed(unit):
-            return feeds.parts(source, unit, told)
+            return feeds.parts(source, unit, told, self._vault)
         return lists.parts(self._layout, source, unit, told)
 
     def bodies_of(self, part: Part) -> set[bytes]:
@@ -160,14 +162,14 @@ class Reflectors:
 
     def put(self, tx: Transaction, part: Part) -> None:
         if _is_feed(part["name"]):
-            return feeds.put(tx, part)
+            return feeds.put(tx, part, self._vault)
         return lists.put(self._layout, tx, part)
 
     def forget(self, tx: Transaction, unit: str, most: int) -> bool:
         return feeds.forget(tx, unit) if _is_feed(unit) else lists.forget(tx, unit, most)
 
     def digest(self, source: Source, unit: str) -> str:
-        return feeds.digest(source, unit) if _is_feed(unit) else lists.digest(self._layout, source, unit)
+        return feeds.digest(source, unit, self._vault) if _is_feed(unit) else lists.digest(self._layout, source, unit)
 
 
 def _is_feed(unit: str) -> bool:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from ingest import carrying
 from ingest.feeds import by_source, create, due
+from ingest.mailboxes import rows
+from ingest.mailboxes.place import place_of
+from ingest.mailboxes.vault import Vault
 from ingest.tables import MIGRATIONS
 from store import Store
 from store.bodies import MIGRATION as STORE_MIGRATION
@@ -48,3 +51,27 @@ def test_every_table_is_carried_or_stays_for_a_reason(tmp_path: Path) -> None:
     tables = {name for (name,) in store.reader.all("SELECT name FROM sqlite_master WHERE type = 'table'")}
     assert tables - ELSEWHERE - STAYS == set(carrying.layout(store.reader))
     store.close()
+
+
+def test_a_mailbox_goes_with_its_password_sealed_at_both_ends(tmp_path: Path) -> None:
+    a, b = (Store(tmp_path / f"{name}.db", [STORE_MIGRATION, *MIGRATIONS]) for name in "ab")
+    there, keys = place_of("imaps://alice@far.example/Lists"), {a: Vault(bytes(32)), b: Vault(bytes([1] * 32))}
+    secret = keys[a].seal(b"open sesame", "lists")
+    a.write_now(lambda tx: rows.add(tx, "lists", "alice", "Lists", there, secret, 1.0))
+    a.write_now(lambda tx: (rows.begin(tx, "lists", 7, 42), rows.is_new(tx, "lists", b"\1", 2.0))[1])
+    (unit,) = carrying.units(a.reader, hashed, frozenset({5}))
+    a.write_now(lambda tx: carrying.leave(tx, [unit]))
+    assert rows.looked_into(a.reader, 9) == [] and a.reader.all("SELECT * FROM far_message") == []
+    for part in carrying.parts(a.reader, unit, {}, keys[a]):
+        b.write_now(lambda tx, part=part: carrying.put(tx, part, keys[b]))
+    for store in (a, b):
+        (packed,) = store.reader.all("SELECT content FROM packed")
+        assert b"open sesame".hex() not in packed[0]
+    assert carrying.digest(a.reader, unit, keys[a]) == carrying.digest(b.reader, unit, keys[b]) != ""
+    b.write_now(lambda tx: carrying.arrive(tx, [unit]))
+    found = rows.find(b.reader, "lists")
+    assert found and (found.validity, found.next_uid, found.place) == (7, 42, there)
+    assert keys[b].opened(found.secret, "lists") == b"open sesame" and keys[a].opened(found.secret, "lists") is None
+    assert b.reader.all("SELECT source, key FROM far_message") == [("lists", b"\1")]
+    a.close()
+    b.close()
