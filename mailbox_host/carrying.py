@@ -163,19 +163,20 @@ def _entries(
 
 
 def _entry_rows(layout: Layout, source: Source, folder: int, after: int, since: int) -> list[Row]:
-    """A page of entries: UID, SHA-256 of the body, and what else there is."""
+    """A page of entries: UID, SHA-256 of the body in hex, and what else there is."""
     rows = source.all(
         f"SELECT uid, body, {layout.of('entry')} FROM entry WHERE folder = ? AND uid > ? AND modseq > ?"
         " ORDER BY uid LIMIT ?",
         (folder, after, since, ENTRIES_MAX),
     )
     digests = Bodies.digests(source, {row[1] for row in rows})
-    return [[row[0], digests.get(row[1], b""), *row[2:]] for row in rows]
+    named = {body: digest.hex() for body, digest in digests.items()}
+    return [[row[0], named.get(row[1], ""), *row[2:]] for row in rows]
 
 
 def bodies_of(part: dict[str, Any]) -> set[bytes]:
     """Return the SHA-256 of the bodies that a part names."""
-    return {row[1] for row in part["rows"]} if part["part"] == "entries" else set()
+    return set(map(bytes.fromhex, {row[1] for row in part["rows"]})) if part["part"] == "entries" else set()
 
 
 # --- and whether both have the same

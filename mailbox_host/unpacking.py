@@ -116,7 +116,8 @@ def _put_gone(tx: Transaction, folder: int, part: dict[str, Any]) -> None:
 
 
 def _put_entries(layout: Layout, tx: Transaction, folder: int, account: int, rows: list[Row]) -> None:
-    bodies = Bodies.by_digest(tx, {row[1] for row in rows})
+    found = Bodies.by_digest(tx, map(bytes.fromhex, {row[1] for row in rows}))
+    bodies = {digest.hex(): body for digest, body in found.items()}
     rows = [row for row in rows if row[1] in bodies]  # a body that went while it was read: its entry went too
     columns = layout.columns["entry"]
     uids = json.dumps([row[0] for row in rows])

@@ -112,7 +112,8 @@ class Bodies:
     @staticmethod
     def by_digest(source: Reader | Transaction, digests: Iterable[bytes]) -> dict[bytes, int]:
         """Return which of these messages are here."""
-        wanted, found = list(digests), {}
+        wanted = list(digests)
+        found: dict[bytes, int] = {}
         for at in range(0, len(wanted), DIGESTS_AT_ONCE):
             some = wanted[at : at + DIGESTS_AT_ONCE]
             marks = ", ".join("?" * DIGESTS_AT_ONCE)

@@ -43,12 +43,17 @@ def packed(do: str, value: object, **about: Any) -> Word:
     return Word(do, about, json.dumps(value, separators=(",", ":"), default=_write).encode())
 
 
-async def say(writer: asyncio.StreamWriter, word: Word) -> None:
+async def say(writer: asyncio.StreamWriter, word: Word, seconds: float = ANSWER_SECONDS_MAX) -> None:
+    """Say a word; Broken where the other side does not read it."""
     line = json.dumps({"do": word.do, "octets": len(word.octets), **word.about}).encode()
     if len(line) > LINE_OCTETS_MAX - 2 or len(word.octets) > OCTETS_MAX:
         raise Broken(f"a {word.do} of {len(line)} and {len(word.octets)} octets is too long")
     writer.write(line + b"\r\n" + word.octets)
-    await writer.drain()
+    try:
+        async with asyncio.timeout(seconds):
+            await writer.drain()
+    except TimeoutError:
+        raise Broken(f"nobody reads the {word.do}") from None
 
 
 async def hear(reader: asyncio.StreamReader, seconds: float = ANSWER_SECONDS_MAX) -> Word:
@@ -66,12 +71,10 @@ async def hear(reader: asyncio.StreamReader, seconds: float = ANSWER_SECONDS_MAX
         raise Broken(f"the stream ended: {error!r}") from None
 
 
-async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, word: Word, *expected: str) -> Word:
-    """Say something and hear the answer, which is one of the expected."""
-    await say(writer, word)
-    answer = await hear(reader)
+def expect(answer: Word, asked: str, *expected: str) -> Word:
+    """Return an answer that is one of the expected."""
     if answer.do not in expected:
-        raise Broken(f"to {word.do} the answer was {answer.do}: {answer.about.get('why', '')}")
+        raise Broken(f"to {asked} the answer was {answer.do}: {answer.about.get('why', '')}")
     return answer
 
 

@@ -7,15 +7,17 @@ the other host has them; whatever breaks, it is begun again and comes to that en
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 
 from heliograph.holding import OWNER, SEALED, Holding, bury, seal
 from heliograph.moving import frames
 from heliograph.moving.cargo import Cargo, Part
-from heliograph.moving.frames import Broken, Word, ask, packed
+from heliograph.moving.frames import Broken, Word, packed
+from heliograph.moving.line import Line
 from heliograph.moving.parties import Party, by_map
 from heliograph.moving.progress import Progress
 from heliograph.ownership import find
@@ -23,7 +25,8 @@ from store import Bodies, Reader, Transaction, events
 
 log = logging.getLogger("heliograph.moving")
 
-PARTS_AT_ONCE = 200  # read in one go and sent in one word
+ROWS_AT_ONCE = 4_000  # read in one go, sent in one word and put in by one transaction: some 50 ms of the writer
+UNITS_SETTLED_AT_ONCE = 200
 BODIES_OCTETS = 1 << 20  # sent in one word, unless one alone is larger
 BODIES_AT_ONCE = 400  # their sizes stand in the line
 ROUNDS_MAX = 8  # of sending what changed meanwhile, before the seal: each is shorter than the one before
@@ -31,14 +34,20 @@ LITTLE = 50  # parts in a round: what is left is sent under the seal
 TRIES_MAX = 3  # of comparing, in one stream
 
 
-class Giver:
-    """One stream to one host."""
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Some parts, ready to be said, and the SHA-256 of the bodies that they name."""
 
-    def __init__(
-        self, party: Party, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, progress: Progress
-    ) -> None:
-        self._party, self._reader, self._writer = party, reader, writer
-        self._progress = progress
+    parts: int
+    bodies: frozenset[bytes]
+    word: Word
+
+
+class Giver:
+    """One hand-over to one host."""
+
+    def __init__(self, party: Party, line: Line, progress: Progress) -> None:
+        self._party, self._line, self._progress = party, line, progress
         self._peer = progress.peer
 
     async def give(self, held: list[Holding]) -> list[Holding]:
@@ -66,7 +75,7 @@ class Giver:
         ]
         layouts = {which: cargo.layout() for which, cargo in party.cargo.items()}
         word = packed("offer", {"version": frames.VERSION, "layouts": layouts, "buckets": offers})
-        answers = (await ask(self._reader, self._writer, word, "answers")).value
+        answers = (await self._line.ask(word, "answers")).value
         going, taken = [], []
         for one, (said, detail) in zip(held, answers, strict=True):
             if said == "go":
@@ -100,8 +109,8 @@ class Giver:
         whole = True
         for which, units in (await self._units(keys)).items():
             cargo = party.cargo[which]
-            for at in range(0, len(units), PARTS_AT_ONCE):
-                settle = partial(_settle, cargo, units[at : at + PARTS_AT_ONCE], party.clock())
+            for at in range(0, len(units), UNITS_SETTLED_AT_ONCE):
+                settle = partial(_settle, cargo, units[at : at + UNITS_SETTLED_AT_ONCE], party.clock())
                 while not await party.store.write(settle):
                     whole = False
         return whole
@@ -124,13 +133,25 @@ class Giver:
         reader = self._party.store.reader_of_its_own()
         try:
             for which, names in units.items():
-                more = partial(_next, self._parts(reader, which, names))
-                while parts := await self._party.store.read(more):
-                    sent += len(parts)
-                    await self._send_parts(which, parts)
+                async with contextlib.aclosing(self._loads(which, self._parts(reader, which, names))) as loads:
+                    async for load in loads:
+                        sent += load.parts
+                        await self._send_load(load)
+            await self._line.settle()
         finally:
             reader.connection.close()
         return sent
+
+    async def _loads(self, which: str, parts: Iterator[Part]) -> AsyncGenerator[Load, None]:
+        """Read ahead: while one load is sent, the next is read and packed in a thread."""
+        read = partial(_next, which, self._party.cargo[which], parts)
+        coming = asyncio.ensure_future(self._party.store.read(read))
+        try:
+            while load := await coming:
+                coming = asyncio.ensure_future(self._party.store.read(read))
+                yield load
+        finally:
+            await asyncio.gather(coming, return_exceptions=True)  # it reads in a thread
 
     def _parts(self, reader: Reader, which: str, names: list[str]) -> Iterator[Part]:
         """All new parts of these units, one after the other."""
@@ -139,24 +160,26 @@ class Giver:
             yield from cargo.parts(reader, name, told.setdefault((which, name), cargo.told()))
             self._progress.done += 1
 
-    async def _send_parts(self, which: str, parts: list[Part]) -> None:
-        cargo = self._party.cargo[which]
-        wanted = sorted(set().union(*(cargo.bodies_of(part) for part in parts)) - {b""})
+    async def _send_load(self, load: Load) -> None:
+        wanted = self._line.unknown(load.bodies)
         for at in range(0, len(wanted), BODIES_AT_ONCE):
             some = wanted[at : at + BODIES_AT_ONCE]
-            lacks = await ask(self._reader, self._writer, Word("lacks", {}, b"".join(some)), "lack")
-            await self._send_bodies([some[place] for place in lacks.value])
-        word = packed("rows", parts, map=which)
-        self._progress.octets += len(word.octets)
-        await ask(self._reader, self._writer, word, "ok")
+            lacks = await self._line.ask(Word("lacks", {}, b"".join(some)), "lack")
+            missing = await self._send_bodies([some[place] for place in lacks.value])
+            self._line.know(digest for digest in some if digest not in missing)
+        self._progress.octets += len(load.word.octets)
+        await self._line.say_ahead(load.word)
 
-    async def _send_bodies(self, digests: list[bytes]) -> None:
-        while digests:
-            contents, digests = await self._party.store.read(partial(_read, digests))
-            if contents:
-                word = Word("bodies", {"sizes": [len(content) for content in contents]}, b"".join(contents))
-                self._progress.octets += len(word.octets)
-                await ask(self._reader, self._writer, word, "ok")
+    async def _send_bodies(self, digests: list[bytes]) -> set[bytes]:
+        """Return which are not here any more."""
+        found = await self._party.store.read(partial(_ids, digests))
+        bodies = list(found.values())
+        while bodies:
+            contents, bodies = await self._party.store.read(partial(_contents, bodies))
+            word = Word("bodies", {"sizes": [len(content) for content in contents]}, b"".join(contents))
+            self._progress.octets += len(word.octets)
+            await self._line.say_ahead(word)
+        return set(digests) - found.keys()
 
     # --- and given up
 
@@ -197,7 +220,7 @@ class Giver:
             await self._party.at("before-grant")
             buckets = [[one.map, one.bucket, one.epoch, one.serial] for one in sealed]
             grant = packed("grant", {"buckets": buckets, "units": digests})
-            answer = await ask(self._reader, self._writer, grant, "taken", "differs")
+            answer = await self._line.ask(grant, "taken", "differs")
             if answer.do == "taken":
                 await self._party.at("before-bury")
                 return await self._bury(sealed, 0)
@@ -236,18 +259,32 @@ def _settle(cargo: Cargo, units: list[str], now: float, tx: Transaction) -> bool
     return cargo.settle(tx, units, now)
 
 
-def _next(parts: Iterator[Part], _: Reader) -> list[Part]:
-    return list(islice(parts, PARTS_AT_ONCE))
+def _next(which: str, cargo: Cargo, parts: Iterator[Part], _: Reader) -> Load | None:
+    """Read and pack the next parts; None: there are no more."""
+    some, rows = [], 0
+    for part in parts:
+        some.append(part)
+        rows += 1 + sum(len(value) for value in part.values() if isinstance(value, list))
+        if rows >= ROWS_AT_ONCE:
+            break
+    if not some:
+        return None
+    bodies = frozenset[bytes]().union(*(cargo.bodies_of(part) for part in some)) - {b""}
+    return Load(len(some), bodies, packed("rows", some, map=which))
 
 
-def _read(digests: list[bytes], reader: Reader) -> tuple[list[bytes], list[bytes]]:
+def _ids(digests: list[bytes], reader: Reader) -> dict[bytes, int]:
+    return Bodies.by_digest(reader, digests)
+
+
+def _contents(bodies: list[int], reader: Reader) -> tuple[list[bytes], list[int]]:
     """Read bodies for one word; return them, and what is left. One that went meanwhile is passed over."""
     contents: list[bytes] = []
     octets = 0
-    for place, digest in enumerate(digests):
+    for place, body in enumerate(bodies):
         if octets >= BODIES_OCTETS:
-            return contents, digests[place:]
-        for body in Bodies.by_digest(reader, [digest]).values():
-            contents.append(Bodies.read(reader, body))
+            return contents, bodies[place:]
+        for header, text in Bodies.read_many(reader, [body]).values():
+            contents.append(header + text)
             octets += len(contents[-1])
     return contents, []

@@ -11,20 +11,23 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import accumulate
 
 from directory.snapshot import Directory
 from heliograph.holding import OWNER, SEALED, TOMBSTONE, Holding, is_to_go
 from heliograph.moving.clearing import clear
 from heliograph.moving.frames import PURPOSE, Broken
 from heliograph.moving.giver import Giver
-from heliograph.moving.parties import Party
+from heliograph.moving.line import Line
+from heliograph.moving.parties import Party, count_units
 from heliograph.moving.progress import Progress
 from heliograph.moving.taker import Taker
 from heliograph.streams import Streams
 
 log = logging.getLogger("heliograph.moving")
 
-BUCKETS_AT_ONCE = 32  # in one hand-over: they are sealed together, and compared before the other host owns them
+# In one hand-over: they are sealed together, and compared before the other host owns them.
+BUCKETS_AT_ONCE, UNITS_AT_ONCE = 32, 300
 LOOK_SECONDS = 60.0  # if no zone and nobody rings
 AGAIN_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # after an answer "not now", or a broken stream
 KEPT_SECONDS = 14 * 86_400.0  # a copy that was handed over: as long as mail for it may still be on its way here
@@ -101,8 +104,8 @@ class Mover:
     async def _give(self, peer: str) -> None:
         """Hand over all that goes to a host, some at a time, until nothing does."""
         tries = 0
-        while group := self._group(peer):
-            given = await self._give_group(peer, group)
+        while self._group(peer):
+            given = await self._give_some(peer)
             tries = 0 if given else min(tries + 1, len(AGAIN_SECONDS) - 1)
             if not given:
                 await asyncio.sleep(AGAIN_SECONDS[tries - 1])
@@ -114,20 +117,32 @@ class Mover:
         sealed = [one for one in found if one.state == SEALED]
         return (sealed or [one for one in found if one.state == OWNER])[:BUCKETS_AT_ONCE]
 
-    async def _give_group(self, peer: str, group: list[Holding]) -> bool:
-        progress = Progress(peer, [(one.map, one.bucket) for one in group], begun=self.party.clock())
-        self.progress[peer] = progress
+    async def _give_some(self, peer: str) -> bool:
+        """Hand over one group after the other in one stream; tell whether anything was taken."""
+        progress, given = Progress(peer, []), False
         try:
             reader, writer = await self._streams.open(peer, PURPOSE)
             with contextlib.closing(writer):
-                return bool(await Giver(self.party, reader, writer, progress).give(group))
+                line = Line(reader, writer)
+                while group := await self._little(self._group(peer)):
+                    progress = Progress(peer, [(one.map, one.bucket) for one in group], begun=self.party.clock())
+                    self.progress[peer] = progress
+                    if not await Giver(self.party, line, progress).give(group):
+                        break
+                    given = True
         except (Broken, OSError) as error:
             progress.why = str(error)
             log.info("hand-over to %s: %s", peer, error)
         except Exception as error:
             progress.why = repr(error)
             log.exception("hand-over to %s", peer)
-        return False
+        return given
+
+    async def _little(self, group: list[Holding]) -> list[Holding]:
+        """As many of these buckets as have few units together, but one at least: all of them wait for the last."""
+        units = await self.party.store.read(lambda reader: count_units(self.party, reader, group))
+        upto = list(accumulate(units[one.map, one.bucket] for one in group))
+        return [one for one, sum_ in zip(group, upto, strict=True) if sum_ <= max(UNITS_AT_ONCE, upto[0])]
 
     async def _forget_old(self) -> None:
         """Let go of copies that have been kept long enough."""

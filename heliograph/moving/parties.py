@@ -5,16 +5,17 @@ Law: nothing here decides anything.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from directory.names import FabricNames
 from directory.snapshot import Directory, Map
-from heliograph.holding import View
+from heliograph.holding import Holding, View
 from heliograph.moving.cargo import Cargo, Wanted
 from heliograph.ownership import Ownership
 from spool.queue import Queue
-from store import Store, Transaction
+from store import Reader, Store, Transaction
 
 
 async def nothing(point: str) -> None:
@@ -62,3 +63,14 @@ def by_map(keys: Iterable[tuple[str, int]]) -> dict[Map, list[int]]:
     for which, bucket in keys:
         found.setdefault("timeline" if which == "timeline" else "reflectors", []).append(bucket)
     return found
+
+
+def count_units(party: Party, source: Reader, held: Iterable[Holding]) -> Counter[tuple[str, int]]:
+    """How many units there are in each of these buckets."""
+    counts: Counter[tuple[str, int]] = Counter()
+    hashed = party.names.bucket
+    for which, buckets in by_map((one.map, one.bucket) for one in held).items():
+        cargo = party.cargo[which]
+        names = cargo.units(source, party.in_buckets(buckets))
+        counts.update((which, cargo.bucket_of(name, hashed)) for name in names)
+    return counts

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -23,7 +22,7 @@ from store import Bodies, Reader, Transaction, events
 log = logging.getLogger("heliograph.moving")
 
 BUCKETS_MAX = 64  # in one offer
-ROWS_AT_ONCE = 8  # parts put in by one transaction: some 4,000 entries, some 50 ms of the writer
+WORD_SECONDS_MAX = 600.0  # until the giver's next word: it may compare all that it gives, or wait for its own disk
 DIGEST_OCTETS = 32
 
 Key = tuple[str, int]
@@ -84,12 +83,19 @@ class _Stream:
             "rows": self._rows,
             "grant": self._grant,
         }
-        with suppress(asyncio.CancelledError):
+        coming = asyncio.ensure_future(hear(self._reader, WORD_SECONDS_MAX))
+        try:
             while True:
-                word = await hear(self._reader)
+                word = await coming
                 if word.do not in doing:
                     raise Broken(f"{word.do!r} is nothing that a giver says")
+                coming = asyncio.ensure_future(hear(self._reader, WORD_SECONDS_MAX))  # while this one is put in
                 await say(self._writer, await doing[word.do](word))
+        except asyncio.CancelledError:
+            pass
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
 
     # --- whether
 
@@ -156,10 +162,7 @@ class _Stream:
                 Bodies.release(tx, body)
 
     async def _rows(self, word: Word) -> Word:
-        which, parts = word.about["map"], word.value
-        for at in range(0, len(parts), ROWS_AT_ONCE):
-            some = parts[at : at + ROWS_AT_ONCE]
-            await self._party.store.write(partial(self._put, which, some))
+        await self._party.store.write(partial(self._put, word.about["map"], word.value))
         await self._party.at("rows")
         return Word("ok")
 
