@@ -12,6 +12,8 @@ from heliograph.login import Login
 from heliograph.ownership import Ownership
 from heliograph.rooms import HostRooms
 from heliograph.settings import Config
+from heliograph.standby.replicas import Replicas
+from heliograph.standby.stand_ins import StandIns
 from heliograph.streams import Streams
 from heliograph.tls import ClientTls
 from mailbox_host.imap.server import ImapServer
@@ -22,7 +24,8 @@ from store import Store
 
 
 class Clients:
-    """`login`: of people; `applications`: of programs; `imap`: the mailboxes' server."""
+    """`login`: of people; `applications`: of programs; `imap`: the mailboxes' server; `stand_ins`: what it shows of
+    hosts that are away."""
 
     def __init__(
         self,
@@ -32,12 +35,14 @@ class Clients:
         ownership: Ownership,
         store: Store,
         streams: Streams,
+        replicas: Replicas,
         tls: ClientTls,
         clock: Callable[[], float],
     ) -> None:
         checker, throttle = PasswordChecker(), Throttle()
         self.login = Login(ownership, store, rooms.now, streams, checker, throttle, clock)
         self.applications = Applications(ownership.owns, store, rooms.now, streams, throttle, clock)
+        self.stand_ins = StandIns(name, replicas, rooms.now, self.login.open_imap)
         self.imap = ImapServer(
             store,
             rooms.bell,
@@ -49,7 +54,9 @@ class Clients:
             clock=clock,
             throttle=throttle,
             serves=rooms.serves,
+            borrow=self.stand_ins.borrow,
         )
+        self.stand_ins.sessions = self.imap
 
 
 def _imap_settings(config: Config, name: str) -> ImapSettings:

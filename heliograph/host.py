@@ -44,6 +44,7 @@ from heliograph.rooms import HostRooms
 from heliograph.rounds import Rounds
 from heliograph.settings import Config
 from heliograph.smarthost import access
+from heliograph.standby.replicas import Replicas
 from heliograph.streams import Streams
 from heliograph.tables import MIGRATIONS
 from heliograph.tls import ClientTls, between_hosts
@@ -168,10 +169,20 @@ class Host:
         self._running.push_async_callback(self.callout.close)
         server, client = between_hosts(self.config.tls.of(self.name))
         self.streams = Streams(self.rooms.now, server, client, self.config.ports.streams)
+        self.replicas = Replicas(self._folder / "standby")
         self.clients = Clients(
-            self.config, self.name, self.rooms, self.ownership, self.store, self.streams, self._tls, self._clock
+            self.config,
+            self.name,
+            self.rooms,
+            self.ownership,
+            self.store,
+            self.streams,
+            self.replicas,
+            self._tls,
+            self._clock,
         )
         self.imap = self.clients.imap
+        await self._running.enter_async_context(self.clients.stand_ins.at_work(self.directory.subscribe))
         self.neighbours = Neighbours(self.name, self.rooms.now, self.streams, self._word)
 
     def _make_mover(self) -> None:

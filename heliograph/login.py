@@ -82,9 +82,12 @@ class Login:
         return self._owned.owns_now(self._store.reader, name)
 
     def locate(self, entity: str) -> Local | Remote:
-        """Tell where an account's sessions are served."""
+        """Tell where an account's sessions are served, and where they are shown a copy while that host is away."""
         owner = self.owner(entity)
-        return Remote(owner, self._is_sure(entity)) if owner else Local()
+        if not owner:
+            return Local()
+        standby = self._directory().standbys.get(owner, "")
+        return Remote(owner, self._is_sure(entity), standby if standby != self._owned.host else "")
 
     def _is_sure(self, entity: str) -> bool:
         """A hand-over told where it is: one that has not begun to be given away, or was taken."""

@@ -12,9 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from store.database import READER_THREADS, Reader, open_reader
+from store.database import READER_THREADS, Reader, StoreFull, open_reader
 from store.transaction import Transaction
-from store.writer import StoreFull
 
 T = TypeVar("T")
 

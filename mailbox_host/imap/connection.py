@@ -38,6 +38,7 @@ from mailbox_host.imap.news import News
 from mailbox_host.imap.proxy import Upstream, pipe
 from mailbox_host.imap.services import Services
 from mailbox_host.imap.session import Session
+from mailbox_host.imap.stand_in import CLOSED, StandIn
 from store import Reader, StoreFull
 
 log = logging.getLogger("heliograph.imap")
@@ -53,6 +54,7 @@ class Connection:
         self.channel = channel
         self.relayed = relayed  # it comes from another host: it is never passed on to a third
         self.upstream: Upstream | None = None
+        self.copy: StandIn | None = None  # of the account's host, which is away
         self._services = services
         self._input = ClientInput(channel, session, services.slots)
         self._output = ClientOutput(channel)
@@ -93,6 +95,10 @@ class Connection:
     def say_moved(self) -> None:
         """The account is another host's."""
         self._say_last(dispatch.MOVED.removeprefix(b"BYE "))
+
+    def say_closed(self) -> None:
+        """The copy that it is shown is."""
+        self._say_last(CLOSED)
 
     def _say_last(self, goodbye: bytes) -> None:
         if goodbye and not self.upstream:
@@ -179,6 +185,9 @@ class Connection:
 
     async def _sign_in(self, asked: SignIn) -> SignedIn | NotSignedIn | HandedOver:
         outcome = await self._services.sign_in(asked, self.channel.peer, relayed=self.relayed)
+        if isinstance(outcome, SignedIn) and outcome.shown_from:
+            self.copy = outcome.shown_from
+            self._services = self._services.of(self.copy)
         if not isinstance(outcome, Upstream):
             return outcome
         self.upstream = outcome

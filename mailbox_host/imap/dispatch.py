@@ -34,10 +34,12 @@ from mailbox_host.imap.responses import bad, no, untagged
 from mailbox_host.imap.sections import UnknownEncoding
 from mailbox_host.imap.session import Session, State
 from mailbox_host.imap.settings import BAD_COMMANDS_MAX
+from mailbox_host.imap.stand_in import CHANGING, refused
 from mailbox_host.imap.telling import refresh
 from mailbox_host.quota import OverQuota
 from store import StoreFull
 
+FULL = no("Nothing can be stored here now, try again later", "UNAVAILABLE")
 MOVED = b"BYE [UNAVAILABLE] The mailbox is moving to another host, come back in a moment"
 
 
@@ -86,6 +88,8 @@ def _answer(session: Session, command: Command) -> Steps[bytes]:
     if session.state not in states:
         return bad(f"Not while {session.state.value}")
     session.bad_commands = 0
+    if session.away and command.name in CHANGING:
+        return refused(session.away)
     try:
         status = yield from handler(session, command)
     except FolderError as error:
@@ -96,7 +100,7 @@ def _answer(session: Session, command: Command) -> Steps[bytes]:
         yield Close()
         return b""
     except StoreFull:
-        status = no("The disk is full, try again later", "UNAVAILABLE")
+        status = refused(session.away) if session.away else FULL
     if session.selected and not session.ended and command.name not in TOLD:
         yield from refresh(session, expunges=command.uid or command.name not in NO_EXPUNGES)
         if session.ended:  # the mailbox was deleted: BYE was the answer

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from mailbox_host.imap.stand_in import StandIn
 from store import Reader, Transaction
 
 T = TypeVar("T")
@@ -44,7 +45,10 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
+    """`shown_from`: its own host is away, and this is a copy."""
+
     account: str
+    shown_from: StandIn | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from itertools import islice
 
 from mailbox_host import timeline
 from store import Store, Transaction
+from store.lent import LentStore
 
 ACCOUNTS_AT_ONCE = 250  # in one transaction: some 8 milliseconds of the writer's time, and one flush
 POSTS_AT_ONCE = 20  # for each of them: who waits has had the rest
@@ -24,7 +25,9 @@ log = logging.getLogger("heliograph.imap")
 class FilingAhead:
     """Those who were rung for, until they are woken."""
 
-    def __init__(self, store: Store, serves: Callable[[Transaction, str], bool] = lambda tx, account: True) -> None:
+    def __init__(
+        self, store: Store | LentStore, serves: Callable[[Transaction, str], bool] = lambda tx, account: True
+    ) -> None:
         self._store = store
         self._serves = serves
         self._rung: dict[str, list[Callable[[], None]]] = {}

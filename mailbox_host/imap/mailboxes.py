@@ -111,5 +111,5 @@ def _numbers(session: Session, folder: Folder, items: frozenset[bytes], reader: 
         values[b"DELETED"] = counts.deleted
     if b"RECENT" in items:
         after, _ = session.recents.peek(folder.id, folder.uidnext - 1)
-        values[b"RECENT"] = 0 if session.rev2 else entries.count_after(reader, folder.id, after)
+        values[b"RECENT"] = 0 if session.rev2 or session.away else entries.count_after(reader, folder.id, after)
     return values

@@ -21,7 +21,7 @@ from mailbox_host.imap.session import Session
 
 def select(session: Session, command: Command) -> Steps[bytes]:
     assert isinstance(command.arguments, Open)
-    read_only = command.name == "EXAMINE"
+    read_only = command.name == "EXAMINE" or bool(session.away)
     if command.arguments.condstore:
         session.enabled.add(b"CONDSTORE")
     if command.arguments.resync and b"QRESYNC" not in session.enabled:
@@ -39,7 +39,7 @@ def select(session: Session, command: Command) -> Steps[bytes]:
     selected = Selected(folder.id, folder.name, columns.uids, folder.modseq, read_only)
     session.told_at = -1
     book = session.recents
-    if not session.rev2:  # which has no \\Recent, and takes it from nobody
+    if not (session.rev2 or session.away):  # which have no \\Recent, and take it from nobody
         selected.add_recent((book.peek if read_only else book.claim)(folder.id, selected.last_uid))
     words = {word for line in set(columns.words.values()) for word in line.split()}
     selected.keywords = {*COMMON_KEYWORDS, *session.shelf.keywords(folder.id, words)}

@@ -16,6 +16,7 @@ from mailbox_host.imap.channel import Channel
 from mailbox_host.imap.greeting import KEEPS_SENT
 from mailbox_host.imap.responses import no
 from mailbox_host.imap.settings import READ_BUFFER_OCTETS
+from mailbox_host.imap.stand_in import FOR_READING
 from mailbox_host.sent import WELCOME_KEEPING_SENT
 
 SIGN_IN_SECONDS_MAX = 30.0  # the owner makes a guesser wait, see throttle
@@ -33,10 +34,11 @@ class Local:
 @dataclass(frozen=True, slots=True)
 class Remote:
     """The account lives on this host. `sure`: by what was handed over, not by the zone alone: it may be asked even for
-    a client of another host, whose zone is behind."""
+    a client of another host, whose zone is behind. `standby`: another host that has a copy, "" for none."""
 
     host: str
     sure: bool = False
+    standby: str = ""
 
 
 Locate = Callable[[str], Local | Remote]
@@ -55,8 +57,10 @@ WELCOME = Delivered("2.7.0 Welcome", 235)
 UNAVAILABLE = no("The host of this account cannot be reached, try again later", "UNAVAILABLE")  # RFC 5530 3
 
 
-async def sign_in(open_stream: OpenStream, host: str, client: str, account: str, password: bytes) -> Upstream | bytes:
-    """Sign in at the owner. Return the stream, or the status to answer with."""
+async def sign_in(
+    open_stream: OpenStream, host: str, client: str, account: str, password: bytes
+) -> Upstream | bytes | None:
+    """Sign in at the owner. Return the stream, or the status to answer with; None where it cannot be reached."""
     try:
         async with asyncio.timeout(SIGN_IN_SECONDS_MAX):
             reader, writer = await open_stream(host, client)
@@ -66,7 +70,7 @@ async def sign_in(open_stream: OpenStream, host: str, client: str, account: str,
                 writer.close()
                 raise
     except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError):
-        return UNAVAILABLE
+        return None
     if status.upper().startswith(b"OK"):
         return Upstream(status, reader, writer)
     writer.close()
@@ -80,8 +84,9 @@ async def verify_remotely(
     answer = await sign_in(open_stream, host, client, account, password)
     if isinstance(answer, Upstream):
         with contextlib.closing(answer.writer):
-            return WELCOME_KEEPING_SENT if await _keeps_sent(answer) else WELCOME
-    if b"[AUTHENTICATIONFAILED]" in answer.upper():
+            if FOR_READING not in answer.status:  # a copy's word is none: the password may be an old one
+                return WELCOME_KEEPING_SENT if await _keeps_sent(answer) else WELCOME
+    elif answer and b"[AUTHENTICATIONFAILED]" in answer.upper():
         return Refused("5.7.8 Wrong name or password", 535)
     # It is away, or in trouble ([SERVERBUG], a disk that fails): at 535 a client asks its user for another password.
     return Deferred("4.3.0 The host of this account cannot be reached, try again later", 454)

@@ -20,6 +20,7 @@ from mailbox_host.imap.services import Services, local_only
 from mailbox_host.imap.session import Session
 from mailbox_host.imap.settings import Settings
 from mailbox_host.imap.shelf import Shelf
+from mailbox_host.imap.stand_in import Borrow, StandIn, nobody
 from mailbox_host.imap.stream_channel import StreamChannel
 from mailbox_host.imap.throttle import Throttle, is_loopback
 from mailbox_host.passwords import PasswordChecker
@@ -45,6 +46,7 @@ class ImapServer:
         clock: Callable[[], float] = time.time,
         throttle: Throttle | None = None,
         serves: Callable[[Reader | Transaction, str], bool] = lambda tx, account: True,
+        borrow: Borrow = nobody,
     ) -> None:
         self.services = Services(
             store,
@@ -56,6 +58,7 @@ class ImapServer:
             tls=tls,
             throttle=throttle,
             serves=serves,
+            borrow=borrow,
         )
         self._tls = tls
         self._settings = settings
@@ -86,7 +89,10 @@ class ImapServer:
         pump = asyncio.create_task(channel.pump())
         try:
             if task := self._start(channel, tls=True, relayed=True):
-                await task
+                try:
+                    await asyncio.wait((task,))  # one that is turned out does not end the stream with an error
+                finally:
+                    task.cancel()
         finally:
             pump.cancel()
             with suppress(asyncio.CancelledError):
@@ -106,9 +112,25 @@ class ImapServer:
     def turn_out(self, accounts: Container[str]) -> None:
         """Say BYE to the sessions of accounts that are another host's from now on; who comes back is led there."""
         for connection, task in list(self._connections.items()):
-            if connection.session.account in accounts and not connection.upstream:
+            ours = not connection.upstream and not connection.copy
+            if ours and connection.session.account in accounts:
                 connection.say_moved()
                 task.cancel()
+
+    async def put_away(self, copy: StandIn, accounts: Container[str] | None = None) -> None:
+        """Say BYE to the sessions that are shown a copy; only to those of `accounts`, where they are said. Return when
+        none of them reads any more."""
+        ending = []
+        for connection, task in list(self._connections.items()):
+            if connection.copy is copy and (accounts is None or connection.session.account in accounts):
+                connection.say_closed()
+                task.cancel()
+                ending.append(task)
+        await asyncio.gather(*ending, return_exceptions=True)
+
+    def shown(self, copy: StandIn) -> set[str]:
+        """The accounts whose sessions are shown a copy."""
+        return {connection.session.account for connection in self._connections if connection.copy is copy}
 
     @property
     def connections(self) -> int:

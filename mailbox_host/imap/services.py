@@ -24,9 +24,11 @@ from mailbox_host.imap.proxy import Upstream
 from mailbox_host.imap.settings import LARGE_LITERALS_MAX, LARGE_LITERALS_PER_ACCOUNT_MAX
 from mailbox_host.imap.sign_in import WRONG_PASSWORD
 from mailbox_host.imap.slots import Slots
+from mailbox_host.imap.stand_in import NOT_HERE, Borrow, StandIn, nobody
 from mailbox_host.imap.throttle import NAME_LENGTH_MAX, Throttle
 from mailbox_host.passwords import PasswordChecker
 from store import Reader, Store, Transaction
+from store.lent import LentStore
 
 log = logging.getLogger("heliograph.imap")
 
@@ -41,7 +43,7 @@ class Services:
 
     def __init__(
         self,
-        store: Store,
+        store: Store | LentStore,
         bell: Bell,
         passwords: PasswordChecker,
         clock: Callable[[], float],
@@ -51,6 +53,7 @@ class Services:
         tls: ssl.SSLContext | None,
         throttle: Throttle | None = None,
         serves: Callable[[Reader | Transaction, str], bool] = lambda tx, account: True,
+        borrow: Borrow = nobody,
     ) -> None:
         self.store = store
         self.tls = tls
@@ -63,6 +66,13 @@ class Services:
         self._locate = locate
         self._open_stream = open_stream
         self._throttle = throttle or Throttle()
+        self._borrow = borrow
+
+    def of(self, copy: StandIn) -> Services:
+        """The same for a session that is shown a copy: of it nothing new is told."""
+        return Services(
+            copy.store, Bell(), self._passwords, self._clock, locate=local_only, open_stream=None, tls=self.tls
+        )
 
     def news_for(self, account: str, wake: Callable[[], None]) -> News:
         """Listen for what may come for an account."""
@@ -88,7 +98,7 @@ class Services:
         place = self._locate(asked.account) if is_entity(asked.account) else proxy.Local()
         outcome: SignedIn | NotSignedIn | Upstream
         if isinstance(place, proxy.Remote):
-            outcome = await self._sign_in_remotely(asked, peer, place.host, relayed and not place.sure)
+            outcome = await self._sign_in_elsewhere(asked, peer, place, relayed)
         else:
             outcome = await self._sign_in_here(asked)
         if isinstance(outcome, NotSignedIn):
@@ -105,8 +115,27 @@ class Services:
             return NotSignedIn(proxy.UNAVAILABLE)
         return SignedIn(asked.account) if right else NotSignedIn(WRONG_PASSWORD)
 
-    async def _sign_in_remotely(self, asked: SignIn, peer: str, host: str, relayed: bool) -> Upstream | NotSignedIn:
-        if self._open_stream is None or relayed:  # two hosts that disagree must not play ball with it
+    async def _sign_in_elsewhere(
+        self, asked: SignIn, peer: str, place: proxy.Remote, relayed: bool
+    ) -> SignedIn | NotSignedIn | Upstream:
+        """At the owner; where that is away, from the copy that its standby has: here, or there."""
+        answer: Upstream | bytes | None = None
+        if place.sure or not relayed:  # two hosts that disagree must not play ball with it
+            answer = await self._ask(place.host, asked, peer)
+        if answer is None and (copy := await self._borrow(place.host, asked.account)):
+            return await self._sign_in_at(copy, asked)
+        if answer is None and place.standby and not relayed:
+            answer = await self._ask(place.standby, asked, peer)
+        return answer if isinstance(answer, Upstream) else NotSignedIn(answer or proxy.UNAVAILABLE)
+
+    async def _ask(self, host: str, asked: SignIn, peer: str) -> Upstream | bytes | None:
+        if self._open_stream is None:
+            return None
+        return await proxy.sign_in(self._open_stream, host, peer, asked.account, asked.password)
+
+    async def _sign_in_at(self, copy: StandIn, asked: SignIn) -> SignedIn | NotSignedIn:
+        stored = accounts.stored_hash(copy.store.reader, asked.account)
+        right = await self._passwords.check(stored, asked.password)
+        if copy.closed:  # in this moment
             return NotSignedIn(proxy.UNAVAILABLE)
-        answer = await proxy.sign_in(self._open_stream, host, peer, asked.account, asked.password)
-        return NotSignedIn(answer) if isinstance(answer, bytes) else answer
+        return SignedIn(asked.account, copy) if right else NotSignedIn(NOT_HERE)

@@ -44,6 +44,7 @@ class Session:
         self.secure = secure
         self.tls_offered = tls_offered
         self.account = ""
+        self.away = ""  # the host of the account, where a copy of it is shown: nothing can be changed
         self.selected: Selected | None = None
         self.enabled: set[bytes] = set()
         self.tag = b"*"

@@ -14,6 +14,7 @@ from mailbox_host.imap.greeting import capabilities
 from mailbox_host.imap.responses import bad, no, ok, untagged
 from mailbox_host.imap.session import Session
 from mailbox_host.imap.settings import SIGN_INS_FAILED_MAX
+from mailbox_host.imap.stand_in import signed_in
 
 WRONG_PASSWORD = no("Wrong name or password", "AUTHENTICATIONFAILED")
 _PRIVACY = no("Use TLS first", "PRIVACYREQUIRED")  # RFC 5530 3
@@ -71,9 +72,12 @@ def _sign_in(session: Session, user: bytes, password: bytes) -> Steps[bytes]:
     account = account_name(user, session.settings.domain)  # "" takes as long as any other wrong name
     outcome = yield SignIn(account, password, session.tag)
     match outcome:
-        case SignedIn(name):
+        case SignedIn(name, shown_from):
             session.account = name
-            return ok("Signed in", f"CAPABILITY {capabilities(session).decode('ascii')}")
+            if shown_from:
+                session.away, session.shelf = shown_from.owner, shown_from.shelf
+            text = signed_in(session.away) if session.away else "Signed in"
+            return ok(text, f"CAPABILITY {capabilities(session).decode('ascii')}")
         case NotSignedIn(status):
             session.sign_ins_failed += 1
             if session.sign_ins_failed >= SIGN_INS_FAILED_MAX:
