@@ -35,7 +35,7 @@ def main() -> int:
                 "A heliograph is a mirror that flashes one message to everyone in sight. This one is made of mail."
             )
             here = scenery.enter_context(stage(settings=settings))
-            _tell(story, here, scenery)
+            tell(story, here, scenery)
             if story.failed:
                 story.told("\nWhat the hosts said last:\n" + here.log()[-6000:])
     except Exception as error:
@@ -45,7 +45,8 @@ def main() -> int:
     return story.end()
 
 
-def _tell(story: Story, here: Stage, scenery: ExitStack) -> None:
+def tell(story: Story, here: Stage, scenery: ExitStack) -> None:
+    """Tell all of it on a stage that is set."""
     here.add_people(*PEOPLE)  # the fabric is down: the command opens the hosts' databases itself
     seconds = here.start()
     story.check("a fabric of three hosts is up", True, f"{seconds:.1f} s, at {here.net}")

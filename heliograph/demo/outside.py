@@ -25,6 +25,7 @@ MAIL_PORT = 2626
 WEB_PORT = 2680
 DOMAIN = "elsewhere.example"
 LOOK_AGAIN_SECONDS = 0.05
+SAY_SECONDS_MAX = 15.0  # a server in front may have to ask the fabric about a recipient first
 
 
 class Mailbox:
@@ -48,7 +49,9 @@ class Mailbox:
         )
 
     def say(self, content: bytes, sender: str, to: str, address: str) -> tuple[int, str]:
-        with smtplib.SMTP(address, self._stage.config.ports.smtp, timeout=10) as client:
+        place = self._stage.mail_in or (address, self._stage.config.ports.smtp)
+        source = (self._stage.address(PLACE), 0)
+        with smtplib.SMTP(*place, timeout=SAY_SECONDS_MAX, source_address=source) as client:
             try:
                 client.sendmail(sender, [to], content)
             except smtplib.SMTPRecipientsRefused as error:

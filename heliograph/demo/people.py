@@ -75,9 +75,9 @@ class Person:
     @contextlib.contextmanager
     def mailbox(self, folder: str = "INBOX") -> Iterator[imaplib.IMAP4_SSL]:
         config = self.stage.config
-        address = config.hosts[self.host - 1].address
+        place = self.stage.imap_at or (config.hosts[self.host - 1].address, config.ports.imaps)
         context = ssl.create_default_context(cafile=str(config.tls.ca))
-        client = imaplib.IMAP4_SSL(address, config.ports.imaps, ssl_context=context, timeout=CONNECT_SECONDS_MAX)
+        client = imaplib.IMAP4_SSL(*place, ssl_context=context, timeout=CONNECT_SECONDS_MAX)
         try:
             client.login(self.name, PASSWORD)
             client.select(folder)

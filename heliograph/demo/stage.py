@@ -38,10 +38,13 @@ class StageError(Exception):
 
 
 class Stage:
-    """A fabric's folder and its running processes."""
+    """A fabric's folder and its running processes. `mail_in`, `imap_at`: where another server stands in front, or holds
+    the mailboxes, and the world and the people go there."""
 
     def __init__(self, root: Path, net: str) -> None:
         self.root, self.net = root, net
+        self.mail_in: tuple[str, int] | None = None
+        self.imap_at: tuple[str, int] | None = None
         self.up_process: subprocess.Popen[str] | None = None
         self._hold = -1
 
