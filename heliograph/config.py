@@ -72,6 +72,7 @@ def load(root: Path) -> Config:
         reflectors=_reflectors(table.table("reflectors")),
         dns=read_dns(table.table("dns"), root),
         metrics_networks=_networks(table, "metrics_allow_networks"),
+        standby_mode=_standby_mode(table.table("standby")),
     )
     if config.primary not in {host.name for host in config.hosts}:
         raise table.error("primary", f"names no host: {config.primary!r}", "name one of the [[host]] entries")
@@ -223,6 +224,14 @@ def _reflectors(table: Table) -> ReflectorSettings:
     )
     table.done()
     return settings
+
+
+def _standby_mode(table: Table) -> str:
+    mode = table.take("mode", str, "preferred")
+    if mode not in ("required", "preferred"):
+        raise table.error("mode", f"is {mode!r}", 'write "required" or "preferred"')
+    table.done()
+    return mode
 
 
 def _size(table: Table, key: str) -> int:

@@ -78,6 +78,10 @@ metrics_allow_networks = []
 # trash_days = 0              # how long a message stays in Trash; 0: for ever
 # junk_days = 0               # and in Junk
 
+# Where the zone names a host's standby (a second MX of its buckets: `host standby`), that host has every commit too.
+[standby]
+# mode = "preferred"          # "required": without the standby nothing is acknowledged (451), and nothing can be lost
+
 [reflectors]
 # leaf_threshold = {lists.leaf_threshold}         # followers on one host that get one copy together from then on
 # split_threshold = {lists.split_threshold}     # followers outside the fabric before a list becomes a list of lists

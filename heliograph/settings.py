@@ -128,6 +128,7 @@ class Config:
     reflectors: ReflectorSettings
     dns: DnsSettings = DnsSettings()
     metrics_networks: tuple[Network, ...] = ()  # who may read /metrics, besides the host's own machine
+    standby_mode: str = "preferred"  # or "required": without the standby nothing is acknowledged
 
     @property
     def names(self) -> FabricNames:

@@ -73,6 +73,7 @@ def test_a_good_file_is_read_whole(tmp_path: Path) -> None:
         ("smtp = 25", "smtp = 0", "ports.smtp is 0: the hosts bring each other mail there"),
         ("smtp = 25", "dns = 0", "ports.dns is 0: choose 1 to 65535"),
         ("[smtp.relays]", '[smtp]\nsmarthost_user = "x"\n[smtp.relays]', "smtp.smarthost_user stands alone"),
+        ("[smtp.relays]", '[standby]\nmode = "always"\n[smtp.relays]', "standby.mode is 'always'"),
         ("[smtp.relays]", '[smtp]\nsmarthost_tls = "yes"\n[smtp.relays]', "smtp.smarthost_tls is 'yes'"),
         ("10.1.0.0/16", "10.1.0.1/16", "feed_allow_networks"),
         ("127.0.0.1:1025", "127.0.0.1", "smtp.relays"),

@@ -1,0 +1,79 @@
+"""How far a replica is: what is told to its owner, and the file beside it that says so after a crash.
+
+Law: the file is written aside, flushed and renamed: it is the old one or the new one. Everything else in the folder is
+read by what it says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from store.wal import START, Position
+
+FILE = "position"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`database`: whose pages they are, "" where nobody said; `whole`: the file is a database, else a copy was begun
+    and never ended; `first`: the first log that the file may lack; `base`: where that one begins; `as_of`: when the
+    newest commit in the file was made."""
+
+    database: str = ""
+    whole: bool = False
+    first: int = 1
+    base: Position = START
+    as_of: float = 0.0
+
+
+def read_place(folder: Path) -> Place | None:
+    """Return what the file says; None where there is none."""
+    try:
+        found = json.loads((folder / FILE).read_text())
+    except FileNotFoundError:
+        return None
+    return Place(found["database"], found["whole"], found["first"], position(found["base"]), found["as_of"])
+
+
+def write_place(folder: Path, place: Place) -> None:
+    aside = folder / f"{FILE}.new"
+    fields = {
+        "database": place.database,
+        "whole": place.whole,
+        "first": place.first,
+        "base": told(place.base),
+        "as_of": place.as_of,
+    }
+    with aside.open("w") as file:
+        json.dump(fields, file)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.rename(folder / FILE)
+    flush_folder(folder)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make names durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def told(position: Position) -> list[object]:
+    """A position as JSON has it."""
+    return [position.salts.hex(), position.frame, position.sum.hex()]
+
+
+def position(found: object) -> Position:
+    """Read one; ValueError where it is none."""
+    if not (isinstance(found, list) and len(found) == 3 and isinstance(found[1], int)):
+        raise ValueError(f"{found!r} is no position")
+    salts, total = bytes.fromhex(found[0]), bytes.fromhex(found[2])
+    if len(salts) != 8 or len(total) != 8 or found[1] < 0:
+        raise ValueError(f"{found!r} is no position")
+    return Position(salts, found[1], total)
