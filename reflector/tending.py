@@ -24,7 +24,7 @@ from reflector.nodes import (
 from reflector.reports import digest_now
 from reflector.sources import Source, find_source, lists_of
 from reflector.subscriptions import FABRIC, FOREIGN
-from reflector.tables import OPEN
+from reflector.tables import HERE, OPEN
 from reflector.tree import LEAF, SUB
 from store import Reader, Transaction
 
@@ -86,7 +86,11 @@ class Told:
 
 def lists_here(place: Reader | Transaction, after: str = "", limit: int = 1000) -> list[str]:
     """Return the lists that this host serves: a page of their names, in order."""
-    rows = place.all("SELECT name FROM source WHERE NOT removed AND name > ? ORDER BY name LIMIT ?", (after, limit))
+    rows = place.all(
+        "SELECT name FROM source WHERE NOT removed AND name > ? AND name NOT IN (SELECT list FROM away)"
+        " ORDER BY name LIMIT ?",
+        (after, limit),
+    )
     return [name for (name,) in rows]
 
 
@@ -140,8 +144,9 @@ def progress(place: Reader | Transaction, move: Move) -> tuple[int, int]:
 
 def is_busy(place: Reader | Transaction, source: str, now: float) -> bool:
     """Tell whether a list of a source is being handed over here, or is to be looked at in a moment."""
-    sql = "SELECT 1 FROM move WHERE list = ?1 UNION ALL SELECT 1 FROM look WHERE list = ?1 AND due <= ?2"
-    return any(place.one(sql, (list_, now + SOON_SECONDS)) for list_ in lists_of(place, source))
+    sql = f"SELECT list FROM move WHERE {HERE} UNION ALL SELECT list FROM look WHERE {HERE} AND due <= ?"
+    busy = {list_ for (list_,) in place.all(sql, (now + SOON_SECONDS,))}
+    return not busy.isdisjoint(lists_of(place, source))
 
 
 def ask(tx: Transaction, list_: str, policy: str, now: float) -> bool:
