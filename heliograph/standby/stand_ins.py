@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,6 +19,7 @@ from directory.snapshot import Directory
 from heliograph.holding import OWNER
 from heliograph.ownership import find
 from heliograph.standby.replicas import NoReplica, Replicas
+from heliograph.tables import MIGRATIONS
 from mailbox_host.imap.stand_in import StandIn
 from store.lent import LentStore
 
@@ -92,7 +94,10 @@ class StandIns:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await self.look()
+            try:
+                await self.look()
+            except Exception:  # a fault of ours: it must not end the looking out
+                log.exception("looking out for hosts that are away")
 
     async def _look_at(self, owner: str) -> None:
         if not await self._answers(owner):
@@ -154,6 +159,12 @@ class StandIns:
                 except NoReplica:
                     return None
                 copy = StandIn(owner, LentStore(path))
+                lending.push_async_callback(asyncio.to_thread, copy.store.close)
+                if not _has_our_tables(copy.store):
+                    log.warning(
+                        "the copy of %s has other tables than this version of Heliograph: it is not shown", owner
+                    )
+                    return None
                 self._shown[owner] = copy, lending.pop_all()
         log.warning("%s is away: its mailboxes are shown from the copy here, for reading only", owner)
         return copy
@@ -164,7 +175,6 @@ class StandIns:
             return
         copy.closed = True
         await self.sessions.put_away(copy)
-        await asyncio.to_thread(copy.store.close)
         await lending.aclose()
         log.info("the copy of the mailboxes of %s is closed", owner)
 
@@ -181,3 +191,12 @@ class StandIns:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _has_our_tables(store: LentStore) -> bool:
+    """An owner of another version may keep its mail in other tables; a copy is not brought up to date."""
+    try:
+        there = set(store.reader.all("SELECT package, version FROM migration"))
+    except sqlite3.DatabaseError:
+        return False
+    return there == {(step.package, step.version) for step in MIGRATIONS}
