@@ -44,7 +44,10 @@ from heliograph.rooms import HostRooms
 from heliograph.rounds import Rounds
 from heliograph.settings import Config
 from heliograph.smarthost import access
+from heliograph.standby.receiver import Receiver
 from heliograph.standby.replicas import Replicas
+from heliograph.standby.sender import Sender
+from heliograph.standby.words import PURPOSE as REPLICA
 from heliograph.streams import Streams
 from heliograph.tables import MIGRATIONS
 from heliograph.tls import ClientTls, between_hosts
@@ -106,6 +109,7 @@ class Host:
         self._own_folder()
         await self._start_directory()
         self._make_rooms()
+        await self._start_standby()
         await self._start_workers()
         await self._open_doors()
 
@@ -142,6 +146,16 @@ class Host:
         self.bell, self.queue, self.flow, self.reflector = rooms.bell, rooms.queue, rooms.flow, rooms.reflector
         self.poller = Poller(self.store, rooms.spool, rooms.ingest, self._clock)
 
+    async def _start_standby(self) -> None:
+        """Before anything is at work, for nothing may be acknowledged but under the standby's terms."""
+        server, client = between_hosts(self.config.tls.of(self.name))
+        self.streams = Streams(self.rooms.now, server, client, self.config.ports.streams)
+        self.replicas = Replicas(self._folder / "standby")
+        self._running.push_async_callback(self.replicas.close)
+        self.sender = Sender(self.name, self.store, self.streams, self._zone, self.config.standby_mode, self._clock)
+        await self.sender.start(self.directory.subscribe)
+        self._running.push_async_callback(self.sender.stop)
+
     async def _start_workers(self) -> None:
         settings = RunnerSettings(
             host=self.name,
@@ -167,9 +181,6 @@ class Host:
         self._running.push_async_callback(upkeep.stop)
         self.callout = Callout(settings, self.flow, self._clock)
         self._running.push_async_callback(self.callout.close)
-        server, client = between_hosts(self.config.tls.of(self.name))
-        self.streams = Streams(self.rooms.now, server, client, self.config.ports.streams)
-        self.replicas = Replicas(self._folder / "standby")
         self.clients = Clients(
             self.config,
             self.name,
@@ -227,7 +238,9 @@ class Host:
             PURPOSE: self.clients.applications.handle_stream,
             STATUS: self.neighbours.handle_stream,
         }
-        await self.streams.serve(self.address, purposes, {MOVE: self.mover.taker.handle})
+        receiver = Receiver(self.replicas, lambda owner: self._zone().standbys.get(owner) == self.name)
+        between = {MOVE: self.mover.taker.handle, REPLICA: receiver.handle}
+        await self.streams.serve(self.address, purposes, between)
 
     def _door(self) -> HostDoor:
         clients = self.clients
