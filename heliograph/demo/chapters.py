@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 from heliograph.demo.crowd import the_crowd
+from heliograph.demo.moves import the_move
 from heliograph.demo.people import Idler
 from heliograph.demo.scene import PEOPLE, STRANGER, Scene
 from heliograph.demo.story import Story
@@ -193,6 +194,7 @@ CHAPTERS = (
     the_crowd,
     the_crash,
     the_zone,
+    the_move,
     the_end,
 )
 
