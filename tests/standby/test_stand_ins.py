@@ -186,11 +186,11 @@ async def test_the_zone_ends_a_session_and_so_does_whoever_wants_the_file(world:
     async with at_work(world) as here:
         await absent(here, world)
         copy = await here.borrow("host-3", HEIDI)
-        world.people = {HEIDI, "carol"}
+        world.people = {HEIDI, "frank"}
         elsewhere(world)
         world.changed(world.zone)
         await until(lambda: HEIDI not in world.people)
-        assert copy is not None and not copy.closed and world.people == {"carol"}
+        assert copy is not None and not copy.closed and world.people == {"frank"}
         world.press("host-3")
         await until(lambda: not world.lent)
         assert copy.closed and not world.people
