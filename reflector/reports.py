@@ -15,7 +15,7 @@ from reflector.nodes import Node, branches, look_at, write_node
 from reflector.sources import Source
 from reflector.subscriptions import FOREIGN
 from reflector.tables import OPEN
-from reflector.tree import SUB, is_root, list_of, node_of, parent_of, source_of
+from reflector.tree import LEAF, SUB, is_root, list_of, node_of, parent_of, source_of
 from reflector.tree_mail import Mails, address_of, write
 from store import Reader, Transaction
 
@@ -59,8 +59,8 @@ def take_report(tx: Transaction, list_: str, control: Report, now: float) -> Non
         ),
     )
     told = tx.execute(
-        f"UPDATE branch SET total = ? WHERE list = ? AND name = ? AND epoch = ? AND until_post = {OPEN}",
-        (control.total, list_, name, control.epoch),
+        f"UPDATE branch SET total = ? WHERE list = ? AND name = ? AND (epoch = ? OR kind = ?) AND until_post = {OPEN}",
+        (control.total, list_, name, control.epoch, LEAF),  # a leaf that a moved list left behind was given no epoch
     )
     if told.rowcount:
         look_at(tx, list_, now)

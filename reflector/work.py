@@ -86,7 +86,11 @@ def _look(house: House, tx: Transaction, list_: str, now: float) -> Mails:
     if node.rest_until > now:
         look_at(tx, list_, node.rest_until)
         return mails
-    return mails + (tend_leaves(house, tx, source, node, now) or _tend_ranges(house, tx, source, node, now))
+    mails += tend_leaves(house, tx, source, node, now)
+    if find_move(tx, list_):
+        return mails
+    # A leaf that was asked how many it has may be long in answering: the ranges do not wait for it.
+    return mails + _tend_ranges(house, tx, source, find_node(tx, list_) or node, now)
 
 
 def _tend_ranges(house: House, tx: Transaction, source: Source, node: Node, now: float) -> Mails:
