@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from directory.bucket import bucket_of
-from mail.address import ROLE_NAMES, Address, is_entity
+from mail.address import ROLE_NAMES, Address, is_entity, is_source, mirrored
 
 # The followers of a host are named again with every post; some 300 octets each.
 NAMES_REMEMBERED = 16_384
@@ -34,8 +34,9 @@ class Timeline:
 @dataclass(frozen=True, slots=True)
 class Reflector:
     """A source's reflector and its commands: ``bob@reflectors.D``, ``bob+subscribe@``; ``bob-request@`` (detail
-    "request"). `detail` is in lower case and may hold a token: ``confirm.TOKEN``. `bucket`: the source's, or the
-    sub-reflector's own for ``sub.7``; for ``bounce.TOKEN`` and ``leave.TOKEN`` the one that was addressed."""
+    "request"). `entity`: the source's name, or a mirror's, ``bob=other.example``. `detail` is in lower case and may
+    hold a token: ``confirm.TOKEN``. `bucket`: the source's, or the sub-reflector's own for ``sub.7``; for
+    ``bounce.TOKEN`` and ``leave.TOKEN`` the one that was addressed."""
 
     entity: str
     detail: str
@@ -109,12 +110,13 @@ class FabricNames:
             return self._timeline(entity, detail, first if rest else "")
         if where == "reflectors" or rest == "reflectors":
             return self._reflector(entity, detail, first if rest else "")
-        if not rest and detail == "leaf" and is_entity(entity):
+        if not rest and detail == "leaf" and self._is_source(entity):
             return Leaf(entity, where)
         return Unknown("no mailboxes at this domain")
 
     def bucket(self, entity: str) -> int:
-        return bucket_of(entity, self.buckets)
+        """A mirror is in the bucket of what it mirrors: ``bob=other.example`` hashes as ``bob@other.example``."""
+        return bucket_of(entity.replace("=", "@", 1), self.buckets)
 
     def person(self, entity: str) -> str:
         """``alice`` -> ``alice@D``: how the world writes to her."""
@@ -160,7 +162,7 @@ class FabricNames:
             return self._follow(label)
         if entity.endswith("-request") and not detail:
             entity, detail = entity.removesuffix("-request"), "request"
-        if not is_entity(entity):
+        if not self._is_source(entity):
             return Unknown("no such source here")
         if detail.startswith("sub."):
             return self._sub_reflector(entity, detail, label)
@@ -171,6 +173,11 @@ class FabricNames:
         if elsewhere is not None:  # what a sub-reflector sent comes back to it: nothing else tells which one it was
             return Reflector(entity, detail, elsewhere)
         return Unknown("wrong bucket for this source")
+
+    def _is_source(self, entity: str) -> bool:
+        """No mirror of our own sources: they are here."""
+        mirror = mirrored(entity)
+        return mirror[1] != self.domain if mirror else is_source(entity)
 
     def _sub_reflector(self, entity: str, detail: str, label: str) -> Name:
         """``bob+sub.7@b412.reflectors.D``: in the bucket of its own name, not of bob's."""

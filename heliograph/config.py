@@ -71,6 +71,7 @@ def load(root: Path) -> Config:
         mailboxes=_mailboxes(table.table("mailboxes")),
         reflectors=_reflectors(table.table("reflectors")),
         dns=read_dns(table.table("dns"), root),
+        refused_fabrics=_domains(table.table("federation"), "refuse"),
         metrics_networks=_networks(table, "metrics_allow_networks"),
         standby_mode=_standby_mode(table.table("standby")),
     )
@@ -163,9 +164,9 @@ def _smtp(table: Table, root: Path) -> SmtpSettings:
         resolver=table.take("resolver", str, ""),
         foreign_port=_number(table, "foreign_port", 1, 65_535, 25),
     )
-    for key in ("smarthost", "resolver"):
-        if getattr(settings, key):
-            _check_host_port(table, key, getattr(settings, key))
+    for key, text in (("smarthost", settings.smarthost), ("resolver", settings.resolver)):
+        for value in text.split(",") if text else ():
+            _check_host_port(table, key, value.strip())
     table.done()
     return settings
 
@@ -181,6 +182,15 @@ def _networks(table: Table, key: str) -> tuple[Network, ...]:
         return tuple(ipaddress.ip_network(text) for text in table.take(key, list, []))
     except ValueError as error:
         raise table.error(key, str(error), 'write networks like "10.1.0.0/16"') from None
+
+
+def _domains(table: Table, key: str) -> frozenset[str]:
+    domains = [str(value).lower() for value in table.take(key, list, [])]
+    table.done()
+    wrong = next((domain for domain in domains if not DOMAIN.match(domain)), "")
+    if wrong:
+        raise table.error(key, f"names no domain: {wrong!r}", 'write domains like "other.example"')
+    return frozenset(domains)
 
 
 def _feeds(top: Table, root: Path) -> FeedSettings:
@@ -221,6 +231,7 @@ def _reflectors(table: Table) -> ReflectorSettings:
         leaf_threshold=_number(table, "leaf_threshold", 1, default.subscribers_max, default.leaf_threshold),
         split_threshold=_number(table, "split_threshold", 4, default.subscribers_max, default.split_threshold),
         fanout_max=_number(table, "fanout_max", 2, FANOUT_LIMIT, default.fanout_max),
+        mirror_grace_seconds=_number(table, "mirror_grace_seconds", 0, 2_592_000, default.mirror_grace_seconds),
     )
     table.done()
     return settings

@@ -58,7 +58,7 @@ metrics_allow_networks = []
 # smarthost_user = "fabric"            # sign in there, under TLS with a certificate that the system trusts
 # smarthost_password_file = "smarthost.password"  # its only line, mode 0600
 # smarthost_tls = "offered"            # "required": no mail without TLS and such a certificate, nor without a user
-# resolver = "127.0.0.1:53"            # without it, the system's
+# resolver = "127.0.0.1:53"            # several with commas: who refuses is passed over; without it, the system's
 # foreign_port = {smtp.foreign_port}
 
 [smtp.relays]
@@ -86,6 +86,10 @@ metrics_allow_networks = []
 # leaf_threshold = {lists.leaf_threshold}         # followers on one host that get one copy together from then on
 # split_threshold = {lists.split_threshold}     # followers outside the fabric before a list becomes a list of lists
 # fanout_max = {lists.fanout_max}             # lists below one list, 2 to 16
+# mirror_grace_seconds = {lists.mirror_grace_seconds}     # how long we keep following what nobody here follows any more
+
+[federation]
+# refuse = ["other.example"]  # fabrics with which there is no traffic: nothing of theirs is followed, nor ours there
 """
 
 HOST = """

@@ -22,6 +22,7 @@ from heliograph.control import ControlServer
 from heliograph.dns import directory_settings
 from heliograph.door import Doormen, HostDoor
 from heliograph.epochs import settle
+from heliograph.federation.joint import federated
 from heliograph.health.counting_door import CountingDoor
 from heliograph.health.measuring import Measuring, Places
 from heliograph.health.neighbours import PURPOSE as STATUS
@@ -218,7 +219,7 @@ class Host:
         """Every door of this host, at its own address, with the same ports as on every other host."""
         await self._open_streams()
         door = self._door()
-        self.counting = CountingDoor(door)
+        self.counting = CountingDoor(federated(self.config, door, self.flow, self._clock))
         await open_mail_doors(self.config, self.name, self.counting, self._tls.context, self._running)
         for port, implicit in ((self.config.ports.imap, False), (self.config.ports.imaps, True)):
             if port:  # 0: another server has that door

@@ -29,12 +29,12 @@ class Postmark:
 
     def __call__(self, content: bytes, about: Message) -> Departing:
         names = self._now().names
-        source = _source_of(content) if about.signed_by else ""
+        source, post = _post_of(content) if about.signed_by else ("", 0)
         if carries_fabric_fields(content):
             # The signature goes with the fields that it vouches for: who has it could add them again and be believed.
             content = drop_headers(content, ("dkim-signature",), prefix=TRUSTED_PREFIX)
         if source:
-            content = for_the_outside(names, source, content)
+            content = for_the_outside(names, source, content, post)
         if not _is_ours(names, content):
             return Departing(content, lambda sender, now: b"")
         block, text = split_message(content)
@@ -50,9 +50,11 @@ class Postmark:
         return Departing(content, front)
 
 
-def _source_of(content: bytes) -> str:
-    """The source of a post; "" for any other mail."""
-    return Headers.parse(split_message(content)[0]).get("heliograph-source")
+def _post_of(content: bytes) -> tuple[str, int]:
+    """The source and number of a post; "" for any other mail."""
+    headers = Headers.parse(split_message(content)[0])
+    number = headers.get("heliograph-post")
+    return headers.get("heliograph-source"), int(number) if number.isascii() and number.isdigit() else 0
 
 
 def _is_ours(names: FabricNames, content: bytes) -> bool:

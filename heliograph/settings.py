@@ -68,9 +68,9 @@ class TlsPaths:
 
 @dataclass(frozen=True, slots=True)
 class SmtpSettings:
-    """Mail in and out. `relays`: foreign domain -> "host:port"; `smarthost`: for all others, "" = by MX; the file of its
-    password, and whether it must have a good certificate;
-    `resolver`: "ip:port" of a DNS resolver, "" = the system's; `foreign_port`: where foreign MX hosts listen."""
+    """Mail in and out. `relays`: foreign domain -> "host:port"; `smarthost`: for all others, "" = by MX; the file of
+    its password, and whether it must have a good certificate; `resolver`: "ip:port" of a DNS resolver, several with
+    commas, "" = the system's; `foreign_port`: where foreign MX hosts listen."""
 
     message_octets_max: int = MESSAGE_OCTETS_MAX
     recipients_max: int = RECIPIENTS_MAX
@@ -128,6 +128,7 @@ class Config:
     reflectors: ReflectorSettings
     dns: DnsSettings = DnsSettings()
     metrics_networks: tuple[Network, ...] = ()  # who may read /metrics, besides the host's own machine
+    refused_fabrics: frozenset[str] = frozenset()  # their domains: nothing of theirs is followed, nor ours there
     standby_mode: str = "preferred"  # or "required": without the standby nothing is acknowledged
 
     @property

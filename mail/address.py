@@ -27,6 +27,12 @@ ROLE_NAMES = frozenset(
 RESERVED_NAMES = ROLE_NAMES | {"follow"}
 
 
+# A mirror is the list, in one fabric, of a source in another: ``bob=other.example`` mirrors bob@other.example. The
+# longest detail that follows one in an address is a token's, ``+no.`` and 16 characters.
+MIRROR_OCTETS_MAX = LOCAL_OCTETS_MAX - 20
+_MIRRORED = re.compile(r"([a-z0-9][a-z0-9._-]{0,29})=((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63})\Z")
+
+
 class BadAddress(ValueError):
     """The text is not an address that this fabric takes; the message says why."""
 
@@ -52,6 +58,23 @@ def is_entity(name: str) -> bool:
     """Tell whether `name` can be an entity's ID: one that needs no quotes in an address (RFC 5321 4.1.2)."""
     whole = _ENTITY.match(name) and not name.endswith((".", "-request")) and ".." not in name
     return bool(whole) and name not in RESERVED_NAMES
+
+
+def mirror_name(entity: str, domain: str) -> str:
+    """``bob``, ``other.example`` -> ``bob=other.example``; "" where there can be no such mirror."""
+    name = f"{entity}={domain}"
+    return name if mirrored(name) else ""
+
+
+def mirrored(name: str) -> tuple[str, str] | None:
+    """``bob=other.example`` -> (bob, other.example), which it mirrors; None for what is no mirror's name."""
+    match = _MIRRORED.match(name) if len(name) <= MIRROR_OCTETS_MAX else None
+    return (match[1], match[2]) if match and is_entity(match[1]) else None
+
+
+def is_source(name: str) -> bool:
+    """Tell whether there can be a list of this name: an entity's, or a mirror."""
+    return is_entity(name) or mirrored(name) is not None
 
 
 def parse_address(text: str) -> Address:

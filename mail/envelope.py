@@ -39,6 +39,12 @@ class Arrival:
         """The entity whose signed-in session submitted this, as a trusted host says, or ""."""
         return self.headers.get("heliograph-authenticated") if self.signed_by else ""
 
+    @property
+    def fabric(self) -> str:
+        """The domain of another fabric that sealed this, as a trusted host found (`authenticated` is ``@domain``: no
+        entity's name), or ""."""
+        return self.authenticated[1:] if self.authenticated.startswith("@") else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipient:

@@ -46,9 +46,12 @@ SEALED_FIELDS = (
     "list-post",
     "list-owner",
     "list-archive",
+    "list-mirror",
+    "archived-at",
     "mime-version",
     "content-type",
     "content-transfer-encoding",
+    "content-disposition",
     "list-unsubscribe",
     "list-unsubscribe-post",
 )

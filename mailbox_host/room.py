@@ -11,7 +11,7 @@ from functools import partial
 
 from directory.names import Leaf, Name, Timeline
 from directory.snapshot import Directory
-from mail.address import is_entity
+from mail.address import is_source
 from mail.control import FIELD, Goodbye, KeepSent, Sift, TellFollows, Welcome, read_controls
 from mail.envelope import Arrival, Outgoing, Receipt, Recipient
 from mail.follower_rows import read_rows
@@ -164,7 +164,7 @@ class MailboxRoom:
             return self._sent(tx, arrival, account)
         for asked in found:  # by the ingest room of any host, on the word of the account's owner
             match asked:
-                case Sift(source) if is_entity(source):
+                case Sift(source) if is_source(source):
                     sift(tx, account, asked)
                 case TellFollows() if is_first(tx, account_id(tx, account), arrival):
                     tell_follows(tx, self._directory().names, account, asked, arrival.now)
@@ -229,7 +229,7 @@ def _carry_out(tx: Transaction, account: str, controls: list[Welcome | Goodbye],
 def _read_post(arrival: Arrival) -> Post | None:
     source = arrival.headers.get("heliograph-source").lower()
     number = arrival.headers.get("heliograph-post")
-    if not is_entity(source) or not (number.isascii() and number.isdigit()) or len(number) > NUMBER_DIGITS_MAX:
+    if not is_source(source) or not (number.isascii() and number.isdigit()) or len(number) > NUMBER_DIGITS_MAX:
         return None
     return Post(source, int(number), arrival.body, len(arrival.content), arrival.now) if int(number) else None
 

@@ -14,6 +14,7 @@ from email.utils import formataddr, parseaddr
 
 from directory.names import FabricNames, Reflector
 from mail.address import Address
+from mail.between_fabrics import FIELD, POST, Word
 from mail.headers import Headers, add_headers, drop_headers, first_addr_spec, split_message
 from reflector.sources import clean_title
 from reflector.tokens import is_token
@@ -28,12 +29,15 @@ _RETURN_PATH = re.compile(r"([^+@]{1,30})\+bounce\.([a-z2-7]{24})@(?:(b[0-9]{1,1
 _PLAIN_CHARSETS = re.compile(r"=\?(?:utf-8|iso-8859-\d{1,2}|us-ascii|windows-125\d)\?[bq]\?", re.IGNORECASE)
 
 
-def for_the_outside(names: FabricNames, source: str, content: bytes) -> bytes:
-    """Return what all copies of a post have in common. Fields of the fabric's own are gone already."""
+def for_the_outside(names: FabricNames, source: str, content: bytes, post: int = 0) -> bytes:
+    """Return what all copies of a post have in common. Fields of the fabric's own are gone already; a mirror in another
+    fabric knows the post by its number."""
     headers = Headers.parse(split_message(content)[0])
     author = headers.get("from")
     name = clean_title(_phrase(author)) or clean_title(_phrase(headers.get("list-id"))) or source
     fields = [("From", formataddr((f"{name} via {names.domain}", names.reflector(source))))]
+    if post:
+        fields.append((FIELD, str(Word(POST, post))))
     address = first_addr_spec(author)
     if address.isascii() and address and not headers.has("reply-to"):
         fields.append(("Reply-To", address))

@@ -44,6 +44,9 @@ LISTS = {  # by table, the column that holds the list; a source is the list that
     "bouncing": "list",
     "news": "list",
     "digest": "list",
+    "mirror": "list",
+    "mirrored_post": "list",
+    "fabric_wish": "list",
 }
 KNOWN_BY = ("source", "node", "branch", "move", "part", "look", "told")  # a list that is here has a row in one of these
 NOT_CARRIED = ("id", "body")

@@ -21,6 +21,7 @@ LIST_FIELDS = (
     "list-post",
     "list-owner",
     "list-archive",
+    "list-mirror",
 )
 # Bcc and requests for receipts would show or gather followers. The author's DKIM signature was our own fabric's, for
 # the way here; the post is signed anew at its last hop.

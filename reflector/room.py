@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from directory.names import Reflector
 from directory.snapshot import Directory
+from mail.address import mirrored
 from mail.envelope import Arrival, Outgoing, Receipt
 from mail.outcome import Deferred, Outcome, Refused
 from reflector.abroad import LEAVE
@@ -20,9 +21,11 @@ from reflector.commands import take_command
 from reflector.confirmations import CONFIRM, is_asked
 from reflector.controls import DOOR as CONTROL
 from reflector.controls import drop_stray, take_controls
+from reflector.fabric_wishes import take_wish
 from reflector.leaving import find_row, take_leave
 from reflector.letter import House, Letter, is_control
 from reflector.mending import Mended, mend
+from reflector.mirror_door import knows_mirror, not_its_upstream, take_mirrored
 from reflector.posting import not_the_owner, take_post
 from reflector.relaying import relay_post
 from reflector.settings import Settings
@@ -80,6 +83,8 @@ class ReflectorRoom:
         """Tell whether mail to this name can be taken."""
         if name.detail == CONTROL or name.detail.startswith(SUB):
             return True
+        if mirrored(name.entity):
+            return knows_mirror(reader, self._key, name)
         word, _, token = name.detail.partition(".")
         if word == CONFIRM and not is_asked(reader, self._key, name.entity, token):
             return False
@@ -93,6 +98,8 @@ class ReflectorRoom:
         stranger. A refusal later would be a notice to whatever sender a stranger names."""
         if name.detail or read_line(subject_of(Arrival("", content, 0))):
             return None
+        if mirrored(name.entity):
+            return not_its_upstream(self._directory().names, name.entity)
         source = find_source(reader, name.entity)
         if entity and (source is None or source.owner == entity):  # another host's source: it judges
             return None
@@ -109,12 +116,15 @@ class ReflectorRoom:
             return take_controls(house, tx, arrival, name.entity)
         if name.detail == CONTROL:
             return drop_stray(tx, arrival, name.entity)
+        if mirrored(name.entity):
+            return take_mirrored(house, tx, arrival, name)
         source, flow = find_source(tx, name.entity) or _any_list(tx, name), flow_of(name.detail)
         if source is None:
             return Receipt(_unknown(tx, arrival, name.entity))
         if flow is None:
             return Receipt(Refused(f"5.1.1 No such command; try {house.names.reflector(source.name, 'help')}"))
-        return flow(Letter(house, tx, arrival, source, name.detail))
+        letter = Letter(house, tx, arrival, source, name.detail)
+        return take_wish(letter) if arrival.fabric else flow(letter)
 
     def is_due(self, reader: Reader | Transaction, now: float) -> bool:
         """Tell whether `work` would do anything."""

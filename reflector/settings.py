@@ -33,3 +33,9 @@ class Settings:
     rest_seconds_min: int = 60  # after a hand-over that came to nothing; doubled each time
     rest_seconds_max: int = 3600
     report_seconds: int = 60  # between two reports of one list to its parent
+    mirror_grace_seconds: int = 600  # a mirror that nobody follows goes on for so long: people change their minds
+    mirror_census_seconds: int = 60  # for the hosts to say how many follow a mirror there
+    mirror_ask_seconds: int = 3_600  # until a wish that was not answered is said again; doubled each time
+    mirror_ask_seconds_max: int = DAY_SECONDS
+    mirror_renew_seconds: int = 7 * DAY_SECONDS  # between two words to a fabric that we follow on: it may have lost us
+    mirrors_per_day: int = 100  # new ones of one person, on one host: each is mail to somebody else's fabric

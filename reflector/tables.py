@@ -7,6 +7,7 @@ an address is open. Followers whose timelines live on this host have no row here
 from __future__ import annotations
 
 from reflector.bounce_tables import BOUNCES
+from reflector.mirror_tables import MIRRORS
 from store import Migration
 
 OPEN = 2**63 - 1  # until_post of an interval that nobody has closed: no post number reaches it
@@ -149,4 +150,4 @@ AWAY = Migration(
 )
 HERE = "list NOT IN (SELECT list FROM away)"
 
-MIGRATIONS = (MIGRATION, TREE, BOUNCES, AWAY)
+MIGRATIONS = (MIGRATION, TREE, BOUNCES, AWAY, MIRRORS)

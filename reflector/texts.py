@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from directory.names import FabricNames
+from mail.address import mirrored
 from reflector.sources import Source
 
 
@@ -32,6 +33,9 @@ class Voice:
         return self.source.title or self.source.name
 
     def at(self, detail: str = "") -> str:
+        mirror = mirrored(self.source.name) if detail == "owner" else None
+        if mirror:  # there, not here
+            return f"{mirror[0]}+owner@reflectors.{mirror[1]}"
         return self.names.reflector(self.source.name, detail)
 
     def welcome(self, folder: str = "") -> Text:

@@ -14,6 +14,7 @@ from reflector.growth import wants_fold, wants_split
 from reflector.handing_over import begin, give_up, send_part
 from reflector.leaf_tending import tend_leaves
 from reflector.letter import House
+from reflector.mirror_work import tend_mirrors
 from reflector.nodes import (
     BACK,
     DOWN,
@@ -44,7 +45,7 @@ LOOKS_AT_ONCE = 4
 
 
 def is_due(place: Reader | Transaction, now: float) -> bool:
-    tables = ("move", "look", "digest")
+    tables = ("move", "look", "digest", "mirror")
     return any(place.one(f"SELECT 1 FROM {table} WHERE due <= ? AND {HERE} LIMIT 1", (now,)) for table in tables)
 
 
@@ -57,7 +58,7 @@ def work(house: House, tx: Transaction, now: float) -> Mails:
     for (list_,) in tx.all(f"SELECT list FROM look {due}", (now, LOOKS_AT_ONCE)):
         mails += _look(house, tx, list_, now)
     _forget(house, tx, now)
-    return mails + send_digests(house, tx, now)
+    return mails + send_digests(house, tx, now) + tend_mirrors(house, tx, now)
 
 
 def _go_on(house: House, tx: Transaction, list_: str, now: float) -> Mails:

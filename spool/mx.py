@@ -19,11 +19,11 @@ import dns.resolver
 
 from mail.outcome import Deferred, Refused
 from spool.mta_sts import Policy
+from spool.resolver import make_resolver
 from spool.smtp_client import Peer
 
 EXCHANGES_MAX = 10  # of a domain that are considered; more are somebody's game
 PEERS_MAX = 6  # addresses that are tried for one connection: each may cost a connect timeout
-CACHE_ANSWERS = 10_000
 LOOKUP_SECONDS = 15.0
 
 NULL_MX = Refused("5.1.10 the domain takes no mail (null MX)", 556)  # RFC 7505 4.2
@@ -146,7 +146,7 @@ class Exchanges:
 
     async def _ask(self, name: str, kind: str) -> dns.resolver.Answer:
         if self._resolver is None:
-            self._resolver = _resolver(self._address)
+            self._resolver = make_resolver(self._address)
         try:
             return await self._resolver.resolve(name, kind, search=False, lifetime=LOOKUP_SECONDS)
         except dns.resolver.NXDOMAIN:
@@ -163,15 +163,6 @@ def strictly(peers: list[Peer], policy: Policy) -> list[Peer] | Deferred:
         return peers
     allowed = [replace(peer, strict=True) for peer in peers if policy.allows(peer.name)]
     return allowed or Deferred("4.7.5 no MX of the domain is one that its MTA-STS policy names")
-
-
-def _resolver(address: str) -> dns.asyncresolver.Resolver:
-    resolver = dns.asyncresolver.Resolver(configure=not address)
-    if address:
-        host, _, port = address.rpartition(":")
-        resolver.nameservers, resolver.port = [host.strip("[]")], int(port)
-    resolver.cache = dns.resolver.LRUCache(CACHE_ANSWERS)  # off unless set
-    return resolver
 
 
 def _is_address(text: str) -> bool:

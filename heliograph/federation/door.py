@@ -1,0 +1,148 @@
+"""The mail door, towards other fabrics: our users' wishes go to mirrors here, what other fabrics say comes in proven.
+
+Law: what is proven is said in a field that this host signs (``Heliograph-Authenticated: @other.example``), and goes to
+lists only, never into a mailbox. Whatever else passes this door passes as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
+from typing import Protocol
+
+from directory.names import Foreign, Reflector
+from heliograph.federation.fabrics import Fabrics
+from heliograph.federation.flood import Allowances
+from heliograph.federation.seals import unseal
+from heliograph.federation.wishes import WORDS, read_wish
+from heliograph.flow import Flow
+from mail.address import Address, mirrored
+from mail.envelope import Arrival
+from mail.headers import Headers, add_headers, drop_headers, first_addr_spec, split_message
+from mail.outcome import Deferred, Delivered, Outcome, Refused
+from mail.signature import TRUSTED_PREFIX, sign
+from reflector.fabric_wishes import is_mirror_of
+from reflector.mirrors import NO
+from spool.door import Door, Envelope, RcptTo, Session
+
+WISHES_MAX = 20  # recipients of one letter that may be wishes: each can cost a question to the DNS
+
+OPEN_TO_ALL = (f"{NO}.", "bounce")  # of a mirror's details: a host of the other fabric may send back what it took
+FLOOD = Deferred("4.7.1 more posts than a mirror takes at once, try again later", 450)
+
+
+class Taker(Door, Protocol):
+    """The host's own door."""
+
+    async def accept(self, session: Session, envelope: Envelope, content: bytes, known_by: str = "") -> Outcome: ...
+
+
+class FederatedDoor:
+    """Implements `spool.door.Door` by the host's own. `refuse`: domains of fabrics with which there is no traffic."""
+
+    def __init__(
+        self, door: Taker, flow: Flow, fabrics: Fabrics, refuse: Collection[str], clock: Callable[[], float]
+    ) -> None:
+        self._door, self._flow, self._fabrics, self._refuse, self._clock = door, flow, fabrics, refuse, clock
+        self._allowances = Allowances()
+
+    async def authenticate(self, session: Session, username: str, password: bytes) -> Outcome:
+        return await self._door.authenticate(session, username, password)
+
+    def prove(self, session: Session, host: str, nonce: str, proof: str) -> Outcome:
+        return self._door.prove(session, host, nonce, proof)
+
+    def sender(self, session: Session, sender: Address | None) -> Outcome:
+        return self._door.sender(session, sender)
+
+    def recipient(self, session: Session, envelope: Envelope, address: Address) -> Outcome | Awaitable[Outcome]:
+        name = self._flow.name_of(address)
+        source = mirrored(name.entity) if isinstance(name, Reflector) and name.detail else None
+        stranger = not (session.entity or session.host)
+        if stranger and source and isinstance(name, Reflector) and not name.detail.startswith(OPEN_TO_ALL):
+            there = f"{source[0]}+subscribe@reflectors.{source[1]}"
+            return Refused(f"5.7.1 only people of {self._flow.directory().names.domain} follow here; try {there}")
+        return self._door.recipient(session, envelope, address)
+
+    async def accept(self, session: Session, envelope: Envelope, content: bytes) -> Outcome:
+        if session.source or session.host:
+            return await self._door.accept(session, envelope, content)
+        if session.entity:
+            return await self._submitted(session, envelope, content)
+        return await self._arrived(session, envelope, content)
+
+    # our users
+
+    async def _submitted(self, session: Session, envelope: Envelope, content: bytes) -> Outcome:
+        letter, recipients, asked = Arrival("", content, 0), list[RcptTo](), 0
+        for recipient in envelope.recipients:
+            address = _address(recipient)
+            foreign = isinstance(self._flow.name_of(address), Foreign)
+            wish = read_wish(address, letter) if foreign and asked < WISHES_MAX else None
+            if wish is not None:
+                asked += 1
+                if wish.domain in self._refuse:
+                    return Refused(f"5.7.1 this fabric has no traffic with {wish.domain}")
+                # Where nobody can say now, it goes there like any letter: an ordinary list asks her for her word.
+                if await self._fabrics.is_fabric(wish.domain):
+                    inside = self._flow.directory().names.reflector_inside(wish.mirror, wish.word)
+                    recipient = replace(recipient, address=inside)
+            recipients.append(recipient)
+        envelope.recipients = recipients
+        return await self._door.accept(session, envelope, content)
+
+    # other fabrics
+
+    async def _arrived(self, session: Session, envelope: Envelope, content: bytes) -> Outcome:
+        """What is for mirrors, or from them, is proven or not taken at all."""
+        groups: dict[str, list[RcptTo]] = {}
+        for recipient in envelope.recipients:
+            groups.setdefault(self._sealer(recipient, content), []).append(recipient)
+        outcome: Outcome = Delivered()
+        for domain, recipients in sorted(groups.items(), reverse=True):
+            part = replace(envelope, recipients=recipients)
+            take = (
+                self._door.accept(session, part, content)
+                if not domain
+                else self._sealed(session, part, content, domain)
+            )
+            outcome = await take
+            if not isinstance(outcome, Delivered):
+                return outcome
+        return outcome
+
+    def _sealer(self, recipient: RcptTo, content: bytes) -> str:
+        """Return the fabric that must have sealed this if it is to be taken; "" for mail of any other kind."""
+        name = self._flow.name_of(_address(recipient))
+        if not isinstance(name, Reflector):
+            return ""
+        if source := mirrored(name.entity):
+            return source[1] if not name.detail else ""
+        if name.detail not in WORDS:
+            return ""
+        sender = first_addr_spec(Headers.parse(split_message(content)[0]).get("from"))
+        return is_mirror_of(self._flow.directory().names.domain, name.entity, sender)
+
+    async def _sealed(self, session: Session, envelope: Envelope, content: bytes, domain: str) -> Outcome:
+        if domain in self._refuse:
+            return Refused(f"5.7.1 this fabric has no traffic with {domain}")
+        known_by = hashlib.sha256(content).hexdigest()
+        part = await unseal(self._fabrics, content, domain)
+        if isinstance(part, Deferred | Refused):
+            return part
+        if not self._allowances.take(f"{domain} {envelope.recipients[0].address}", len(content), self._clock()):
+            return FLOOD
+        return await self._door.accept(session, envelope, self._vouched(part, domain), known_by)
+
+    def _vouched(self, content: bytes, domain: str) -> bytes:
+        content = add_headers(
+            drop_headers(content, prefix=TRUSTED_PREFIX), [("Heliograph-Authenticated", f"@{domain}")]
+        )
+        me = self._flow.me
+        return sign(content, domain=self._flow.directory().names.domain, host=me.host, key=me.key)
+
+
+def _address(recipient: RcptTo) -> Address:
+    local, _, domain = recipient.address.rpartition("@")
+    return Address(local, domain)

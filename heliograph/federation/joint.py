@@ -1,0 +1,17 @@
+"""Puts a host's door behind one that knows other fabrics.
+
+Law: here the parts meet the configuration; none of them reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from heliograph.federation.door import FederatedDoor, Taker
+from heliograph.federation.fabrics import Fabrics
+from heliograph.flow import Flow
+from heliograph.settings import Config
+
+
+def federated(config: Config, door: Taker, flow: Flow, clock: Callable[[], float]) -> FederatedDoor:
+    return FederatedDoor(door, flow, Fabrics(config.smtp.resolver, clock), config.refused_fabrics, clock)

@@ -1,0 +1,48 @@
+"""What our users write to follow somebody in another fabric.
+
+Law: pure. A mail is such a wish only if its address or Subject says so by itself, in the words that our own lists
+take; everything else is an ordinary letter and leaves as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mail.address import Address, is_entity, mirror_name
+from mail.envelope import Arrival
+from reflector.command_words import first_line, read_line, subject_of
+
+WORDS = ("subscribe", "unsubscribe")
+
+_AT_REFLECTORS = re.compile(r"(?:b[0-9]{1,10}\.)?reflectors\.(.+)\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """`word`: subscribe or unsubscribe. `mirror`: the list that serves it here, if `domain` is a fabric."""
+
+    word: str
+    mirror: str
+    domain: str
+
+
+def read_wish(address: Address, letter: Arrival) -> Wish | None:
+    """Read a foreign address, with the letter to it, as a wish; None where it is none."""
+    entity, detail = address.detail
+    at_reflectors = _AT_REFLECTORS.match(address.domain)
+    if entity.endswith("-request") and not detail:
+        entity, detail = entity.removesuffix("-request"), "request"
+    word = _word(detail, letter, bool(at_reflectors))
+    domain = at_reflectors[1] if at_reflectors else address.domain
+    mirror = mirror_name(entity, domain)
+    return Wish(word, mirror, domain) if word in WORDS and is_entity(entity) and mirror else None
+
+
+def _word(detail: str, letter: Arrival, at_reflectors: bool) -> str:
+    if detail in WORDS:
+        return detail if at_reflectors else ""
+    if detail not in ("", "request") or (detail and not at_reflectors):
+        return ""
+    line = read_line(subject_of(letter)) or (read_line(first_line(letter)) if detail else None)
+    return line.word if line else ""

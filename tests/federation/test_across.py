@@ -1,0 +1,83 @@
+"""Following across fabrics, from the readers' and the writer's side."""
+
+from __future__ import annotations
+
+from tests.federation.pair import Fabric, still, until
+
+MIRROR = "bob=north.test"
+
+
+async def follows(south: Fabric, *names: str) -> None:
+    for name in names:
+        said = await south.person(name).send("bob+subscribe@reflectors.north.test", "please")
+        assert said.startswith("250"), said
+    await until(
+        lambda: south.one("SELECT 1 FROM mirror WHERE state = 'following'"), lambda: "the mirror does not follow"
+    )
+
+
+async def test_one_copy_crosses_for_all(pair: list[Fabric]) -> None:
+    north, south = pair
+    await follows(south, "alice", "erin", "heidi")
+    await still(north, south)
+    assert north.one("SELECT address FROM subscriber") == [(f"{MIRROR}@reflectors.south.test",)]
+    said = await north.person("bob").send("bob@reflectors.north.test", "Fog")
+    assert said.startswith("250")
+    await still(north, south)
+    (post,) = await south.person("alice").got("Fog")
+    for name in ("erin", "heidi"):
+        await south.person(name).got("Fog")
+    assert "Fog" not in await south.person("dan").subjects()
+    assert len(south.events("mirrored")) == 1
+    assert str(post["From"]) == '"bob via north.test" <bob@reflectors.north.test>'
+    assert str(post["Reply-To"]) == "bob@north.test"
+    assert "<bob.reflectors.north.test>" in str(post["List-Id"])
+    assert str(post["List-Unsubscribe"]) == f"<mailto:{MIRROR}+unsubscribe@reflectors.south.test>"
+    assert "bob+owner@reflectors.north.test" in str(post["List-Owner"])
+    assert post["List-Unsubscribe-Post"] is None and post["List-Mirror"] is None
+    assert b"d=north.test" not in post.as_bytes() and b"+bounce." not in post.as_bytes()
+
+
+async def test_the_last_who_leaves_ends_it_and_the_next_who_comes_begins_again(pair: list[Fabric]) -> None:
+    north, south = pair
+    await follows(south, "alice", "erin")
+    await still(north, south)
+    await south.person("alice").send("bob+unsubscribe@reflectors.north.test", "")
+    await until(lambda: south.one("SELECT 1 FROM mirror WHERE census = 0 AND state = 'following'"))
+    await still(north, south)
+    assert north.one("SELECT subscribers FROM source WHERE name = 'bob'") == [(1,)]
+    await south.person("erin").send(f"{MIRROR}+unsubscribe@reflectors.south.test", "enough")
+    await until(
+        lambda: south.one("SELECT 1 FROM mirror WHERE state = 'ended'"), lambda: str(south.one("SELECT * FROM mirror"))
+    )
+    assert north.one("SELECT subscribers FROM source WHERE name = 'bob'") == [(0,)]
+    await north.person("bob").send("bob@reflectors.north.test", "Nobody hears")
+    await follows(south, "alice")
+    await still(north, south)
+    await north.person("bob").send("bob@reflectors.north.test", "Again")
+    await south.person("alice").got("Again")
+    assert "Nobody hears" not in await south.person("alice").subjects()
+    assert "Again" not in await south.person("erin").subjects()
+
+
+async def test_the_sources_own_address_will_do_and_letters_go_their_way(pair: list[Fabric]) -> None:
+    north, south = pair
+    assert (await south.person("alice").send("bob@north.test", "subscribe")).startswith("250")
+    await until(lambda: south.one("SELECT 1 FROM mirror WHERE state = 'following'"))
+    assert (await south.person("alice").send(["bob@north.test", "erin@south.test"], "subscribe to what?")).startswith(
+        "250"
+    )
+    await north.person("bob").got("subscribe to what?")
+    await south.person("erin").got("subscribe to what?")
+    assert "subscribe" not in await north.person("bob").subjects()
+    await north.person("bob").send("alice@south.test", "Re: subscribe to what?")
+    await south.person("alice").got("Re: subscribe to what?")
+    assert (await south.person("alice").send("bob+owner@reflectors.north.test", "to the owner")).startswith("250")
+    await north.person("bob").got("to the owner")
+
+
+async def test_a_source_that_is_not_there_is_told_to_who_asked(pair: list[Fabric]) -> None:
+    _, south = pair
+    assert (await south.person("alice").send("bbo+subscribe@reflectors.north.test", "")).startswith("250")
+    (told,) = await south.person("alice").got("No posts of bbo@north.test for now")
+    assert "5.1.1" in told.get_content() or "no such" in told.get_content().lower()
