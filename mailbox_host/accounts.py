@@ -76,6 +76,7 @@ def remove(tx: Transaction, name: str) -> None:
         tx.execute(f"DELETE FROM {table} WHERE {folders}", (account,))
     for table in ("folder", "subscription", "had_post", "follow", "seen", "sift"):
         tx.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
+    tx.execute("DELETE FROM owed WHERE follower = ?", (account,))
     tx.execute("INSERT OR REPLACE INTO former_account SELECT name, uidvalidity FROM account WHERE id = ?", (account,))
     tx.execute("DELETE FROM account WHERE id = ?", (account,))
     for body, count in bodies:

@@ -18,6 +18,7 @@ from typing import Any
 
 from mailbox_host import passing, timeline
 from mailbox_host.filing import FILED_AT_ONCE_MAX
+from mailbox_host.outward import is_pending, owe_all
 from store import Bodies, Reader, Transaction
 
 Source = Reader | Transaction
@@ -80,7 +81,9 @@ def settle(tx: Transaction, names: Iterable[str], now: float) -> bool:
     made = 0
     for name in names:
         made += timeline.catch_up(tx, name, now)
-        if made >= FILED_AT_ONCE_MAX or timeline.behind(tx, name):  # who chooses by words gets fewer at once
+        if (
+            made >= FILED_AT_ONCE_MAX or timeline.behind(tx, name) or is_pending(tx, name)
+        ):  # who chooses by words gets fewer at once
             return False
     return True
 
@@ -96,6 +99,8 @@ def arrive(tx: Transaction, names: list[str]) -> None:
     """The accounts are here."""
     tx.executemany("UPDATE account SET away = 0 WHERE name = ?", [(name,) for name in names])
     passing.arrive(tx, names)
+    for name in names:
+        owe_all(tx, name)
 
 
 # --- out

@@ -16,7 +16,7 @@ from mail.control import FIELD, Goodbye, KeepSent, Sift, TellFollows, Welcome, r
 from mail.envelope import Arrival, Outgoing, Receipt, Recipient
 from mail.follower_rows import read_rows
 from mail.headers import split_message
-from mail.outcome import Deferred, Delivered, Outcome, Refused
+from mail.outcome import Deferred, Delivered, Refused
 from mail.tree_control import Adopt
 from mailbox_host import leaves, passing
 from mailbox_host.accounts import account_id, exists
@@ -69,7 +69,7 @@ class MailboxRoom:
         """Take one arrival for one recipient."""
         match name:
             case Timeline(entity):
-                return Receipt(self._timeline(tx, arrival, entity))
+                return self._timeline(tx, arrival, entity)
             case Leaf(source, host) if host == self._host:
                 if _may_speak_for_sources(arrival) and arrival.headers.has(FIELD):
                     return self._leaf_control(tx, arrival, source)
@@ -85,9 +85,9 @@ class MailboxRoom:
         directory = self._directory()
         return passing.ask(tx, directory.names, directory.serial, self._host, now)
 
-    def _timeline(self, tx: Transaction, arrival: Arrival, account: str) -> Outcome:
+    def _timeline(self, tx: Transaction, arrival: Arrival, account: str) -> Receipt:
         if not exists(tx, account):
-            return NO_SUCH_USER
+            return Receipt(NO_SUCH_USER)
         if _may_speak_for_sources(arrival):
             if arrival.headers.has(FIELD):
                 return self._controls(tx, arrival, account)
@@ -137,29 +137,32 @@ class MailboxRoom:
             tx.after_commit(partial(self._bell.ring_account, row.who))
         return Receipt(Delivered(), outgoing)
 
-    def _post(self, tx: Transaction, arrival: Arrival, account: str) -> Outcome:
+    def _post(self, tx: Transaction, arrival: Arrival, account: str) -> Receipt:
         """A post for one follower on this host."""
         post = _read_post(arrival)
         if post is None:
-            return Refused("5.6.0 Not a readable post", 554)
+            return Receipt(Refused("5.6.0 Not a readable post", 554))
         if not self._speaks_for(arrival, post.source):
-            return _not_yet(post.source)
+            return Receipt(_not_yet(post.source))
         if log_post(tx, post):
             self._logged(tx, post)
-        if deliver_post(tx, account, post):
-            tx.after_commit(lambda: self._bell.ring_account(account))
-        return Delivered()
+        return self._post_for_one(tx, arrival, account) if deliver_post(tx, account, post) else Receipt()
+
+    def _post_for_one(self, tx: Transaction, arrival: Arrival, account: str) -> Receipt:
+        """A post that comes to nobody else was filed."""
+        tx.after_commit(lambda: self._bell.ring_account(account))
+        return Receipt()
 
     def _logged(self, tx: Transaction, post: Post) -> None:
         events.append(tx, post.arrival, "filed", source=post.source, post=post.number)
         tx.after_commit(lambda: self._bell.ring_sources([post.source]))
 
-    def _controls(self, tx: Transaction, arrival: Arrival, account: str) -> Outcome:
+    def _controls(self, tx: Transaction, arrival: Arrival, account: str) -> Receipt:
         """Carry out welcomes and goodbyes, all or none. The message itself is not filed."""
         try:
             found = read_controls(arrival.headers)
         except ValueError as fault:  # perhaps this host is older than the sender: it may be understood tomorrow
-            return Deferred(f"4.6.0 Control not understood: {fault}")
+            return Receipt(Deferred(f"4.6.0 Control not understood: {fault}"))
         if any(control == KeepSent(account) for control in found):
             return self._sent(tx, arrival, account)
         for asked in found:  # by the ingest room of any host, on the word of the account's owner
@@ -171,38 +174,38 @@ class MailboxRoom:
         controls = [c for c in found if isinstance(c, Welcome | Goodbye)]
         for control in controls:
             if not self._speaks_for(arrival, control.source):
-                return _not_yet(control.source)
+                return Receipt(_not_yet(control.source))
         try:
             tx.nested(lambda part: _carry_out(part, account, controls, arrival.now))
         except TooManyFollows as full:
-            return Refused(f"5.2.2 {full}", 552)
+            return Receipt(Refused(f"5.2.2 {full}", 552))
         tx.after_commit(lambda: self._bell.ring_account(account))
-        return Delivered()
+        return Receipt()
 
-    def _sent(self, tx: Transaction, arrival: Arrival, account: str) -> Outcome:
+    def _sent(self, tx: Transaction, arrival: Arrival, account: str) -> Receipt:
         """A copy of what the account submitted, at whichever host."""
         kept, size = usage(tx, account, self._settings.quota), len(arrival.content)
         if not kept.has_room(size):
-            return FULL if kept.could_hold(size) else TOO_LARGE
+            return Receipt(FULL if kept.could_hold(size) else TOO_LARGE)
         file_sent(tx, account, arrival)
         tx.after_commit(lambda: self._bell.ring_account(account))
-        return Delivered()
+        return Receipt()
 
-    def _personal(self, tx: Transaction, arrival: Arrival, account: str) -> Outcome:
+    def _personal(self, tx: Transaction, arrival: Arrival, account: str) -> Receipt:
         owner = account_id(tx, account)
         kept, size = usage(tx, account, self._settings.quota), len(arrival.content)
         if not kept.has_room(size):  # nothing is noted of what is not taken: it may come again
             if was_here(tx, owner, arrival):
-                return REPEATED
-            return FULL if kept.could_hold(size) else TOO_LARGE
+                return Receipt(REPEATED)
+            return Receipt(FULL if kept.could_hold(size) else TOO_LARGE)
         if not is_first(tx, owner, arrival):
-            return REPEATED
+            return Receipt(REPEATED)
         inbox = tx.one("SELECT id FROM folder WHERE account = ? AND name = 'INBOX'", (owner,))
         assert inbox is not None
         file_one(tx, owner, inbox[0], arrival.body, size, arrival.now, None)
         events.append(tx, arrival.now, "filed", account=account)
         tx.after_commit(lambda: self._bell.ring_account(account))
-        return Delivered()
+        return Receipt()
 
     def _speaks_for(self, arrival: Arrival, source: str) -> bool:
         """Tell whether the signer is where this source's reflector lives, or lived when it was signed."""

@@ -185,4 +185,17 @@ MOVED = Migration(
     """,
 )
 
-MIGRATIONS = (MIGRATION, HEADER_CUTS, KEEPING, HEADER_WORDS, KEEPS_SENT, LEAVES, SIFTS, PASSED_ON, MOVED)
+# Where another server keeps the mailboxes (outward.py): a row that says how far the log was handed out, and which
+# accounts (followers) may be owed some of what lies behind. Not carried: an account goes when nothing is owed.
+OUTWARD = Migration(
+    "mailbox_host",
+    10,
+    """
+    CREATE TABLE outward (seq INTEGER NOT NULL, follower INTEGER NOT NULL) STRICT;
+    CREATE TABLE owed (
+        follower INTEGER NOT NULL, source TEXT NOT NULL, PRIMARY KEY (follower, source)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS = (MIGRATION, HEADER_CUTS, KEEPING, HEADER_WORDS, KEEPS_SENT, LEAVES, SIFTS, PASSED_ON, MOVED, OUTWARD)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from mailbox_host.accounts import account_id
 from mailbox_host.filing import DUE_BEYOND, file_beyond
 from mailbox_host.follows import Follow, covers, followed_sources, follows, goodbye, welcome
+from mailbox_host.outward import is_outward
 from mailbox_host.post_log import Post, anyone_follows, is_logged, left_upto, log_post
 from mailbox_host.refiling import file_one
 from mailbox_host.retention import had_between
@@ -55,7 +56,7 @@ def behind(source: Reader | Transaction, account: str) -> bool:
     row = source.one(
         "SELECT id, cursor, (SELECT coalesce(max(seq), 0) FROM post_log) FROM account WHERE name = ?", (account,)
     )
-    if row is None or row[2] <= row[1]:
+    if row is None or row[2] <= row[1] or is_outward(source):
         return False
     if row[2] - row[1] > LAG_MAX:
         return True
@@ -70,7 +71,7 @@ def behind(source: Reader | Transaction, account: str) -> bool:
 
 
 def deliver_post(tx: Transaction, account: str, post: Post) -> bool:
-    """Take a logged post that was sent to one account; True where that made an entry.
+    """Take a logged post that was sent to one account; True where that made an entry, or is the caller's to hand out.
 
     An account that follows gets it from the log like everyone. One that does not (its welcome is still on the way), or
     of a post that the log has not any more (a new follower's backlog of a slow source), gets it now, unless it had it.
@@ -82,6 +83,9 @@ def deliver_post(tx: Transaction, account: str, post: Post) -> bool:
     if not is_wanted(tx, owner, post.source, post.body):
         leave_out(tx, owner, [(post.source, post.number)])
         return False
+    if is_outward(tx):
+        leave_out(tx, owner, [(post.source, post.number)])
+        return True
     inbox = tx.one("SELECT id FROM folder WHERE account = ? AND name = 'INBOX'", (owner,))
     assert inbox is not None
     file_one(tx, owner, inbox[0], post.body, post.size, post.arrival, (post.source, post.number))
