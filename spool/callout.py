@@ -1,4 +1,5 @@
-"""Ask the owner of a fabric address whether it exists, by RCPT, so that unknown users are refused at any door.
+"""Ask the owner of a fabric address whether it exists, by RCPT, so that unknown users are refused at any door; and the
+server that keeps the mailboxes, whether one is full.
 
 Law: an owner that is away costs next to nothing per question, and never turns into a refusal. Answers are remembered:
 yes for long, no for a short time, "not now" not at all. Whoever asks the same at the same time shares one question, and
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 
 from mail.outcome import Deferred, Delivered, Outcome
 from spool.breaker import Breaker
-from spool.route import Fabric, Via
+from spool.route import Fabric, Shelf, Via
 from spool.runner_settings import Settings, Timeouts
 from spool.smtp_client import Client, Peer, Session
 
@@ -50,7 +51,7 @@ class Callout:
         self._answers: OrderedDict[str, tuple[float, Outcome]] = OrderedDict()
         self._lines: dict[Key, _Line] = {}
 
-    async def ask(self, via: Via) -> Outcome:
+    async def ask(self, via: Via | Shelf) -> Outcome:
         """Delivered: the owner takes it. Refused: it does not, for good. Deferred: it cannot be asked now."""
         known = self._answers.get(via.mailbox)
         if known is not None and self._clock() < known[0]:
@@ -88,10 +89,10 @@ class Callout:
                     outcomes = await self._question(line, mailboxes)
             except TimeoutError:
                 _hang_up(line)
-                line.breaker.failed(self._clock(), f"4.4.2 {line.peer.name} does not answer in time")
+                line.breaker.failed(self._clock(), f"4.4.2 {line.peer.name or line.peer} does not answer in time")
                 outcomes = [_away(line)] * len(mailboxes)
             except Exception:
-                log.exception("asking %s failed; mail for it is taken and queued", line.peer.name)
+                log.exception("asking %s failed; mail for it is taken and queued", line.peer)
                 _hang_up(line)
                 outcomes = [_away(line)] * len(mailboxes)
             for mailbox, outcome in zip(mailboxes, outcomes, strict=True):
@@ -139,14 +140,13 @@ class Callout:
         if len(self._answers) > settings.ask_answers_max:
             self._answers.popitem(last=False)
 
-    def _line(self, via: Via) -> _Line:
-        key = via.host, via.address, via.port
+    def _line(self, via: Via | Shelf) -> _Line:
+        key = (via.host, via.address, via.port) if isinstance(via, Via) else ("", via.place, 0)
         line = self._lines.get(key)
         if line is None:
             if len(self._lines) >= self._settings.ask_hosts_max:
                 self._forget_quiet()
-            peer = Peer(via.address, via.port, via.host, in_fabric=True)
-            line = self._lines[key] = _Line(peer, Breaker(first_seconds=1.0, last_seconds=15.0, failures_max=1))
+            line = self._lines[key] = _Line(_peer(via), Breaker(first_seconds=1.0, last_seconds=15.0, failures_max=1))
         return line
 
     def _forget_quiet(self) -> None:
@@ -155,8 +155,14 @@ class Callout:
             _hang_up(self._lines.pop(key))
 
 
+def _peer(via: Via | Shelf) -> Peer:
+    if isinstance(via, Shelf):
+        return Peer.shelf(via.place)
+    return Peer(via.address, via.port, via.host, in_fabric=True)
+
+
 def _away(line: _Line) -> Deferred:
-    return Deferred(line.breaker.reason or f"4.4.1 {line.peer.name} does not answer")
+    return Deferred(line.breaker.reason or f"4.4.1 {line.peer.name or line.peer} does not answer")
 
 
 def _answer(future: asyncio.Future[Outcome], outcome: Outcome) -> None:

@@ -26,7 +26,7 @@ async def deliver(
 ) -> list[Outcome]:
     """Send a batch; return an outcome for each of its rows. Nothing is raised but cancellation."""
     try:
-        form = form_for(destination.via is None, session.offer.eightbit)
+        form = form_for(destination.abroad is not None, session.offer.eightbit)
         async with contents.of(batch.message, form) as content:
             if content is None:  # dropped by the operator: settling will find no rows
                 return [FAULT] * len(batch.rows)

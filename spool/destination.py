@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from spool.breaker import Breaker
 from spool.queue import Message, Row
-from spool.route import Abroad, Via
+from spool.route import Abroad, Shelf, Via
 from spool.runner_settings import Settings
 from spool.schedule import Schedule
 from spool.smtp_client import Session
@@ -36,7 +36,8 @@ class Batch:
 
 @dataclass(slots=True, eq=False)
 class Destination:
-    """A host of the fabric (`via`), or a foreign domain or an operator's relay (`abroad`)."""
+    """A host of the fabric (`via`), a foreign domain or an operator's relay (`abroad`), or the server that keeps the
+    mailboxes (`shelf`)."""
 
     key: Key
     name: str
@@ -47,6 +48,7 @@ class Destination:
     window_max: int
     via: Via | None = None
     abroad: Abroad | None = None
+    shelf: Shelf | None = None
     fresh: deque[Batch] = field(default_factory=deque)
     retry: deque[Batch] = field(default_factory=deque)
     rows: list[int] = field(default_factory=lambda: [0, 0])  # held in memory: of the fresh lane, of the slow one
@@ -135,24 +137,27 @@ class Destination:
         return self.fresh or None
 
 
-def key_of(route: Via | Abroad) -> Key:
+def key_of(route: Via | Abroad | Shelf) -> Key:
     """What goes to the same place has the same key."""
+    if isinstance(route, Shelf):
+        return "", route.place, -3
     if isinstance(route, Via):
         return route.host, route.address, route.port
     return ("", route.relay, -1) if route.relay else (route.domain, "", -2)
 
 
-def destination_of(route: Via | Abroad, settings: Settings) -> Destination:
-    if isinstance(route, Via):
+def destination_of(route: Via | Abroad | Shelf, settings: Settings) -> Destination:
+    if isinstance(route, Via | Shelf):
         return Destination(
             key=key_of(route),
-            name=route.host,
+            name=route.host if isinstance(route, Via) else f"lmtp:{route.place}",
             schedule=settings.fabric,
             breaker=Breaker(first_seconds=0.5, last_seconds=30, failures_max=settings.failures_max),
             recipients_max=settings.fabric_recipients_max,
             window=settings.concurrency_start,
             window_max=settings.concurrency_max,
-            via=route,
+            via=route if isinstance(route, Via) else None,
+            shelf=route if isinstance(route, Shelf) else None,
         )
     return Destination(
         key=key_of(route),

@@ -16,7 +16,7 @@ from spool.inbox import Inbox
 from spool.ledger import FAULT, Ledger
 from spool.outbox import Outbox
 from spool.queue import Message, Row
-from spool.route import Abroad, Fabric, Here, Route, Via
+from spool.route import Abroad, Fabric, Here, Route, Shelf, Via
 from spool.runner_settings import Settings
 from spool.settle import Settled, Settler
 from store import Store, StoreFull
@@ -25,7 +25,7 @@ log = logging.getLogger("heliograph.spool")
 
 FRESH_START = (0, -1)
 DUE_START = (0.0, 0, -1)
-ELSEWHERE = (Via, Abroad)
+ELSEWHERE = (Via, Abroad, Shelf)
 STALL_SECONDS = 0.05  # between two looks whether a crowded destination has room again
 AHEAD_SECONDS = 2.0  # a destination may hold what it takes in this time; the rest is parked until about its turn
 PARKED_SECONDS_MAX = 3600.0
@@ -178,7 +178,7 @@ class Loader:
                 destination.parked += 1
                 parked.setdefault(destination.name, []).append((row, turn))
                 return True
-            destination.add(about, row, route.mailbox if isinstance(route, Via) else row.address, retry)
+            destination.add(about, row, row.address if isinstance(route, Abroad) else route.mailbox, retry)
             touched[destination] = None
         elif isinstance(route, Here):
             self._inbox.add(row, retry)

@@ -8,18 +8,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 
 from mail.outcome import Deferred, Outcome, Refused
 from spool.contents import Contents
 from spool.delivery import cut, deliver, settled
 from spool.destination import Batch, Destination, Key, destination_of, key_of
 from spool.ledger import Ledger
-from spool.mta_sts import Policies
-from spool.mx import Exchanges, strictly
-from spool.route import Abroad, Via
+from spool.peers import Peers
+from spool.route import Abroad, Shelf, Via
 from spool.runner_settings import Settings
-from spool.smtp_client import Client, Peer, Session
+from spool.smtp_client import Client, Session
 
 log = logging.getLogger("heliograph.spool")
 
@@ -33,22 +31,20 @@ class Outbox:
         self,
         *,
         client: Client,
-        exchanges: Exchanges,
+        peers: Peers,
         contents: Contents,
         ledger: Ledger,
         settings: Settings,
         clock: Callable[[], float],
         recovered: Callable[[Destination], None],
-        policies: Policies | None = None,
     ) -> None:
         self._client = client
-        self._exchanges = exchanges
+        self._peers = peers
         self._contents = contents
         self._ledger = ledger
         self._settings = settings
         self._clock = clock
         self._recovered = recovered
-        self._policies = policies
         self._destinations: dict[Key, Destination] = {}
         self._denied: dict[Key, Destination] = {}  # have work, and no connection is left for them
         self._abroad = 0  # workers connected, or connecting, to foreign hosts
@@ -57,7 +53,7 @@ class Outbox:
         self._leaving: set[asyncio.Task[None]] = set()
         self._stopping = False
 
-    def destination(self, route: Via | Abroad) -> Destination:
+    def destination(self, route: Via | Abroad | Shelf) -> Destination:
         key = key_of(route)
         found = self._destinations.get(key)
         if found is None:
@@ -155,7 +151,7 @@ class Outbox:
 
     async def _reach(self, destination: Destination) -> Session | Deferred | Refused:
         """Connect to the first of the destination's peers that takes the connection."""
-        peers = await self._peers(destination)
+        peers = await self._peers.of(destination)
         if not isinstance(peers, list):
             return peers
         failure: Deferred = Deferred("4.4.1 no host to connect to")
@@ -165,24 +161,6 @@ class Outbox:
                 return reached
             failure = reached
         return failure
-
-    async def _peers(self, destination: Destination) -> list[Peer] | Deferred | Refused:
-        via, abroad = destination.via, destination.abroad
-        if via is not None:
-            return [Peer(via.address, via.port, via.host, in_fabric=True)]
-        assert abroad is not None
-        if abroad.relay:
-            return await self._relays(abroad.relay)
-        peers = await self._exchanges.of_domain(abroad.domain)
-        if self._policies is None or not isinstance(peers, list):
-            return peers
-        return strictly(peers, await self._policies.of(abroad.domain))
-
-    async def _relays(self, relay: str) -> list[Peer] | Deferred | Refused:
-        peers, access = await self._exchanges.of_relay(relay), self._settings.access.get(relay)
-        if access is None or not isinstance(peers, list):
-            return peers
-        return [replace(peer, login=access.login, strict=access.strict) for peer in peers]
 
     # what follows from it
 

@@ -38,6 +38,14 @@ class Peer:
     lmtp: bool = False
     login: Login | None = None
 
+    @classmethod
+    def shelf(cls, place: str) -> Peer:
+        """The LMTP server at "host:port", or at a path."""
+        if place.startswith("/"):
+            return cls(place, 0, lmtp=True)
+        host, _, port = place.rpartition(":")
+        return cls(host.strip("[]"), int(port), lmtp=True)
+
     def __str__(self) -> str:
         if self.address.startswith("/"):
             return f"{self.name or 'host'}[{self.address}]"

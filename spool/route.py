@@ -36,7 +36,16 @@ class Abroad:
     relay: str = ""
 
 
-Route = Here | Via | Abroad | Deferred | Refused
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The server that keeps this host's mailboxes, over LMTP: at `place`, "host:port" or the path of a Unix socket;
+    `mailbox` is for RCPT TO."""
+
+    place: str
+    mailbox: str
+
+
+Route = Here | Via | Abroad | Shelf | Deferred | Refused
 
 
 class Fabric(Protocol):

@@ -25,6 +25,7 @@ from spool.mta_sts import Fetch, Policies
 from spool.mta_sts_fetch import fetch_policy
 from spool.mx import Exchanges
 from spool.outbox import Outbox
+from spool.peers import Peers
 from spool.queue import HURRY_ROWS_MAX, Queue, Row
 from spool.route import Fabric
 from spool.runner_settings import Settings
@@ -209,13 +210,13 @@ class Runner:
         exchanges = Exchanges(
             port=settings.foreign_port, own_addresses=settings.own_addresses, resolver=settings.resolver
         )
+        policies = Policies(exchanges.texts, self._fetch_policy, self._clock)
         return Outbox(
             client=client,
-            exchanges=exchanges,
+            peers=Peers(exchanges, policies, settings.access),
             contents=Contents(self._store, settings, self._stamp),
             ledger=self._ledger,
             settings=settings,
             clock=self._clock,
             recovered=self._recovered,
-            policies=Policies(exchanges.texts, self._fetch_policy, self._clock),
         )

@@ -68,7 +68,7 @@ class Client(Manners):
         loop = asyncio.get_running_loop()
         if peer.address.startswith("/"):
             return (await loop.create_unix_connection(Wire, peer.address))[1]
-        source = (self.source_address, 0) if self.source_address else None
+        source = (self.source_address, 0) if self.source_address and not peer.lmtp else None
         return (await loop.create_connection(Wire, peer.address, peer.port, local_addr=source))[1]
 
 
