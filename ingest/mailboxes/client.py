@@ -17,6 +17,7 @@ from ingest.mailboxes.place import quoted, written
 from ingest.mailboxes.said import (
     Folder,
     No,
+    arrival_of,
     body_of,
     capabilities_of,
     folder_of,
@@ -31,16 +32,17 @@ from ingest.mailboxes.wire import Broken, Response, TooLarge, Wire
 T = TypeVar("T")
 
 COMMAND_SECONDS_MAX = 30.0
+OCTETS_PER_SECOND_MIN = 100_000  # of a large message, beyond that; a look has its own time, too
 ANSWER_OCTETS_MAX = 1_000_000  # to what is no message
 HEADER_OCTETS_MAX = 65_536
 FAREWELL_SECONDS_MAX = 2.0
 
 
 class Client:
-    """One connection, from the greeting to its end."""
+    """One connection, from the greeting to its end. `seconds`: for each answer."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, wire: Wire, seconds: float = COMMAND_SECONDS_MAX) -> None:
+        self._wire, self._seconds = wire, seconds
         self._number = 0
         self._capabilities: frozenset[bytes] = frozenset()
 
@@ -51,7 +53,7 @@ class Client:
     async def greet(self) -> None:
         """Hear the greeting, and what the server can do."""
         self._wire.allow(ANSWER_OCTETS_MAX)
-        said = (await _in_time(self._wire.response())).text
+        said = (await self._in_time(self._wire.response())).text
         if not said.upper().startswith((b"* OK", b"* PREAUTH")):
             raise No(said.removeprefix(b"* ").partition(b" ")[2])
         await self._learn([Response((said,))])
@@ -94,28 +96,35 @@ class Client:
         answer = await self._ask(b"UID FETCH " + numbers + b" (UID RFC822.SIZE)")
         return {uid: size_of(each) for each in answer if (uid := uid_of(each))}
 
-    async def message(self, uid: int, octets_max: int, seconds: float = COMMAND_SECONDS_MAX) -> bytes | None:
+    async def arrivals(self, uids: Iterable[int]) -> dict[int, float]:
+        """Return when those messages came that are still there."""
+        numbers = b",".join(b"%d" % uid for uid in uids)
+        answer = await self._ask(b"UID FETCH " + numbers + b" (UID INTERNALDATE)")
+        return {uid: arrival_of(each) for each in answer if (uid := uid_of(each))}
+
+    async def message(self, uid: int, octets_max: int) -> bytes | None:
         """Return a message, None where it is gone. Raise TooLarge: the connection has ended, then."""
+        seconds = self._seconds + octets_max / OCTETS_PER_SECOND_MIN
         return await self._body(uid, b"BODY.PEEK[]", octets_max, seconds)
 
     async def header(self, uid: int) -> bytes:
         """Return the fields of a message by which a person knows it."""
         wanted = b"BODY.PEEK[HEADER.FIELDS (FROM SUBJECT DATE)]"
-        return await self._body(uid, wanted, HEADER_OCTETS_MAX, COMMAND_SECONDS_MAX) or b""
+        return await self._body(uid, wanted, HEADER_OCTETS_MAX, self._seconds) or b""
 
     async def wait(self, bell: asyncio.Event, seconds: float) -> None:
         """Wait in IDLE until the server has news, the bell rings, or time is up."""
         tag = self._tag()
         self._wire.allow(ANSWER_OCTETS_MAX)
         await self._wire.send(tag + b" IDLE")
-        await _in_time(self._until_continued(tag))
+        await self._in_time(self._until_continued(tag))
         heard = asyncio.ensure_future(self._until_news(tag))
         rung = asyncio.ensure_future(bell.wait())
         try:
             await asyncio.wait((heard, rung), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             await self._wire.send(b"DONE")
-            if not await _in_time(heard):
-                await _in_time(self._until_done(tag))
+            if not await self._in_time(heard):
+                await self._in_time(self._until_done(tag))
         finally:
             for each in (heard, rung):
                 each.cancel()
@@ -138,16 +147,16 @@ class Client:
         return b"h%d" % self._number
 
     async def _ask(
-        self, command: bytes, *, then: bytes = b"", octets_max: int = 0, seconds: float = COMMAND_SECONDS_MAX
+        self, command: bytes, *, then: bytes = b"", octets_max: int = 0, seconds: float = 0.0
     ) -> list[Response]:
         """Give a command and return what answers it. `then`: what is said when the server asks for more."""
         tag = self._tag()
         self._wire.allow(octets_max + ANSWER_OCTETS_MAX)
         await self._wire.send(tag + b" " + command)
         if then:
-            await _in_time(self._until_continued(tag))
+            await self._in_time(self._until_continued(tag))
             await self._wire.send(then)
-        return await _in_time(self._until_done(tag), seconds)
+        return await self._in_time(self._until_done(tag), seconds)
 
     async def _until_done(self, tag: bytes) -> list[Response]:
         answer: list[Response] = []
@@ -184,10 +193,9 @@ class Client:
     async def _learn(self, answer: list[Response]) -> None:
         self._capabilities = capabilities_of(answer) or capabilities_of(await self._ask(b"CAPABILITY"))
 
-
-async def _in_time(work: Awaitable[T], seconds: float = COMMAND_SECONDS_MAX) -> T:
-    try:
-        async with asyncio.timeout(seconds):
-            return await work
-    except TimeoutError:
-        raise Broken("the server did not answer in time") from None
+    async def _in_time(self, work: Awaitable[T], seconds: float = 0.0) -> T:
+        try:
+            async with asyncio.timeout(seconds or self._seconds):
+                return await work
+        except TimeoutError:
+            raise Broken("the server did not answer in time") from None

@@ -18,7 +18,7 @@ from store import StoreFull
 log = logging.getLogger("ingest.mailboxes")
 
 MAILBOXES_MAX = 2_000  # of one host: with a minute's patience for each, more would all be late
-ROUND_SECONDS = 60.0  # the clock may be set, another process may change a row, a bucket may arrive
+ROUND_SECONDS = 10.0  # the clock may be set, another process may change a row, a bucket may arrive
 REST_SECONDS = 10.0
 
 

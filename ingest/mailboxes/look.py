@@ -73,13 +73,19 @@ async def _begun(needs: Needs, client: Client, mailbox: Mailbox, folder: Folder)
     after = folder.next_uid or (newest[-1] + 1 if newest else mailbox.next_uid or 1)
     if folder.validity == mailbox.validity:
         return mailbox.next_uid, after - 1
-    again: list[int] = []
-    if mailbox.validity and folder.exists:
-        since = datetime.fromtimestamp(max(mailbox.read_at, mailbox.created_at) - AGAIN_DAYS * 86_400, UTC)
-        again = (await client.uids_since(f"{since.day}-{MONTHS[since.month - 1]}-{since.year}"))[-AGAIN_MAX:]
+    again = await _read_again(client, mailbox) if mailbox.validity and folder.exists else []
     first = min(again if mailbox.validity else newest, default=after)
     await needs.store.write(lambda tx: _must(rows.begin(tx, mailbox.source, folder.validity, first)))
     return first, after - 1
+
+
+async def _read_again(client: Client, mailbox: Mailbox) -> list[int]:
+    """Return which messages of a folder that was numbered anew may be new: what came since the last good look, and not
+    before we began."""
+    since = datetime.fromtimestamp(max(mailbox.read_at, mailbox.created_at) - AGAIN_DAYS * 86_400, UTC)
+    uids = (await client.uids_since(f"{since.day}-{MONTHS[since.month - 1]}-{since.year}"))[-AGAIN_MAX:]
+    came = await client.arrivals(uids) if uids else {}
+    return [uid for uid in uids if came.get(uid, 0.0) >= mailbox.created_at]
 
 
 async def _found(client: Client, first: int, last: int) -> tuple[list[int], int]:

@@ -11,7 +11,7 @@ from ingest.mailboxes.rows import Mailbox
 from ingest.schedule import JITTER, SILENT_SECONDS, seldom
 from ingest.settings import Settings
 
-FIRST_WAIT_SECONDS = 60.0
+FIRST_WAIT_SECONDS = 10.0
 WAIT_SECONDS_MAX = 21_600.0
 REFUSED_SECONDS = 3_600.0  # then 2 hours, 4, 8
 REFUSALS_MAX = 5  # of a password in a row,

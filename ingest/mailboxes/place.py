@@ -42,7 +42,12 @@ class Place:
 
 def place_of(text: str) -> Place:
     """Read an address (RFC 5092); raise BadPlace."""
-    parts = urlsplit(text)
+    if _CONTROL.search(text):
+        raise BadPlace("it contains a control character")
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise BadPlace("it is not well formed") from None
     if parts.scheme.lower() != "imaps":
         raise BadPlace("it begins with imaps:// : a password goes to nobody without TLS")
     login, _, host = parts.netloc.rpartition("@")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 from ingest.header_text import line_of
 from ingest.mailboxes.wire import Broken, Response
@@ -23,6 +24,9 @@ _FETCH = re.compile(rb"\A\* [0-9]{1,10} FETCH \(", re.IGNORECASE)
 _FLAGS = re.compile(rb"FLAGS \([^()]*\)", re.IGNORECASE)  # keywords are the mailbox's owner's to choose
 _UID = re.compile(rb"[( ]UID ([0-9]{1,10})\b", re.IGNORECASE)
 _SIZE = re.compile(rb"[( ]RFC822\.SIZE ([0-9]{1,12})\b", re.IGNORECASE)
+_DATE = re.compile(
+    rb'[( ]INTERNALDATE "([ 0-9]{2})-([A-Za-z]{3})-([0-9]{4}) ([0-9:]{8}) ([+-][0-9]{4})"', re.IGNORECASE
+)
 _CAPABILITY = re.compile(rb"(?:\A\* |\[)CAPABILITY ([^\]]*)", re.IGNORECASE)
 _BODY_QUOTED = re.compile(rb'[( ]BODY\[[^\]]*\] "((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 _CODE = re.compile(rb"\[([A-Z-]{1,40})", re.IGNORECASE)
@@ -80,6 +84,18 @@ def uid_of(response: Response) -> int:
 
 def size_of(response: Response) -> int:
     return _number(_SIZE, response)
+
+
+def arrival_of(response: Response) -> float:
+    """Return when a message came to its folder (RFC 3501 2.3.3), in seconds since 1970; 0 where that is not said."""
+    found = next((match for text in response.texts if (match := _DATE.search(text))), None)
+    if found is None:
+        return 0.0
+    day, month, *rest = (part.decode() for part in found.groups())
+    try:
+        return parsedate_to_datetime(" ".join((day.strip(), month, *rest))).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def body_of(response: Response) -> bytes | None:

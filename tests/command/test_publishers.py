@@ -12,9 +12,12 @@ from click.testing import CliRunner, Result
 
 from heliograph.command import main
 from heliograph.config import load
+from heliograph.keys import TOKEN_KEY, read_key
 from heliograph.tables import MIGRATIONS
 from ingest import applications
 from ingest.applications import is_token
+from ingest.mailboxes import rows
+from ingest.mailboxes.vault import Vault
 from mailbox_host import accounts
 from store import Store, Transaction
 
@@ -113,3 +116,38 @@ def test_a_feed_is_suspended_and_resumed_and_says_why_it_is_due(run: Run, fabric
     assert run("feed", "poll", "a-1").exit_code == 0 and run("feed", "suspend", "b-1").exit_code == 67
     assert b'xmlUrl="https://a.example/feed"' in run("feed", "export").stdout_bytes
     assert b"a.example" not in run("feed", "export", "--follower", "alice").stdout_bytes
+
+
+def test_a_mailbox_elsewhere_is_added_listed_suspended_and_removed(run: Run, fabric: Path) -> None:
+    url = "imaps://alice%40b.example@imap.b.example/Lists/x"
+    add = ("mailbox", "add", "alice", url, "--password-file", "-", "--no-check")
+    made = json.loads(run(*add, "--json", input="open sesame\n").stdout)
+    name = made["source"]
+    assert made["url"] == url and name.startswith("lists-x-imap-b-example-") and len(name) <= 30
+    assert run(*add, input="open sesame").exit_code == 73  # it is read already
+    for path in load(fabric).host_folder("host-1").glob("heliograph.db*"):
+        assert b"open sesame" not in path.read_bytes() and b"open sesame".hex().encode() not in path.read_bytes()
+    secret = on_host(fabric, lambda tx: rows.find(tx, name)).secret
+    assert Vault(read_key(load(fabric), "host-1", TOKEN_KEY)).opened(secret, name) == b"open sesame"
+    assert name in run("mailbox", "list").stdout and url in run("mailbox", "show", name).stdout
+    assert run("mailbox", "poll", name).exit_code == 0 and run("mailbox", "suspend", name).exit_code == 0
+    assert "not due" in run("mailbox", "list").stdout and run("mailbox", "poll", name).exit_code == 69
+    assert run("mailbox", "resume", name).exit_code == 0 and run("mailbox", "resume", name).exit_code == 69
+    assert run("mailbox", "password", name, "--password-file", "-", "--no-check", input="new").exit_code == 0
+    assert run("mailbox", "remove", name).exit_code == 0 and run("mailbox", "show", name).exit_code == 67
+    assert "no mailboxes" in run("mailbox", "list").stdout
+
+
+def test_a_mailbox_that_cannot_be_read_is_not_added(run: Run) -> None:
+    def add(url: str, account: str = "alice", *more: str) -> Result:
+        return run("mailbox", "add", account, url, "--password-file", "-", *more, input="x")
+
+    assert add("imaps://a@127.0.0.1/").exit_code == 69  # inside, and refused before anything is said
+    assert "inside the operator's network" in add("imaps://a@127.0.0.1/").stderr
+    assert add("imaps://a@localhost:143/").exit_code == 69
+    told = add("imaps://a:secret@b.example/")
+    assert told.exit_code == 65 and "secret" not in told.output
+    assert add("imap://a@b.example/").exit_code == 65 and add("imaps://b.example/", "alice").exit_code == 65
+    assert add("imaps://a@b.example/", "nobody", "--no-check").exit_code == 67
+    assert add("imaps://a@b.example/", "alice", "--no-check", "--name", "No Name").exit_code == 65
+    assert add("imaps://a@b.example/", "alice", "--no-check", "--name", "builds").exit_code in (0, 73)

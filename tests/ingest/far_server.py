@@ -27,6 +27,7 @@ class FarServer:
 
     def __init__(self, path: Path, *, idle: bool = True, plain: bool = True) -> None:
         self.folder: dict[int, bytes] = {}
+        self.came: dict[int, str] = {}  # when, if not long after the tests' beginning
         self.validity, self.next_uid, self.password = 7, 1, PASSWORD
         self.idle, self.plain = idle, plain
         self.asked: list[str] = []
@@ -116,6 +117,9 @@ class FarServer:
                 say("* SEARCH " + " ".join(str(uid) for uid in sorted(self.folder) if first <= uid <= last))
             case ["UID", "SEARCH", "SINCE", _]:
                 say("* SEARCH " + " ".join(map(str, sorted(self.folder))))
+            case ["UID", "FETCH", numbers, "(UID", "INTERNALDATE)"]:
+                days = {uid: self.came.get(uid, "17-Nov-2023 10:00:00 +0100") for uid in map(int, numbers.split(","))}
+                say(*(f'* 1 FETCH (UID {uid} INTERNALDATE "{day}")' for uid, day in days.items()))
             case ["UID", "FETCH", numbers, "(UID", "RFC822.SIZE)"]:
                 wanted_uids = [uid for uid in map(int, numbers.split(",")) if uid in self.folder]
                 say(*(f"* 1 FETCH (UID {uid} RFC822.SIZE {len(self.folder[uid])})" for uid in wanted_uids))

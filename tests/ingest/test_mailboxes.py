@@ -106,12 +106,12 @@ async def test_a_folder_that_is_numbered_anew_doubles_nothing(make_host: MakeHos
     await look_again(host)
     assert len(host.posts) == 4
     kept = list(far.folder.values())
-    far.validity, far.next_uid, far.folder = 8, 1, {}
-    # One came meanwhile, and one that only has the Message-ID of another.
-    far.add(*kept[1:], letter(5), letter(2, "Said otherwise."))
+    far.validity, far.next_uid, far.folder, far.came = 8, 1, {}, {1: "14-Nov-2023 20:00:00 +0000"}
+    # One was there before us, one came meanwhile, and one that only has the Message-ID of another.
+    far.add(letter(0), *kept[1:], letter(5), letter(2, "Said otherwise."))
     await look_again(host)
     assert subjects(host)[4:] == ["Letter 5", "Letter 2"]
-    assert (row(host).validity, row(host).next_uid) == (8, 6)
+    assert (row(host).validity, row(host).next_uid) == (8, 7)
     far.validity, far.next_uid, far.folder = 9, 1, {}
     await look_again(host)
     far.add(letter(6))
