@@ -178,7 +178,8 @@ class Replicas:
         self._pressed: list[Callable[[str], object]] = []
 
     async def close(self) -> None:
-        for kept in self._kept.values():
+        while self._kept:
+            _, kept = self._kept.popitem()
             await kept.close()
 
     def owners(self) -> list[str]:

@@ -65,9 +65,11 @@ class Wire:
 class Pair:
     """An owner with a standby that the zone names, and what the standby has."""
 
-    def __init__(self, folder: Path, mode: str = "required", owner: str = "host-1") -> None:
-        self.path, self.owner, self.mode = folder / "owner.db", owner, mode
-        self.replicas = Replicas(folder / "standby")
+    def __init__(
+        self, folder: Path, mode: str = "required", owner: str = "host-1", replicas: Replicas | None = None
+    ) -> None:
+        self.path, self.owner, self.mode = folder / f"{owner}.db", owner, mode
+        self.replicas = replicas or Replicas(folder / "standby")
         self.receiver = Receiver(self.replicas, lambda name: True)
         self.wire = Wire(self.receiver, owner)
         self.standbys = {owner: "host-2"}
@@ -82,7 +84,7 @@ class Pair:
         finally:
             await self.stop()
             await self.wire.close()
-            await self.replicas.close()
+            await self.replicas.close()  # for the last of its owners
 
     async def start(self) -> None:
         self.store = Store(self.path, MIGRATIONS)
