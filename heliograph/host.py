@@ -28,6 +28,7 @@ from heliograph.health.measuring import Measuring, Places
 from heliograph.health.neighbours import PURPOSE as STATUS
 from heliograph.health.neighbours import Neighbours
 from heliograph.health.pulse import Pulse
+from heliograph.health.standing import Standing
 from heliograph.keys import TOKEN_KEY, read_key
 from heliograph.lock import HostLock
 from heliograph.mail_doors import open_mail_doors
@@ -44,6 +45,7 @@ from heliograph.publishing import HttpPublisher
 from heliograph.rooms import HostRooms
 from heliograph.rounds import Rounds
 from heliograph.settings import Config
+from heliograph.shelves.handing import handing_out
 from heliograph.smarthost import access
 from heliograph.standby.receiver import Receiver
 from heliograph.standby.replicas import Replicas
@@ -168,6 +170,7 @@ class Host:
             access=access(self.config.smtp),
         )
         stamp = postmark(self.config, self.name, lambda: self.directory.current)
+        await self._running.enter_async_context(handing_out(self.store, self.rooms.hand_out(self.store)))
         self.runner = Runner(self.store, self.queue, self.flow, settings, self._clock, stamp=stamp)
         await self.runner.start()
         self._running.push_async_callback(self.runner.stop)
@@ -253,6 +256,7 @@ class Host:
             clients.login.check,
             clients.applications.check,
             clients.applications.wait,
+            self.rooms.shelf,
         )
         return HostDoor(self.store, self.flow, self.queue, doormen, self._clock)
 
@@ -294,7 +298,8 @@ class Host:
 
     def _pulse(self) -> Pulse:
         declined = self.counting.declined
-        return Pulse(self._folder, self.directory, self.ownership, self.imap, self.runner, declined)
+        standing = Standing(self.sender, self.replicas, self.clients.stand_ins, self.mover, self._clock)
+        return Pulse(self._folder, self.directory, self.ownership, self.imap, self.runner, standing, declined)
 
 
 def _some(buckets: list[str]) -> str:

@@ -107,6 +107,7 @@ def status(source: Source, site: Site, now: float) -> Answer:
         "messages": lanes.messages,
         "recipients": lanes.fresh + lanes.deferred,
         "deferred": lanes.deferred,
+        "held": sum(queue_listing.put_off(source, queue_listing.HELD_HERE).values()),
         "oldest_seconds": round(max(now - lanes.oldest_at, 0.0), 1) if lanes.oldest_at else 0,
     }
     queued["hosts"] = queue_listing.put_off(source, site.directory().hosts)

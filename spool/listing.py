@@ -14,6 +14,8 @@ from store import Reader, Transaction
 
 Source = Reader | Transaction
 
+HELD_HERE = ("", "here")  # the destinations of mail that waits for a room of this host, or to know where to go
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 MAPS = {"timeline": ("timeline",), "reflectors": ("reflectors",), "both": ("timeline", "reflectors")}
 LOOK_SECONDS = 0.5
+WATCH_SECONDS = 2.0
 SHOWN_MAX = 5  # buckets in a line
+ON_THEIR_WAY = ("sealed", "acquiring")
 
 map_option = click.option(
     "--map", "which", type=click.Choice(list(MAPS)), default="both", show_default=True, help="Mailboxes, lists or both."
@@ -57,12 +59,20 @@ def move(context: click.Context, numbers: str, host: str, which: str, wait: bool
 
 
 @bucket.command()
+@click.option("--watch", is_flag=True, help="Look again and again, until nothing is on its way here.")
 @json_option
 @click.pass_context
-def status(context: click.Context) -> None:
+def status(context: click.Context, watch: bool) -> None:
     """Tell which buckets are on their way, and how far; for the hosts on this machine."""
-    rows = [{"host": name, **found} for name, found in _states(config_of(context))]
-    say({"hosts": rows}, "\n".join(line for row in rows for line in _lines(row)))
+    config = config_of(context)
+    rows = _rows(config)
+    while watch and any(map(_is_busy, rows)):
+        if sys.stdout.isatty():
+            click.clear()
+        say({"hosts": rows}, _screen(rows))
+        time.sleep(WATCH_SECONDS)
+        rows = _rows(config)
+    say({"hosts": rows}, _screen(rows))
 
 
 @bucket.command()
@@ -130,7 +140,7 @@ def _wait(config: Config, which: str, first: int, last: int) -> int:
 def _left(config: Config, which: str, first: int, last: int) -> int:
     found = [one for _, state in _states(config) for one in (*state.get("going", []), *state.get("buckets", []))]
     mine = [one for one in found if one["map"] in MAPS[which] and first <= one["bucket"] <= last]
-    return sum(one.get("state", "going") in ("going", "sealed", "acquiring") for one in mine)
+    return sum(one.get("state", "going") in ("going", *ON_THEIR_WAY) for one in mine)
 
 
 def _reload(config: Config) -> None:
@@ -164,6 +174,23 @@ def _ask(config: Config, name: str, act: str, **arguments: Any) -> dict[str, Any
         client.close()
 
 
+def _rows(config: Config) -> list[dict[str, Any]]:
+    return [{"host": name, **found} for name, found in _states(config)]
+
+
+def _is_busy(row: dict[str, Any]) -> bool:
+    return bool(row.get("going")) or any(one["state"] in ON_THEIR_WAY for one in row.get("buckets", []))
+
+
+def _screen(rows: list[dict[str, Any]]) -> str:
+    """What each host holds of others' buckets; then a bar for each host that buckets go to, and why it waits."""
+    from heliograph.health.standing_screen import MOVES, moves, why_waiting
+    from heliograph.health.words import table
+
+    parts = [[line for row in rows for line in _lines(row)], table(MOVES, moves(rows)), list(why_waiting(rows))]
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
 def _lines(row: dict[str, Any]) -> Iterator[str]:
     counts: dict[tuple[str, str], list[str]] = {}
     for one in row.get("buckets", []):
@@ -173,10 +200,6 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
     for to in sorted({one["to"] for one in row.get("going", [])}):
         names = [f"b{one['bucket']}.{one['map']}" for one in row["going"] if one["to"] == to]
         yield f"{row['host']:<10} {'to go':<10} {to:<10} {_some(names)}"
-    for one in row.get("moves", []):
-        eta = f", about {one['eta']:.0f} s left" if one["eta"] else ""
-        why = f" ({one['why']})" if one["why"] else ""
-        yield f"{row['host']:<10} {one['phase']:<10} {one['to']:<10} {one['done']} of {one['units']} units{eta}{why}"
     if not (row.get("buckets") or row.get("going")):
         yield f"{row['host']:<10} {'down' if row.get('down') else 'all of its buckets are its own'}"
 

@@ -6,6 +6,7 @@ answer, is a line. Hosts of this machine are told of even while none runs.
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,7 +30,7 @@ Rows = dict[str, dict[str, Any]]
 def status(context: click.Context, only: str | None) -> int:
     """Tell how the fabric's hosts are. Exit code 69 where one of them is down."""
     from heliograph.desk import hosts_here
-    from heliograph.health.screen import remarks, screen
+    from heliograph.health.screen import COLUMNS, remarks, screen
 
     config = config_of(context)
     found = _all(config, hosts_here(config))
@@ -38,7 +39,7 @@ def status(context: click.Context, only: str | None) -> int:
         raise CommandError(exits.UNAVAILABLE, f"{only} is not on this machine, and no host here runs to ask it")
     rows = [row for name, row in sorted(found.items()) if only in (None, name)]
     answer = {"domain": config.domain, "hosts": rows, "remarks": remarks(rows)}
-    say(answer, screen(rows))
+    say(answer, screen(rows, shutil.get_terminal_size((COLUMNS, 24)).columns))
     return exits.OK if all(row["up"] for row in rows) else exits.UNAVAILABLE
 
 

@@ -7,9 +7,11 @@ label holds a name that strangers choose (a domain, an address), for each makes 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.metrics import Kind, Metric, Sample, labelled
+from heliograph.health.standing_figures import standing_metrics
 from store.events import Tally
 
 NONE = Tally()
@@ -18,7 +20,8 @@ NONE = Tally()
 @dataclass(frozen=True, slots=True)
 class Live:
     """What only the running host knows. `destinations`: how many answer, how many are left alone for a while;
-    `declined`: answers at the door; `owned`: buckets by map; `unsettled`: those where the zone says otherwise."""
+    `declined`: answers at the door; `owned`: buckets by map; `unsettled`: those where the zone says otherwise;
+    `standing`: of second copies and moves, see `standing.py`."""
 
     imap_sessions: int
     idle_sessions: int
@@ -27,16 +30,18 @@ class Live:
     serial: int
     owned: Mapping[str, int]
     unsettled: int
+    standing: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What is read from the database. `oldest_at`: when the oldest message in the queue came, 0 for none; `events`: by
-    kind, since the start."""
+    """What is read from the database. `held`: recipients that wait here, for a bucket that is on its way; `oldest_at`:
+    when the oldest message in the queue came, 0 for none; `events`: by kind, since the start."""
 
     messages: int
     fresh: int
     deferred: int
+    held: int
     oldest_at: float
     feeds: int
     feeds_due: int
@@ -61,7 +66,14 @@ class Machine:
 
 def metrics(live: Live, stored: Stored, machine: Machine, now: float) -> list[Metric]:
     """Every metric of a host."""
-    return [*_mail(live, stored, now), *_sessions(live), *_store(machine), *_zone(live, machine, now), *_feeds(stored)]
+    return [
+        *_mail(live, stored, now),
+        *_sessions(live),
+        *_store(machine),
+        *_zone(live, machine, now),
+        *standing_metrics(live.standing),
+        *_feeds(stored),
+    ]
 
 
 def _one(name: str, kind: Kind, text: str, value: float) -> Metric:
@@ -77,6 +89,8 @@ def _mail(live: Live, stored: Stored, now: float) -> Iterator[Metric]:
     age = max(now - stored.oldest_at, 0.0) if stored.oldest_at else 0.0
     yield _one("queue_messages", "gauge", "Messages in the queue.", stored.messages)
     yield _several("queue_recipients", "gauge", "Recipients in the queue: fresh, or put off.", "state", waits)
+    text = "Of these, those put off here: for buckets that are on their way, mostly."
+    yield _one("queue_held_recipients", "gauge", text, stored.held)
     yield _one("queue_oldest_seconds", "gauge", "Age of the oldest message in the queue, 0 for none.", age)
     text = "Destinations in memory: those that answer, and those left alone for a while because they did not."
     yield _several("queue_destinations", "gauge", text, "state", live.destinations)

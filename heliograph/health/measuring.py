@@ -59,7 +59,8 @@ class Measuring:
         self._count_events(reader)
         queue = queue_listing.lanes(reader)
         feeds = feed_listing.due(reader, now, now - LATE_SECONDS)
-        return Stored(queue.messages, queue.fresh, queue.deferred, queue.oldest_at, *feeds, dict(self._events))
+        held = sum(queue_listing.put_off(reader, queue_listing.HELD_HERE).values())
+        return Stored(queue.messages, queue.fresh, queue.deferred, held, queue.oldest_at, *feeds, dict(self._events))
 
     def _count_events(self, reader: Reader) -> None:
         upto = events.last(reader)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from directory.service import DirectoryService
 from heliograph.health.figures import Live
+from heliograph.health.standing import Standing
 from heliograph.operations import Answer
 from heliograph.ownership import Ownership
 from mailbox_host.imap.server import ImapServer
@@ -30,6 +31,7 @@ class Pulse:
     ownership: Ownership
     imap: ImapServer
     runner: Runner
+    standing: Standing
     declined: Mapping[str, int]
 
     def told(self) -> Answer:
@@ -42,6 +44,7 @@ class Pulse:
             "disk_free": shutil.disk_usage(self.folder).free,
             "not_handed_over": self._unsettled(),
             "zone_problems": [str(problem) for problem in self.directory.problems[:PROBLEMS_TOLD_MAX]],
+            **self.standing.told(),
         }
 
     def figures(self) -> Live:
@@ -54,6 +57,7 @@ class Pulse:
             serial=self.directory.current.serial,
             owned=self.ownership.counts(),
             unsettled=self._unsettled(),
+            standing=self.standing.told(),
         )
 
     def _unsettled(self) -> int:

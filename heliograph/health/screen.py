@@ -1,36 +1,41 @@
-"""The hosts of a fabric on one screen: a line each, and below it what wants looking at.
+"""The hosts of a fabric on one screen: a line each, then second copies and moves, and below what wants looking at.
 
 Law: pure, and lenient: a host of another version may say less, and is shown all the same.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from directory.zone import is_newer
+from heliograph.health.standing_screen import MOVES, STANDBYS, moves, of_standing, standbys
+from heliograph.health.words import duration, size, table
 
 Row = dict[str, Any]
 
 OLD_MAIL_SECONDS = 3_600.0  # what waits longer is worth a look
 DISK_OCTETS_MIN = 1 << 30
 PROBLEMS_SHOWN_MAX = 3  # of a zone; `doctor` has them all
+COLUMNS = 120  # where there is no terminal
 HEAD = ("HOST", "ADDRESS", "STATE", "ZONE", "BUCKETS", "MAIL WAITING", "OLDEST", "IMAP", "DISK FREE")
 
 
-def screen(rows: Sequence[Row]) -> str:
-    """Write the table and the remarks."""
-    lines = [_cells(row) for row in rows]
-    whole = [HEAD, *(line for line in lines if len(line) == len(HEAD))]
-    widths = [max(len(line[n]) for line in whole) for n in range(len(HEAD))]
-    shown = [_joined(line, widths) for line in [HEAD, *lines]]
-    told = remarks(rows)
-    return "\n".join([*shown, *(["", *told] if told else [])])
+def screen(rows: Sequence[Row], columns: int = COLUMNS) -> str:
+    """Write the tables and the remarks. `columns`: of the terminal; where they are few, addresses are left out."""
+    hosts = table(HEAD, map(_cells, rows))
+    whole = [line for row, line in zip(rows, hosts[1:], strict=True) if "trouble" not in row]
+    if max(map(len, [hosts[0], *whole])) > columns:
+        hosts = table(_without_address(HEAD), map(_without_address, map(_cells, rows)))
+    told = [line for remark in remarks(rows) for line in textwrap.wrap(remark, columns, subsequent_indent="  ")]
+    parts = [hosts, table(STANDBYS, standbys(rows)), table(MOVES, moves(rows)), told]
+    return "\n\n".join("\n".join(part) for part in parts if part)
 
 
 def remarks(rows: Sequence[Row]) -> list[str]:
     """Say what is not as it should be, and what to do."""
-    return [*_of_serials(rows), *(remark for row in rows for remark in _of_host(row))]
+    return [*_of_serials(rows), *(remark for row in rows for remark in _of_host(row)), *of_standing(rows)]
 
 
 def newest(serials: Sequence[int]) -> int:
@@ -66,6 +71,10 @@ def _of_host(row: Row) -> Iterator[str]:
         yield f"{host}: {size(row['disk_free'])} are left on its disk: when it is full, mail is answered 451"
 
 
+def _without_address(cells: tuple[str, ...]) -> tuple[str, ...]:
+    return cells[0], *cells[2:]
+
+
 def _cells(row: Row) -> tuple[str, ...]:
     if "trouble" in row:
         return row["host"], row["address"], row["trouble"]
@@ -83,10 +92,6 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)).rstrip()
-
-
 def _buckets(owned: dict[str, int] | None) -> str:
     return f"{owned.get('timeline', 0)}+{owned.get('reflectors', 0)}" if owned else "?"
 
@@ -99,19 +104,3 @@ def _waiting(queue: dict[str, Any]) -> str:
 
 def _imap(row: Row) -> str:
     return str(row["imap_connections"]) if "imap_connections" in row else "-"
-
-
-def duration(seconds: float) -> str:
-    """Write a time in its largest unit."""
-    for name, unit in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * unit:
-            return f"{seconds / unit:.0f} {name}"
-    return f"{seconds:.0f} s"
-
-
-def size(octets: float) -> str:
-    """Write octets in their largest unit."""
-    for name, unit in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
-        if octets >= unit:
-            return f"{octets / unit:.1f} {name}"
-    return f"{octets / 1e3:.0f} KB"

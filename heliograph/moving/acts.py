@@ -5,9 +5,10 @@ Law: it shows, and lets go of copies; where buckets go, the zone says.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
-from heliograph.holding import OWNER, TOMBSTONE, is_to_go
+from heliograph.holding import OWNER, SEALED, TOMBSTONE, is_to_go
 from heliograph.moving.mover import Mover
 from heliograph.moving.progress import Progress
 from heliograph.site import Act, Answer
@@ -29,7 +30,7 @@ def move_acts(mover: Mover) -> Mapping[str, Act]:
         return {
             "buckets": shown,
             "going": asked,
-            "moves": [_shown(one, party.clock()) for one in mover.progress.values()],
+            "moves": moves_under_way(mover),
         }
 
     async def forget(maps: list[str], first: int, last: int) -> Answer:
@@ -43,17 +44,30 @@ def move_acts(mover: Mover) -> Mapping[str, Act]:
     return {"bucket state": state, "bucket forget": forget}
 
 
-def _shown(progress: Progress, now: float) -> Answer:
-    """`eta`: seconds, by the pace so far; None where nothing can be said."""
-    spent = now - progress.begun
-    left = progress.units - progress.done
+def moves_under_way(mover: Mover) -> list[Answer]:
+    """One for each host that buckets go to."""
+    party, left = mover.party, Counter[str]()
+    if not mover.progress:
+        return []
+    for one in party.ownership.held():
+        view = party.view(one.map, one.bucket)
+        left[one.peer if one.state == SEALED else view.named] += one.state == SEALED or is_to_go(party.host, one, view)
+    return [_shown(mover, one, left[one.peer]) for one in mover.progress.values()]
+
+
+def _shown(mover: Mover, progress: Progress, left: int) -> Answer:
+    """`buckets`: those of the group that goes now, with `done` of its `units` (accounts, lists); `handed` and `left`:
+    of all buckets that go to that host; `eta`: seconds, by the pace so far, None where nothing can be said."""
+    run = mover.runs.get(progress.peer)
     return {
         "to": progress.peer,
+        "handed": run.handed if run else 0,
+        "left": left,
         "buckets": [f"b{bucket}.{which}" for which, bucket in progress.buckets],
         "phase": progress.phase,
         "units": progress.units,
         "done": progress.done,
         "octets": progress.octets,
-        "eta": spent / progress.done * left if progress.done else None,
+        "eta": run.eta(left, mover.party.clock()) if run else None,
         "why": progress.why,
     }

@@ -20,7 +20,7 @@ from heliograph.moving.frames import PURPOSE, Broken
 from heliograph.moving.giver import Giver
 from heliograph.moving.line import Line
 from heliograph.moving.parties import Party, count_units
-from heliograph.moving.progress import Progress
+from heliograph.moving.progress import Progress, Run
 from heliograph.moving.taker import Taker
 from heliograph.streams import Streams
 
@@ -45,6 +45,7 @@ class Mover:
         self.party, self._streams, self._subscribe = party, streams, subscribe
         self.taker = Taker(party)
         self.progress: dict[str, Progress] = {}
+        self.runs: dict[str, Run] = {}
         self._bell = asyncio.Event()
         self._runs: asyncio.Task[None] | None = None
         self._going: dict[str, asyncio.Task[None]] = {}
@@ -104,12 +105,14 @@ class Mover:
     async def _give(self, peer: str) -> None:
         """Hand over all that goes to a host, some at a time, until nothing does."""
         tries = 0
+        self.runs[peer] = Run(self.party.clock())
         while self._group(peer):
             given = await self._give_some(peer)
             tries = 0 if given else min(tries + 1, len(AGAIN_SECONDS) - 1)
             if not given:
                 await asyncio.sleep(AGAIN_SECONDS[tries - 1])
         self.progress.pop(peer, None)
+        self.runs.pop(peer, None)
 
     def _group(self, peer: str) -> list[Holding]:
         """What was sealed goes first, for that is nobody's."""
@@ -119,7 +122,8 @@ class Mover:
 
     async def _give_some(self, peer: str) -> bool:
         """Hand over one group after the other in one stream; tell whether anything was taken."""
-        progress, given = Progress(peer, []), False
+        progress, given = Progress(peer, [], "waiting"), False
+        self.progress.setdefault(peer, progress)
         try:
             reader, writer = await self._streams.open(peer, PURPOSE)
             with contextlib.closing(writer):
@@ -127,16 +131,23 @@ class Mover:
                 while group := await self._little(self._group(peer)):
                     progress = Progress(peer, [(one.map, one.bucket) for one in group], begun=self.party.clock())
                     self.progress[peer] = progress
-                    if not await Giver(self.party, line, progress).give(group):
+                    taken = await Giver(self.party, line, progress).give(group)
+                    if not taken:
+                        progress.phase = "waiting"
                         break
+                    self.runs[peer].handed += len(taken)
                     given = True
         except (Broken, OSError) as error:
-            progress.why = str(error)
+            self._wait_for(progress, str(error))
             log.info("hand-over to %s: %s", peer, error)
         except Exception as error:
-            progress.why = repr(error)
+            self._wait_for(progress, repr(error))
             log.exception("hand-over to %s", peer)
         return given
+
+    def _wait_for(self, progress: Progress, why: str) -> None:
+        progress.phase, progress.why = "waiting", why
+        self.progress[progress.peer] = progress
 
     async def _little(self, group: list[Holding]) -> list[Holding]:
         """As many of these buckets as have few units together, but one at least: all of them wait for the last."""

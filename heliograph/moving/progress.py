@@ -10,6 +10,18 @@ from typing import Any
 
 
 @dataclass(slots=True)
+class Run:
+    """All that goes to one host, one group after the other: since when, and how many buckets are there by now."""
+
+    begun: float
+    handed: int = 0
+
+    def eta(self, left: int, now: float) -> float | None:
+        """How many seconds the rest takes at the pace so far; None where nothing can be said."""
+        return (now - self.begun) / self.handed * left if self.handed else None
+
+
+@dataclass(slots=True)
 class Progress:
     """How far a hand-over is, for the operator."""
 

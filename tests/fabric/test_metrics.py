@@ -16,6 +16,7 @@ from gateway.metrics import Metric, Sample, exposition, may_look
 from heliograph.config import load
 from heliograph.demo.stage import free_net
 from heliograph.health.measuring import SAME_SECONDS
+from heliograph.health.standing_figures import standing_metrics
 from heliograph.settings import FILE_NAME
 from heliograph.toml_table import ConfigError
 from tests.fabric.town import OUTSIDE, Town, from_outside, letter, make_fabric, until
@@ -86,6 +87,28 @@ async def test_the_figures_follow_what_happens(tmp_path: Path) -> None:
     assert after["heliograph_queue_messages"] == after["heliograph_queue_oldest_seconds"] == 0
     assert after['heliograph_buckets_owned{map="timeline"}'] == 4096 and after["heliograph_buckets_unsettled"] == 0
     assert min(after["heliograph_store_database_bytes"], after["heliograph_store_disk_free_bytes"]) > 0
+    if PROMTOOL:
+        assert promtool_says(PROMTOOL, text) == (0, "")
+
+
+def test_second_copies_and_moves_have_figures() -> None:
+    standby = {"host": "host-2", "mode": "required", "connected": False, "behind": True, "lag_seconds": 7.5}
+    copy = {"of": "host-3", "whole": True, "connected": True, "as_of": 1_700_000_000.0, "shown": False}
+    told = {"standby": {**standby, "lag_octets": 4096}, "copies": [copy], "moves": [{"left": 12}], "sealed": 2}
+    text = exposition(list(standing_metrics(told)))
+    for line in (
+        'heliograph_standby_connected{standby="host-2",mode="required"} 0',
+        'heliograph_standby_behind{standby="host-2",mode="required"} 1',
+        'heliograph_standby_lag_seconds{standby="host-2",mode="required"} 7.5',
+        'heliograph_standby_lag_bytes{standby="host-2",mode="required"} 4096',
+        'heliograph_copy_whole{owner="host-3"} 1',
+        'heliograph_copy_timestamp_seconds{owner="host-3"} 1700000000',
+        "heliograph_moves_buckets_left 12",
+        "heliograph_buckets_sealed 2",
+    ):
+        assert line in text.splitlines(), text
+    alone = exposition(list(standing_metrics({"standby": None, "copies": [], "moves": []})))
+    assert "standby" not in alone and "copy" not in alone
     if PROMTOOL:
         assert promtool_says(PROMTOOL, text) == (0, "")
 

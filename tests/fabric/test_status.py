@@ -88,6 +88,46 @@ def test_the_screen_has_a_line_for_each_and_remarks_below() -> None:
         assert words in told
 
 
+def standby(**said: Any) -> dict[str, Any]:
+    usual = {"host": "host-2", "mode": "preferred", "phase": "in step", "connected": True, "behind": False}
+    return usual | {"lag_seconds": 0.0, "lag_octets": 0, "pages_done": 0, "pages": 0, "why": ""} | said
+
+
+def move(**said: Any) -> dict[str, Any]:
+    return {"to": "host-3", "handed": 30, "left": 70, "phase": "copying", "units": 9, "done": 4, "eta": 130.0} | said
+
+
+def test_second_copies_and_moves_are_shown_with_what_to_do() -> None:
+    gone = standby(mode="required", phase="away", connected=False, behind=True, lag_seconds=300.0, lag_octets=3e6)
+    copy = {"of": "host-9", "whole": True, "age_seconds": 190.0, "shown": True}
+    rows = [
+        row("host-1", standby=standby(), moves=[move(why="")], queue={"held": 4}, coming=2),
+        row(
+            "host-3", standby=gone, copies=[copy], moves=[move(to="host-9", phase="waiting", eta=None, why="no answer")]
+        ),
+        row("host-4", standby=standby(phase="copying", pages=1000, pages_done=340, lag_seconds=None)),
+        {"host": "host-9", "address": "192.0.2.9", "up": False, "trouble": "no answer"},
+    ]
+    for columns in (80, 120):
+        lines = screen(rows, columns).split("\n")
+        assert max(map(len, lines)) <= columns
+        text = " ".join(" ".join(lines).split())
+        for words in (
+            "host-1 host-2 preferred in step none",
+            "host-3 host-2 required away 5 min, 3.0 MB",
+            "host-4 host-2 preferred copying [###.......] 34% -",
+            "host-9 host-3 - shown for reading as of 3 min ago",
+            "host-1 host-3 [###.......] 30 of 100 copying 4 of 9 2 min",
+            "host-3 host-9 [###.......] 30 of 100 waiting ?",
+            "host-1: mail for 4 recipients is held there",
+            "host-3: nothing is acknowledged, mail is answered 451: its standby host-2 is away",
+            "host-3: what goes to host-9 waits: no answer",
+            "host-9 is away: host-3 shows its mailboxes for reading, as of 3 min ago",
+        ):
+            assert words in text, words
+    assert not remarks([row("host-1", standby=standby())])
+
+
 def test_a_serial_wraps() -> None:
     assert newest([4_294_967_290, 3, 4_294_967_295]) == 3
 
