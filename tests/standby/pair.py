@@ -1,4 +1,4 @@
-"""An owner's database and its standby, over a loopback socket that can be cut, stopped and slowed; no host around them."""
+"""An owner's database and its standby, over a loopback socket that can be cut; no host around them."""
 
 from __future__ import annotations
 

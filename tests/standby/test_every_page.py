@@ -81,7 +81,7 @@ class Owner:
         base = Position(held.position.salts, 0, bytes(8))
         begun = copy_begins(base, 4096, pages, 1.0)
         self.replica.begin("id", begun.pack(), begun)
-        for number in range(0, -(-pages * 4096 // CHUNK_OCTETS)):
+        for number in range(-(-pages * 4096 // CHUNK_OCTETS)):
             chunk = held.wal.read_pages(number * CHUNK_OCTETS, CHUNK_OCTETS)
             if self.replica.lacks(number, [digest(chunk)]):
                 self.put(copied(begun, number * CHUNK_OCTETS // 4096, chunk))

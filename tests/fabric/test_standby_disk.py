@@ -1,0 +1,64 @@
+"""A host's disk is lost: what it said 250 to is on another one. Two hosts are each other's standby."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+
+from directory.hosts import with_standby
+from heliograph.config import load
+from heliograph.demo.stage import free_net
+from heliograph.host import Host
+from heliograph.settings import FILE_NAME
+from heliograph.standby import sender
+from heliograph.zone_file import draft
+from store import open_reader
+from tests.fabric.town import OUTSIDE, Town, from_outside, letter, make_fabric, until
+
+ZOE = f"zoe@{OUTSIDE}"
+HEIDI = "heidi@fabric.test"  # on host-2
+PAIRS = {"host-1": "host-2", "host-2": "host-1"}
+
+
+def make_required(root: Path, net: str) -> Town:
+    config = make_fabric(root, net)
+    text = (root / FILE_NAME).read_text()
+    (root / FILE_NAME).write_text(text.replace('# mode = "preferred" ', 'mode = "required" '))
+    for owner, standby in PAIRS.items():
+        draft(config, lambda zone, pair=(owner, standby): with_standby(zone, *pair)).write()
+    return Town(load(root), net)
+
+
+def in_step(host: Host) -> bool:
+    state = host.sender.state()
+    return state is not None and state.phase == "in step" and not state.behind
+
+
+async def test_a_250_is_on_both_disks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "REQUIRED_PATIENCE_SECONDS", 1.0)
+    with free_net() as net:
+        town = make_required(tmp_path / "fabric", net)
+        assert town.config.standby_mode == "required"
+        async with town.at_work():
+            await until(lambda: all(in_step(town.hosts[name]) for name in PAIRS))
+            said = await asyncio.gather(*(send(town, 2, f"letter {n}") for n in range(20)))
+            assert all(reply.startswith("250") for reply in said), said
+            folder = town.config.host_folder("host-2")
+            async with town.hosts["host-1"].replicas.lend("host-2") as path:
+                shutil.rmtree(folder)  # while it runs: nothing more reaches any disk
+                reader = open_reader(path)
+                heads = b"".join(row[0] for row in reader.all("SELECT header FROM body_content"))
+                assert all(b"Subject: letter %d\r\n" % n in heads for n in range(20))
+                assert reader.one("PRAGMA integrity_check") == ("ok",)
+                reader.connection.close()
+            await town.stop("host-2")
+            assert (await send(town, 1, "without a standby", "erin@fabric.test")).startswith("451")
+            assert (await send(town, 3, "host-3 needs none", "alice@fabric.test")).startswith("250")
+            assert "host-3 needs none" in str(await town.person("alice", 3).subjects())
+
+
+async def send(town: Town, at: int, subject: str, to: str = HEIDI) -> str:
+    return await from_outside(town.address(at), town.config.ports.smtp, ZOE, [to], letter(ZOE, to, subject))
