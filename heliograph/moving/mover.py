@@ -30,6 +30,7 @@ log = logging.getLogger("heliograph.moving")
 BUCKETS_AT_ONCE, UNITS_AT_ONCE = 32, 300
 LOOK_SECONDS = 60.0  # if no zone and nobody rings
 AGAIN_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # after an answer "not now", or a broken stream
+SEALED_SECONDS_MAX = 0.5  # the same for what is nobody's: its mail waits, and its people
 KEPT_SECONDS = 14 * 86_400.0  # a copy that was handed over: as long as mail for it may still be on its way here
 
 
@@ -106,11 +107,13 @@ class Mover:
         """Hand over all that goes to a host, some at a time, until nothing does."""
         tries = 0
         self.runs[peer] = Run(self.party.clock())
-        while self._group(peer):
-            given = await self._give_some(peer)
-            tries = 0 if given else min(tries + 1, len(AGAIN_SECONDS) - 1)
-            if not given:
-                await asyncio.sleep(AGAIN_SECONDS[tries - 1])
+        while group := self._group(peer):
+            if await self._give_some(peer):
+                tries = 0
+                continue
+            seconds = AGAIN_SECONDS[min(tries, len(AGAIN_SECONDS) - 1)]
+            await asyncio.sleep(min(seconds, SEALED_SECONDS_MAX) if group[0].state == SEALED else seconds)
+            tries += 1
         self.progress.pop(peer, None)
         self.runs.pop(peer, None)
 

@@ -32,12 +32,20 @@ class Fleet:
     async def start(self, name: str) -> None:
         """Start a host's process, without waiting until it accepts."""
         self._processes[name] = await asyncio.create_subprocess_exec(
-            *command_line(self.stage.root, "host", name, "--life-fd", str(self._life)),
+            *self.line(name, "host", name, "--life-fd", str(self._life)),
             stdout=asyncio.subprocess.PIPE,
             stderr=self._log,
             pass_fds=(self._life,),
             start_new_session=True,
+            env=self.environment(name),
         )
+
+    def line(self, name: str, *arguments: str) -> list[str]:
+        """How a host's process is begun."""
+        return command_line(self.stage.root, *arguments)
+
+    def environment(self, name: str) -> dict[str, str]:
+        return dict(os.environ)
 
     async def ready(self, name: str) -> None:
         """Wait until a started host accepts."""

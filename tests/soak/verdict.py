@@ -42,19 +42,19 @@ def audit(fleet: Fleet) -> list[str]:
 
 
 def intervals(fleet: Fleet, source: str) -> dict[str, list[tuple[int, int]]]:
-    """Whose subscription of a source covers which posts: [from, until), as its reflector took the commands."""
-    sql = "SELECT kind, detail FROM event WHERE kind IN ('subscribed', 'unsubscribed') ORDER BY seq"
+    """Whose subscription of a source covers which posts: [from, until), as its reflector took the commands, wherever it
+    was at the time."""
+    sql = "SELECT kind, detail FROM event WHERE kind IN ('subscribed', 'unsubscribed')"
+    told = [(str(kind), json.loads(str(text))) for name in fleet.names for kind, text in fleet.all(name, sql)]
     found: dict[str, list[tuple[int, int]]] = {}
-    for name in fleet.names:
-        for kind, text in fleet.all(name, sql):
-            detail = json.loads(str(text))
-            if detail["source"] != source:
-                continue
-            mine = found.setdefault(detail["address"].partition("@")[0], [])
-            if kind == "subscribed":
-                mine.append((detail["since"], OPEN))
-            else:
-                mine[:] = [(since, min(until, detail["until"])) for since, until in mine]
+    for kind, detail in sorted(told, key=lambda one: int(one[1]["generation"])):
+        if detail["source"] != source:
+            continue
+        mine = found.setdefault(detail["address"].partition("@")[0], [])
+        if kind == "subscribed":
+            mine.append((detail["since"], OPEN))
+        else:
+            mine[:] = [(since, min(until, detail["until"])) for since, until in mine]
     return found
 
 
@@ -105,11 +105,13 @@ def _posts(fleet: Fleet, boxes: Mailboxes, promises: Promises) -> Iterator[str]:
 
 def may_come_late(fleet: Fleet, name: str, source: str) -> bool:
     """A goodbye to another host travels as mail: until it is there, posts that others there get are hers too."""
-    return name in RESTLESS and home(fleet, name) != home(fleet, source)
+    moved = any(fleet.all(host, "SELECT 1 FROM event WHERE kind = 'moved' LIMIT 1") for host in fleet.names)
+    return name in RESTLESS and (moved or home(fleet, name) != home(fleet, source))
 
 
 def home(fleet: Fleet, name: str) -> str:
-    return next(host for host in fleet.names if fleet.all(host, "SELECT 1 FROM account WHERE name = ?", name))
+    sql = "SELECT 1 FROM account WHERE name = ? AND NOT away"
+    return next(host for host in fleet.names if fleet.all(host, sql, name))
 
 
 def _same_end(fleet: Fleet, name: str, source: str, followed: list[tuple[int, int]]) -> Iterator[str]:
@@ -125,9 +127,9 @@ def _same_end(fleet: Fleet, name: str, source: str, followed: list[tuple[int, in
 
 
 def _numbers(fleet: Fleet, source: str) -> Iterator[tuple[int, str]]:
-    """The posts of a source, as a host's log has them."""
+    """The posts of a source, as the hosts' logs have them."""
     sql = "SELECT l.post, c.header FROM post_log l JOIN body_content c ON c.id = l.body WHERE l.source = ?"
-    for number, header in fleet.all(fleet.names[0], sql, source):
+    for number, header in {row for host in fleet.names for row in fleet.all(host, sql, source)}:
         assert isinstance(header, bytes)
         subject = next(line for line in header.decode().split("\r\n") if line.startswith("Subject: "))
         yield int(str(number)), subject.removeprefix("Subject: ")
