@@ -45,7 +45,6 @@ from heliograph.publishing import HttpPublisher
 from heliograph.rooms import HostRooms
 from heliograph.rounds import Rounds
 from heliograph.settings import Config
-from heliograph.shelves.handing import handing_out
 from heliograph.smarthost import access
 from heliograph.standby.receiver import Receiver
 from heliograph.standby.replicas import Replicas
@@ -170,7 +169,6 @@ class Host:
             access=access(self.config.smtp),
         )
         stamp = postmark(self.config, self.name, lambda: self.directory.current)
-        await self._running.enter_async_context(handing_out(self.store, self.rooms.hand_out(self.store)))
         self.runner = Runner(self.store, self.queue, self.flow, settings, self._clock, stamp=stamp)
         await self.runner.start()
         self._running.push_async_callback(self.runner.stop)
@@ -256,7 +254,6 @@ class Host:
             clients.login.check,
             clients.applications.check,
             clients.applications.wait,
-            self.rooms.shelf,
         )
         return HostDoor(self.store, self.flow, self.queue, doormen, self._clock)
 
