@@ -50,8 +50,8 @@ async def poll_on(path: Path) -> None:
 
     poller = Poller(store, spool, IngestRoom("host-1", lambda: zone, settings), lookup=lookup)
     await poller.start()
-    while True:
-        await store.write(lambda tx: tx.execute("UPDATE feed SET next_due = 1"))
+    while True:  # all are due, and who was asked longest ago comes first
+        await store.write(lambda tx: tx.execute("UPDATE feed SET next_due = max(last_at, 1)"))
         poller.wake()
         await asyncio.sleep(AGAIN_SECONDS)
 
