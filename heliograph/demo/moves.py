@@ -19,23 +19,23 @@ BYE_SECONDS_MAX = 30.0
 
 
 def the_move(story: Story, scene: Scene) -> None:
-    """heidi's mailbox moves to host-1 and bob's list to host-2, one line of the zone each, while bob posts"""
-    before = _seen(scene.heidi)
+    """erin's mailbox and bob's list move to host-2, by one line of the zone each, while bob posts"""
+    before = _seen(scene.erin)
     posting = Posting(scene)
-    with scene.heidi.mailbox() as client:
-        _move(scene, "heidi", "timeline", "host-1")
+    with scene.erin.mailbox() as client:
+        _move(scene, "erin", "timeline", "host-2")
         story.check("her client is told BYE, and connects again", _is_turned_out(client))
     _move(scene, "bob", "reflectors", "host-2")
     sent = posting.end()
-    homes = {name: scene.stage.ask("where", name) for name in ("heidi", "bob")}
-    where = homes["heidi"]["timeline_host"], homes["bob"]["reflectors_host"]
-    story.check("`where` says that they live elsewhere", where == ("host-1", "host-2"), where)
+    homes = {name: scene.stage.ask("where", name) for name in ("erin", "bob")}
+    where = homes["erin"]["timeline_host"], homes["bob"]["reflectors_host"]
+    story.check("`where` says that they live elsewhere", where == ("host-2", "host-2"), where)
     story.check("bob's posts were accepted all the while", set(sent.values()) == {250}, f"{len(sent)} posts")
     for person in (scene.heidi, scene.alice, scene.erin):
         person.wait_for_subject(list(sent)[-1])
         got = Counter(letter.subject for letter in person.letters() if letter.subject in sent)
         story.check(f"{person.name} has each of them once", got == Counter(sent.keys()), _short(got, sent))
-    after = _seen(scene.heidi)
+    after = _seen(scene.erin)
     story.check("UIDVALIDITY is the same", after["UIDVALIDITY"] == before["UIDVALIDITY"], after["UIDVALIDITY"])
     changed = {uid for uid, flags in before["flags"].items() if after["flags"].get(uid) != flags}
     story.check("every message has its UID and its flags still", not changed, f"{len(before['flags'])} messages")
