@@ -48,6 +48,7 @@ SEALED_FIELDS = (
     "list-archive",
     "list-mirror",
     "archived-at",
+    "x-loop",
     "mime-version",
     "content-type",
     "content-transfer-encoding",

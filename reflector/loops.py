@@ -31,4 +31,9 @@ def why_loop(letter: Letter) -> str:
 
 
 def has_passed(letter: Letter, address: str) -> bool:
-    return address in (value.lower() for value in letter.arrival.headers.all(LOOP_FIELD))
+    return passed(letter.arrival, address)
+
+
+def passed(arrival: Arrival, address: str) -> bool:
+    """Tell whether a post has been at a list."""
+    return address in (value.lower() for value in arrival.headers.all(LOOP_FIELD))

@@ -16,6 +16,7 @@ from reflector.commands import command_of, correspondent, take_command
 from reflector.courtesy import reply
 from reflector.expansion import counts, expand
 from reflector.letter import House, Letter
+from reflector.loops import LOOP_FIELD, passed
 from reflector.mirroring import ask, followers_changed, hear, refused, say_again
 from reflector.mirrors import ASKING, ENDED, NO, Mirror, find_mirror, founded_today, is_first, wish_token
 from reflector.repeats import taken
@@ -113,6 +114,8 @@ def _post(house: House, tx: Transaction, arrival: Arrival, mirror: Mirror, word:
     if source is None or not mirror.wants:
         _drop(tx, arrival, mirror, "nobody follows any more")
         return Receipt(outgoing=say_again(house, tx, mirror, arrival.now))
+    if passed(arrival, house.names.reflector(mirror.list)):
+        return _drop(tx, arrival, mirror, "own X-Loop")
     if not is_first(tx, mirror, word.number):
         return _drop(tx, arrival, mirror, "repeat")
     post = take_number(tx, mirror.list)
@@ -129,7 +132,7 @@ def stamp_mirrored(names: FabricNames, list_: str, post: int, content: bytes) ->
         ("Heliograph-Post", str(post)),
         ("Heliograph-Hops", "1"),
         ("List-Unsubscribe", f"<mailto:{names.reflector(list_, 'unsubscribe')}>"),
-        ("X-Loop", names.reflector(list_)),
+        (LOOP_FIELD, names.reflector(list_)),
     ]
     return add_headers(drop_headers(content, NOT_PASSED_ON, prefix="heliograph-"), fields)
 

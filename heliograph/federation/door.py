@@ -6,6 +6,7 @@ lists only, never into a mailbox. Whatever else passes this door passes as it is
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
@@ -15,7 +16,7 @@ from directory.names import Foreign, Reflector
 from heliograph.federation.fabrics import Fabrics
 from heliograph.federation.flood import Allowances
 from heliograph.federation.seals import unseal
-from heliograph.federation.wishes import WORDS, read_wish
+from heliograph.federation.wishes import WORDS, Wish, own_wish, read_wish
 from heliograph.flow import Flow
 from mail.address import Address, mirrored
 from mail.envelope import Arrival
@@ -75,22 +76,36 @@ class FederatedDoor:
     # our users
 
     async def _submitted(self, session: Session, envelope: Envelope, content: bytes) -> Outcome:
-        letter, recipients, asked = Arrival("", content, 0), list[RcptTo](), 0
+        """Turn wishes for sources of other fabrics to mirrors here. Where nobody can say now whether there is a fabric,
+        a mirror finds out if the address names one; else it goes there like any letter, and a list asks her itself."""
+        wishes = self._wishes(envelope, Arrival("", content, 0))
+        domains = sorted({wish.domain for wish in wishes.values()})
+        if refused := next((domain for domain in domains if domain in self._refuse), ""):
+            return Refused(f"5.7.1 this fabric has no traffic with {refused}")
+        found = dict(zip(domains, await asyncio.gather(*map(self._fabrics.is_fabric, domains)), strict=True))
+        names, recipients = self._flow.directory().names, list[RcptTo]()
         for recipient in envelope.recipients:
-            address = _address(recipient)
-            foreign = isinstance(self._flow.name_of(address), Foreign)
-            wish = read_wish(address, letter) if foreign and asked < WISHES_MAX else None
-            if wish is not None:
-                asked += 1
-                if wish.domain in self._refuse:
-                    return Refused(f"5.7.1 this fabric has no traffic with {wish.domain}")
-                # Where nobody can say now, it goes there like any letter: an ordinary list asks her for her word.
-                if await self._fabrics.is_fabric(wish.domain):
-                    inside = self._flow.directory().names.reflector_inside(wish.mirror, wish.word)
-                    recipient = replace(recipient, address=inside)
+            wish = wishes.get(recipient)
+            is_there = found[wish.domain] if wish else False
+            if wish and (is_there or (is_there is None and wish.explicit)):
+                recipient = replace(recipient, address=names.reflector_inside(wish.mirror, wish.word))
+            elif wish and not _is_foreign(self._flow, recipient):
+                return Refused(f"5.1.2 {wish.domain} is no fabric; write to {wish.mirror.replace('=', '@')} itself")
             recipients.append(recipient)
         envelope.recipients = recipients
         return await self._door.accept(session, envelope, content)
+
+    def _wishes(self, envelope: Envelope, letter: Arrival) -> dict[RcptTo, Wish]:
+        found: dict[RcptTo, Wish] = {}
+        for recipient in envelope.recipients:
+            name = self._flow.name_of(address := _address(recipient))
+            if isinstance(name, Foreign):
+                wish = read_wish(address, letter)
+            else:  # a mirror's own address
+                wish = own_wish(name, letter) if isinstance(name, Reflector) else None
+            if wish and len(found) < WISHES_MAX:
+                found[recipient] = wish
+        return found
 
     # other fabrics
 
@@ -141,6 +156,10 @@ class FederatedDoor:
         )
         me = self._flow.me
         return sign(content, domain=self._flow.directory().names.domain, host=me.host, key=me.key)
+
+
+def _is_foreign(flow: Flow, recipient: RcptTo) -> bool:
+    return isinstance(flow.name_of(_address(recipient)), Foreign)
 
 
 def _address(recipient: RcptTo) -> Address:

@@ -16,7 +16,8 @@ from mail.unsealing import claims, is_true, key_of, sealed_part
 async def unseal(fabrics: Fabrics, content: bytes, domain: str) -> bytes | Deferred | Refused:
     """Return what a fabric has sealed of a message: all of it but the fields that no seal covers."""
     found = claims(content, domain)
-    texts = {claim.key_name: await fabrics.texts(claim.key_name) for claim in found}
+    names = list(dict.fromkeys(claim.key_name for claim in found))
+    texts = dict(zip(names, await asyncio.gather(*map(fabrics.texts, names)), strict=True))
     for claim in found:
         key = key_of({name: values or () for name, values in texts.items()}, claim)
         good: bool = bool(key) and await asyncio.to_thread(is_true, content, claim, key)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mail.address import Address, is_entity, mirror_name
+from directory.names import Reflector
+from mail.address import Address, is_entity, mirror_name, mirrored
 from mail.envelope import Arrival
 from reflector.command_words import first_line, read_line, subject_of
 
@@ -20,11 +21,13 @@ _AT_REFLECTORS = re.compile(r"(?:b[0-9]{1,10}\.)?reflectors\.(.+)\Z")
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """`word`: subscribe or unsubscribe. `mirror`: the list that serves it here, if `domain` is a fabric."""
+    """`word`: subscribe or unsubscribe. `mirror`: the list that serves it here, if `domain` is a fabric. `explicit`:
+    its address says so; only fabrics have such ones."""
 
     word: str
     mirror: str
     domain: str
+    explicit: bool
 
 
 def read_wish(address: Address, letter: Arrival) -> Wish | None:
@@ -36,7 +39,15 @@ def read_wish(address: Address, letter: Arrival) -> Wish | None:
     word = _word(detail, letter, bool(at_reflectors))
     domain = at_reflectors[1] if at_reflectors else address.domain
     mirror = mirror_name(entity, domain)
-    return Wish(word, mirror, domain) if word in WORDS and is_entity(entity) and mirror else None
+    explicit = at_reflectors is not None and detail in WORDS
+    return Wish(word, mirror, domain, explicit) if word in WORDS and is_entity(entity) and mirror else None
+
+
+def own_wish(name: Reflector, letter: Arrival) -> Wish | None:
+    """The same of a mirror's address here, to begin with it."""
+    source = mirrored(name.entity)
+    wishes = source and _word(name.detail, letter, True) == "subscribe"
+    return Wish("subscribe", name.entity, source[1], True) if source and wishes else None
 
 
 def _word(detail: str, letter: Arrival, at_reflectors: bool) -> str:

@@ -6,6 +6,7 @@ outbox's place is not needed: each fabric's events say what it took.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ipaddress
 import json
@@ -21,9 +22,14 @@ from heliograph.config import load
 from heliograph.demo.stage import free_net
 from heliograph.init import Wish, plan
 from heliograph.new_folder import make_folder
+from heliograph.seals import read_seals
 from heliograph.settings import Config, Ports
+from mail.headers import split_message
+from mail.seal import hash_message, seal
+from mail.sealing import seal_key
 from reflector.settings import Settings
-from tests.fabric.town import Person, Town, letter, until
+from reflector.tables import OPEN
+from tests.fabric.town import Person, Town, from_outside, letter, until
 
 QUICK = Settings(mirror_grace_seconds=0, mirror_census_seconds=1, leaf_threshold=2)
 NORTH, SOUTH, EAST = "north.test", "south.test", "east.test"
@@ -63,11 +69,23 @@ class Fabric(Town):
     def person(self, name: str, at: int = 1) -> Someone:
         return Someone(self.config, name, self.address(at))
 
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        found = [
-            host.store.reader.all("SELECT detail FROM event WHERE kind = ?", (kind,)) for host in self.hosts.values()
-        ]
-        return [json.loads(detail) for rows in found for (detail,) in rows]
+    def events(self, kind: str, source: str) -> list[dict[str, Any]]:
+        found = [json.loads(detail) for (detail,) in self.one("SELECT detail FROM event WHERE kind = ?", kind)]
+        return [detail for detail in found if detail["source"] == source]
+
+    def followers(self, source: str) -> list[str]:
+        """Who follows from outside, as the source's reflector has it."""
+        sql = f"SELECT address FROM subscriber WHERE source = ? AND until_post = {OPEN} AND kind = 'foreign'"
+        return [address for (address,) in self.one(sql, source)]
+
+    def mirror(self, list_: str) -> str:
+        """The state of a mirror here; "" where there is none."""
+        return "".join(state for (state,) in self.one("SELECT state FROM mirror WHERE list = ?", list_))
+
+    async def hears(self, sender: str, to: str | list[str], content: bytes, host: int = 1) -> str:
+        """What a stranger is answered who brings this."""
+        there = [to] if isinstance(to, str) else to
+        return await from_outside(self.address(host), self.config.ports.smtp, sender, there, content)
 
     def one(self, sql: str, *values: object) -> list[Any]:
         """Ask all hosts' databases."""
@@ -81,8 +99,6 @@ class Someone(Person):
 
     async def got(self, subject: str, count: int = 1) -> list[Any]:
         """Wait for letters with this Subject."""
-        import asyncio
-
         give_up = time.monotonic() + 20
         while True:
             found = [one for one in await self.letters() if str(one["Subject"]) == subject]
@@ -90,6 +106,13 @@ class Someone(Person):
                 return found
             assert time.monotonic() < give_up, f"{self.name} has {await self.subjects()}"
             await asyncio.sleep(0.05)
+
+
+def sealed(town: Fabric, content: bytes, by: Config | None = None, now: float = 0.0) -> bytes:
+    """Sign as this fabric's first host would (or one of another fabric: its keys, this domain)."""
+    config = by or town.config
+    keys = [seal_key(one.selector, one.key) for one in read_seals(config.host_folder("host-1"), "host-1")]
+    return seal(hash_message(*split_message(content)), [], town.domain, keys, now or time.time()) + content
 
 
 @contextlib.asynccontextmanager
@@ -108,4 +131,4 @@ async def still(*towns: Fabric) -> None:
     await until(lambda: not any(town.waiting() for town in towns), lambda: f"{[town.waiting() for town in towns]}")
 
 
-__all__ = ["EAST", "NORTH", "SOUTH", "Fabric", "fabrics", "letter", "still", "until"]
+__all__ = ["EAST", "NORTH", "SOUTH", "Fabric", "fabrics", "letter", "sealed", "still", "until"]
