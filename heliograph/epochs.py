@@ -15,6 +15,20 @@ from store import Migration, Transaction, events
 MIGRATIONS = (
     Migration("backup", 1, "CREATE TABLE restored (at REAL NOT NULL, backup_at REAL NOT NULL) STRICT"),
     Migration("backup", 2, "ALTER TABLE restored ADD COLUMN settled INTEGER NOT NULL DEFAULT 0"),
+    # inheritance, at an heir: of each lost host, how far it is (standby/steps.py); `upto`: the last number that its
+    # queue had given in its replica, `at`: up to which it is adopted. At a lost host, under its own name: whether its
+    # queue waits for the heir's answer, and the last number from before it was lost. token_key: this host's, for its
+    # heir.
+    Migration(
+        "standby",
+        1,
+        """
+        CREATE TABLE inheritance (
+            host TEXT PRIMARY KEY, step TEXT NOT NULL, peer TEXT NOT NULL, upto INTEGER NOT NULL, at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE token_key (key BLOB PRIMARY KEY) STRICT, WITHOUT ROWID
+        """,
+    ),
 )
 
 

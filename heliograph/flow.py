@@ -128,7 +128,7 @@ class Flow:
                 return Refused(f"5.1.1 {reason}")
             case Follow(None):
                 return Here()
-            case Leaf(_, self.me.host):
+            case Leaf(_, host) if self.directory().stands_for(host) == self.me.host:
                 return Here()
         if self._owned.owns(name):
             return Here()

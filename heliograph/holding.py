@@ -6,6 +6,14 @@ to own; whose zone is older than the giver's waits.
 
     OWNER e --seal--> SEALED e+1 --bury--> TOMBSTONE e+1        the giver
     (nothing, TOMBSTONE) --acquire--> ACQUIRING e --take--> OWNER e+1        the taker
+
+A host that the zone says is lost owns nothing (`demote`); its heir takes what its replica shows (`leave_behind`,
+`inherit`), as from one more giver. That seal is two above what the lost host owned: where it had sealed itself, and the
+replica did not hear of it, its own seal is one above, and the higher epoch wins (`is_beaten`).
+
+    OWNER e, SEALED e+1 --demote--> DEMOTED e+1 --bury--> TOMBSTONE        the lost host, when it is back
+    OWNER e, SEALED e+1 --leave_behind--> LEGACY e --inherit--> SEALED e+2        in its replica
+    TOMBSTONE e --revive--> SEALED e        a giver whose taker is lost and had not replicated that it took
 """
 
 from __future__ import annotations
@@ -13,6 +21,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 OWNER, SEALED, TOMBSTONE, ACQUIRING = "owner", "sealed", "tombstone", "acquiring"
+DEMOTED, LEGACY = "demoted", "legacy"
+GIVEN_UP = (SEALED, DEMOTED)  # nobody's here, and not known to be somebody's elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +51,7 @@ class View:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """An owner says: my zone, of this serial, names you for a bucket that I own with this epoch. `sealed`: I have given
-    it up already, and nobody but you can own it now."""
+    it up already, and nobody but you can own it now. `lost`: the zone of who is asked says that the giver is lost."""
 
     map: str
     bucket: int
@@ -49,6 +59,7 @@ class Offer:
     epoch: int
     serial: int
     sealed: bool = False
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +88,14 @@ def is_to_go(me: str, holding: Holding, view: View) -> bool:
 
 def answer(me: str, mine: Holding | None, offer: Offer, view: View) -> Go | Taken | Wait:
     """Answer an offer; also one that was made again, because the answer before was lost."""
+    if offer.lost and not offer.sealed:
+        return Wait(f"the zone at {me}, serial {view.serial}, says that {offer.giver} is lost")
     if mine and mine.state == OWNER:
-        if mine.epoch > offer.epoch:
-            return Taken(mine.epoch)
+        if mine.epoch > offer.epoch or offer.lost:
+            return Taken(max(mine.epoch, offer.epoch + 1))
         return Wait(f"{me} owns it too, with epoch {mine.epoch}: two owners, see docs/operations.md")
+    if mine and mine.state in GIVEN_UP:
+        return Wait(f"{me} has something of it to give away first")
     if mine and mine.epoch > offer.epoch:
         return Wait(f"{me} has known of epoch {mine.epoch}, and is offered {offer.epoch}")
     if view.serial < offer.serial:
@@ -113,6 +128,49 @@ def take(mine: Holding | None, giver: str, epoch: int, serial: int, view: View, 
 
 def bury(mine: Holding, epoch: int, now: float) -> Holding | None:
     """The taker owns it: what is left here is a copy, which is kept for a while."""
-    if mine.state != SEALED or epoch < mine.epoch:
+    if mine.state not in GIVEN_UP or epoch < mine.epoch:
         return None
     return replace(mine, state=TOMBSTONE, since=now)
+
+
+# --- where a host is lost
+
+
+def demote(mine: Holding, heir: str, serial: int, now: float) -> Holding | None:
+    """Own nothing any more, for the zone of this serial says so. What is here is kept until nobody lacks it."""
+    if mine.state == OWNER:
+        return replace(mine, state=DEMOTED, epoch=mine.epoch + 1, peer=heir, serial=serial, since=now, kept=True)
+    if mine.state == SEALED:
+        return replace(mine, state=DEMOTED, peer=heir, serial=serial, since=now)
+    return None
+
+
+def is_beaten(mine: Holding, epoch: int) -> bool:
+    """Tell whether an owner's word, that it owns with this epoch, ends ours: two seals were made of one bucket, the
+    lost host's last one and its heir's."""
+    return mine.state == OWNER and epoch > mine.epoch
+
+
+def leave_behind(replica: Holding) -> Holding | None:
+    """What a lost host's replica shows as its own, or as given up and not known to be taken, with the epoch in which it
+    owned it; None: it has no part in it."""
+    if replica.state in GIVEN_UP:
+        return replace(replica, state=LEGACY, epoch=replica.epoch - 1, kept=True)
+    return replace(replica, state=LEGACY, kept=True) if replica.state == OWNER else None
+
+
+def was_taken(legacy: Holding, theirs: Holding) -> bool:
+    """Tell whether another host has had the bucket from the lost one, later than the replica knows."""
+    return theirs.state != ACQUIRING and theirs.epoch > legacy.epoch
+
+
+def inherit(legacy: Holding, heir: str, serial: int, now: float) -> Holding:
+    """Seal it in the lost host's name, for its heir."""
+    return replace(legacy, state=SEALED, epoch=legacy.epoch + 2, peer=heir, serial=serial, since=now)
+
+
+def revive(mine: Holding, heir: str, serial: int, now: float) -> Holding | None:
+    """Offer once more what a lost host took from here: it may have been lost before its replica knew."""
+    if mine.state != TOMBSTONE or not mine.kept:
+        return None
+    return replace(mine, state=SEALED, peer=heir, serial=serial, since=now)

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 from directory.service import DirectoryService
 from directory.snapshot import Directory
@@ -49,6 +50,7 @@ from heliograph.smarthost import access
 from heliograph.standby.receiver import Receiver
 from heliograph.standby.replicas import Replicas
 from heliograph.standby.sender import Sender
+from heliograph.standby.succession import INHERITED, Succession, hear_newest, keep_key
 from heliograph.standby.words import PURPOSE as REPLICA
 from heliograph.streams import Streams
 from heliograph.tables import MIGRATIONS
@@ -88,6 +90,7 @@ class Host:
         self._moving_at = moving_at
         self._zone_copy = self._folder / f"{config.domain}.zone"
         self._running = AsyncExitStack()
+        self._serves = False  # nobody is signed in before there are sessions
 
     async def start(self) -> None:
         """Start everything; return when all doors are open. Raise Locked, NoZone, or OSError for a taken port, with
@@ -112,6 +115,7 @@ class Host:
         await self._start_directory()
         self._make_rooms()
         await self._start_standby()
+        await self._settle_succession()
         await self._start_workers()
         await self._open_doors()
 
@@ -125,6 +129,7 @@ class Host:
         self.directory = DirectoryService(directory_settings(self.config, self.name, self._zone_copy), self._clock)
         await self.directory.start()
         self._running.push_async_callback(self.directory.stop)
+        await hear_newest(self.directory, self.name)
         self.ownership = await self.store.write(lambda tx: claim(tx, self.name, self.directory.current))
         await self.store.write(lambda tx: settle(tx, self.ownership, self.directory.current, self._clock()))
         self._tell_unsettled(self.directory.current)
@@ -170,7 +175,8 @@ class Host:
         )
         stamp = postmark(self.config, self.name, lambda: self.directory.current)
         self.runner = Runner(self.store, self.queue, self.flow, settings, self._clock, stamp=stamp)
-        await self.runner.start()
+        if not self.succession.holds_mail:
+            await self.runner.start()
         self._running.push_async_callback(self.runner.stop)
         await self.poller.start()
         self._running.push_async_callback(self.poller.stop)
@@ -195,26 +201,37 @@ class Host:
             self._clock,
         )
         self.imap = self.clients.imap
+        self._serves = True
         await self._running.enter_async_context(self.clients.stand_ins.at_work(self.directory.subscribe))
         self.neighbours = Neighbours(self.name, self.rooms.now, self.streams, self._word)
 
-    def _make_mover(self) -> None:
-        zone, reader = lambda: self.directory.current, self.store.reader
+    async def _settle_succession(self) -> None:
+        """Before anything is at work: who was given up owns nothing."""
         key = read_key(self.config, self.name, TOKEN_KEY)
+        reader = self.store.reader
         cargo: dict[str, Cargo] = {"timeline": Timelines(reader), "reflectors": Reflectors(reader, key)}
         party = Party(
             self.name,
             self.store,
             self.ownership,
             self.queue,
-            zone,
+            self._zone,
             cargo,
-            self.imap.turn_out,
+            self._turn_out,
             self._clock,
             self._moving_at,
+            lambda *asked: self.succession.holds_back(*asked),
+            lambda: self.succession.may_return(),
         )
         self.mover = Mover(party, self.streams, self.directory.subscribe)
-        self._running.push_async_callback(self.mover.stop)
+        folder = self._folder / INHERITED
+        self.succession = Succession(party, self.mover, self.streams, self.replicas, self.directory.subscribe, folder)
+        await self.store.write(partial(keep_key, key))
+        await self.succession.settle()
+
+    def _turn_out(self, accounts: frozenset[str]) -> None:
+        if self._serves:
+            self.imap.turn_out(accounts)
 
     async def _open_doors(self) -> None:
         """Every door of this host, at its own address, with the same ports as on every other host."""
@@ -234,14 +251,16 @@ class Host:
     async def _open_streams(self) -> None:
         self._running.push_async_callback(self.imap.close)
         self._running.push_async_callback(self.streams.close)
-        self._make_mover()
+        self._running.push_async_callback(self.mover.stop)
+        await self.succession.start(self.runner)
+        self._running.push_async_callback(self.succession.stop)
         purposes = {
             "imap": self.imap.handle_stream,
             PURPOSE: self.clients.applications.handle_stream,
             STATUS: self.neighbours.handle_stream,
         }
         receiver = Receiver(self.replicas, lambda owner: self._zone().standbys.get(owner) == self.name)
-        between = {MOVE: self.mover.taker.handle, REPLICA: receiver.handle}
+        between = {MOVE: self.mover.taker.handle, REPLICA: receiver.handle, **self.succession.purposes()}
         await self.streams.serve(self.address, purposes, between)
 
     def _door(self) -> HostDoor:
@@ -276,7 +295,7 @@ class Host:
             self.queue,
             self.flow.dispatch,
             self.runner.settler,
-            self._pulse().told,
+            self._told,
             self.poller.wake,
             self.ownership.owns,
             self.ownership.owns_now,
@@ -287,6 +306,9 @@ class Host:
             },
             self.reflector,
         )
+
+    def _told(self) -> Answer:
+        return self._pulse().told() | {"succession": self.succession.word()}
 
     async def _word(self) -> Answer:
         """How this host is, for the others."""

@@ -107,6 +107,9 @@ class Ownership:
         held = self._held.get((which, bucket))
         return held.state if held else ""
 
+    def holding(self, which: str, bucket: int) -> Holding | None:
+        return self._held.get((which, bucket))
+
     def held(self) -> list[Holding]:
         """Return everything that was committed last, in order."""
         return [self._held[key] for key in sorted(self._held)]

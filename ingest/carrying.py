@@ -72,6 +72,18 @@ def account_of(unit: str) -> str:
     return unit.removeprefix(NEWS)
 
 
+def is_here(source: Source, unit: str) -> bool:
+    """Tell whether there is any of a unit that is at work here."""
+    kind, _, rest = unit.partition("/")
+    table, column, value = {
+        FEED: ("feed", "source", rest.partition("/")[2]),
+        REQUEST: ("request", "bucket", rest),
+        APP: ("application", "name", rest),
+        NEWS: ("newsletter", "account", rest),
+    }[kind + "/"]
+    return source.one(f"SELECT 1 FROM {table} WHERE {column} = ? LIMIT 1", (value,)) is not None
+
+
 def leave(tx: Transaction, names: Iterable[str]) -> None:
     """They go: pack them."""
     for unit in names:

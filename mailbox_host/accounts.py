@@ -74,7 +74,7 @@ def remove(tx: Transaction, name: str) -> None:
     bodies = tx.all(f"SELECT body, count(*) FROM entry WHERE {folders} GROUP BY body", (account,))
     for table in ("entry", "expunged"):
         tx.execute(f"DELETE FROM {table} WHERE {folders}", (account,))
-    for table in ("folder", "subscription", "had_post", "follow", "seen", "sift"):
+    for table in ("folder", "subscription", "had_post", "follow", "seen", "sift", "uid_gap", "taken_back"):
         tx.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
     tx.execute("DELETE FROM owed WHERE follower = ?", (account,))
     tx.execute("INSERT OR REPLACE INTO former_account SELECT name, uidvalidity FROM account WHERE id = ?", (account,))

@@ -34,6 +34,8 @@ SHORT = {
     "had_post": ("source", "post"),
     "seen": ("mail",),
     "sift": ("source",),
+    "uid_gap": ("host", "folder"),
+    "taken_back": ("host", "folder", "uid"),
 }
 NOT_CARRIED = {
     "account": ("id", "cursor", "away"),
@@ -44,6 +46,8 @@ NOT_CARRIED = {
     "had_post": ("account",),
     "seen": ("account",),
     "sift": ("account",),
+    "uid_gap": ("account",),
+    "taken_back": ("account",),
 }
 
 
@@ -148,10 +152,10 @@ def _gone(source: Source, name: str, folder: tuple[int, ...], since: int) -> dic
     part = {"part": "gone", "name": name, "folder": folder[1], "forgotten": folder[3]}
     if folder[3] > since:
         part["all"] = [uid for (uid,) in source.all("SELECT uid FROM entry WHERE folder = ?", (folder[0],))]
-    return part | {"expunged": _expunged(source, folder[0], since)}
+    return part | {"expunged": expunged_since(source, folder[0], since)}
 
 
-def _expunged(source: Source, folder: int, since: int) -> list[Row]:
+def expunged_since(source: Source, folder: int, since: int) -> list[Row]:
     sql = "SELECT modseq, uid FROM expunged WHERE folder = ? AND modseq > ? ORDER BY modseq, uid"
     return [list(row) for row in source.all(sql, (folder, since))]
 
@@ -159,15 +163,15 @@ def _expunged(source: Source, folder: int, since: int) -> list[Row]:
 def _entries(
     layout: Layout, source: Source, name: str, folder: tuple[int, ...], since: int
 ) -> Iterator[dict[str, Any]]:
-    if not since and (went := _expunged(source, folder[0], 0)):
+    if not since and (went := expunged_since(source, folder[0], 0)):
         yield {"part": "gone", "name": name, "folder": folder[1], "forgotten": folder[3], "expunged": went}
     after = 0
-    while rows := _entry_rows(layout, source, folder[0], after, since):
+    while rows := entry_rows(layout, source, folder[0], after, since):
         after = rows[-1][0]
         yield {"part": "entries", "name": name, "folder": folder[1], "rows": rows}
 
 
-def _entry_rows(layout: Layout, source: Source, folder: int, after: int, since: int) -> list[Row]:
+def entry_rows(layout: Layout, source: Source, folder: int, after: int, since: int) -> list[Row]:
     """A page of entries: UID, SHA-256 of the body in hex, and what else there is."""
     rows = source.all(
         f"SELECT uid, body, {layout.of('entry')} FROM entry WHERE folder = ? AND uid > ? AND modseq > ?"
@@ -197,10 +201,10 @@ def digest(layout: Layout, source: Source, name: str) -> str:
     folders = source.all("SELECT id FROM folder WHERE account = ? ORDER BY uidvalidity", row) if row else []
     for (folder,) in folders:
         after = 0
-        while rows := _entry_rows(layout, source, folder, after, 0):
+        while rows := entry_rows(layout, source, folder, after, 0):
             after = rows[-1][0]
             total.update(_digest(rows))
-        total.update(_digest(_expunged(source, folder, 0)))
+        total.update(_digest(expunged_since(source, folder, 0)))
     return total.hexdigest()
 
 

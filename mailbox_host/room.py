@@ -26,7 +26,7 @@ from mailbox_host.follows import TooManyFollows
 from mailbox_host.post_log import Post
 from mailbox_host.quota import is_full, usage
 from mailbox_host.refiling import file_one
-from mailbox_host.repeats import is_first, was_here
+from mailbox_host.repeats import first_at, is_first, was_here
 from mailbox_host.sent import file_sent
 from mailbox_host.settings import Settings
 from mailbox_host.sifting import sift
@@ -58,7 +58,7 @@ class MailboxRoom:
             case Timeline(entity):
                 return exists(reader, entity)
             case Leaf(_, host):
-                return host == self._host
+                return self._is_mine(host)
         return False
 
     def is_full(self, reader: Reader, name: Timeline) -> bool:
@@ -70,9 +70,9 @@ class MailboxRoom:
         match name:
             case Timeline(entity):
                 return self._timeline(tx, arrival, entity)
-            case Leaf(source, host) if host == self._host:
+            case Leaf(source, host) if self._is_mine(host):
                 if _may_speak_for_sources(arrival) and arrival.headers.has(FIELD):
-                    return self._leaf_control(tx, arrival, source)
+                    return self._leaf_control(tx, arrival, source, host)
                 return self._leaf(tx, arrival, source)
         return Receipt(NO_SUCH_USER)
 
@@ -120,19 +120,23 @@ class MailboxRoom:
         leaves_ = tuple(Recipient(self._directory().names.leaf(source, host)) for host in hosts if host != self._host)
         return (Outgoing(arrival.sender, leaves_, arrival.content, True, arrival.signed_by),) if leaves_ else ()
 
-    def _leaf_control(self, tx: Transaction, arrival: Arrival, source: str) -> Receipt:
+    def _is_mine(self, host: str) -> bool:
+        """Tell whether a host's leaves are here: this one's, and those of a lost host whose heir this is."""
+        return self._directory().stands_for(host) == self._host
+
+    def _leaf_control(self, tx: Transaction, arrival: Arrival, source: str, host: str) -> Receipt:
         """What the source's reflector says about all its followers here."""
         try:
             (control,) = read_controls(arrival.headers)
             rows = read_rows(split_message(arrival.content)[1]) if isinstance(control, Adopt) else []
         except ValueError as fault:
             return Receipt(Deferred(f"4.6.0 Control not understood: {fault}"))
-        if not isinstance(control, leaves.LeafControl) or (control.source, control.host) != (source, self._host):
+        if not isinstance(control, leaves.LeafControl) or (control.source, control.host) != (source, host):
             return Receipt(Refused("5.5.4 This control is not for this leaf"))
         if not self._speaks_for(arrival, source):
             return Receipt(_not_yet(source))
         names = self._directory().names
-        outgoing = leaves.take(tx, names, self._host, control, rows, arrival.now)
+        outgoing = leaves.take(tx, names, host, control, rows, arrival.now)
         for row in rows:
             tx.after_commit(partial(self._bell.ring_account, row.who))
         return Receipt(Delivered(), outgoing)
@@ -198,11 +202,11 @@ class MailboxRoom:
             if was_here(tx, owner, arrival):
                 return Receipt(REPEATED)
             return Receipt(FULL if kept.could_hold(size) else TOO_LARGE)
-        if not is_first(tx, owner, arrival):
+        if (at := first_at(tx, owner, arrival)) is None:
             return Receipt(REPEATED)
         inbox = tx.one("SELECT id FROM folder WHERE account = ? AND name = 'INBOX'", (owner,))
         assert inbox is not None
-        file_one(tx, owner, inbox[0], arrival.body, size, arrival.now, None)
+        file_one(tx, owner, inbox[0], arrival.body, size, at, None)
         events.append(tx, arrival.now, "filed", account=account)
         tx.after_commit(lambda: self._bell.ring_account(account))
         return Receipt()

@@ -15,7 +15,7 @@ from mailbox_host.accounts import account_id
 from mailbox_host.entry import SEEN
 from mailbox_host.folders import create_folder
 from mailbox_host.refiling import append
-from mailbox_host.repeats import is_first
+from mailbox_host.repeats import first_at
 from store import Reader, Transaction
 
 SENT = "Sent"
@@ -35,9 +35,9 @@ def set_keeps_sent(tx: Transaction, account: str, on: bool) -> None:
 def file_sent(tx: Transaction, account: str, arrival: Arrival) -> None:
     """File a copy, without what hosts told each other in it. A letter to oneself is another message than its copy."""
     copied = replace(arrival, sender=f"{SENT} {arrival.sender}")
-    if is_first(tx, account_id(tx, account), copied):
+    if (at := first_at(tx, account_id(tx, account), copied)) is not None:
         content = drop_headers(arrival.content, ("dkim-signature",), prefix="heliograph-")
-        append(tx, account, _folder(tx, account, arrival.now), content, SEEN, frozenset(), arrival.now)
+        append(tx, account, _folder(tx, account, arrival.now), content, SEEN, frozenset(), at)
 
 
 def _folder(tx: Transaction, account: str, now: float) -> int:

@@ -12,9 +12,14 @@ UIDS_SKIPPED = 65_536  # of each folder: more than arrives between two backups
 MODSEQS_SKIPPED = 1 << 24  # a folder that changes every second does not come so far in half a year; 63 bits are many
 
 
-def skip_uids(tx: Transaction) -> int:
-    """Skip ahead in every folder; return how many there are. Writes every entry: not beside work."""
-    sql = "UPDATE folder SET uidnext = uidnext + ?1, modseq = modseq + ?2, forgotten = modseq + ?2"
-    count = tx.execute(sql, (UIDS_SKIPPED, MODSEQS_SKIPPED)).rowcount
-    tx.execute("UPDATE entry SET modseq = (SELECT f.modseq FROM folder f WHERE f.id = entry.folder)")
+def skip_uids(tx: Transaction, name: str | None = None) -> int:
+    """Skip ahead in every folder, or those of an account; return how many there are. Writes every entry: not beside
+    work."""
+    folders = "(SELECT f.id FROM folder f JOIN account a ON a.id = f.account WHERE a.name = ?3 OR ?3 IS NULL)"
+    sql = (
+        f"UPDATE folder SET uidnext = uidnext + ?1, modseq = modseq + ?2, forgotten = modseq + ?2 WHERE id IN {folders}"
+    )
+    count = tx.execute(sql, (UIDS_SKIPPED, MODSEQS_SKIPPED, name)).rowcount
+    change = "UPDATE entry SET modseq = (SELECT f.modseq FROM folder f WHERE f.id = entry.folder)"
+    tx.execute(f"{change} WHERE folder IN {folders.replace('?3', '?1')}", (name,))
     return count

@@ -198,4 +198,21 @@ OUTWARD = Migration(
     """,
 )
 
-MIGRATIONS = (MIGRATION, HEADER_CUTS, KEEPING, HEADER_WORDS, KEEPS_SENT, LEAVES, SIFTS, PASSED_ON, MOVED, OUTWARD)
+# uid_gap: where a lost host's UIDs and modseqs ended in its replica, by UIDVALIDITY, 0: its password (gaps.py).
+# taken_back: what such a host gave, by its own UIDs, that is here now (merging.py).
+GAPS = Migration(
+    "mailbox_host",
+    11,
+    """
+    CREATE TABLE uid_gap (
+        account INTEGER NOT NULL, host TEXT NOT NULL, folder INTEGER NOT NULL, uidnext INTEGER NOT NULL,
+        modseq INTEGER NOT NULL, password TEXT, PRIMARY KEY (account, host, folder)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE taken_back (
+        account INTEGER NOT NULL, host TEXT NOT NULL, folder INTEGER NOT NULL, uid INTEGER NOT NULL,
+        PRIMARY KEY (account, host, folder, uid)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS = (MIGRATION, HEADER_CUTS, KEEPING, HEADER_WORDS, KEEPS_SENT, LEAVES, SIFTS, PASSED_ON, MOVED, OUTWARD, GAPS)

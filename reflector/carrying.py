@@ -47,6 +47,7 @@ LISTS = {  # by table, the column that holds the list; a source is the list that
     "mirror": "list",
     "mirrored_post": "list",
     "fabric_wish": "list",
+    "post_gap": "list",
 }
 KNOWN_BY = ("source", "node", "branch", "move", "part", "look", "told")  # a list that is here has a row in one of these
 NOT_CARRIED = ("id", "body")
@@ -82,7 +83,8 @@ def leave(tx: Transaction, lists: Iterable[str], key: bytes) -> None:
 
 
 def arrive(tx: Transaction, lists: Iterable[str], giver: str, now: float) -> None:
-    """The lists are here. Followers at the giver had no row, for its `follow` rows were the list: it is their leaf."""
+    """The lists are here. Followers at the giver had no row, for its `follow` rows were the list: it is their leaf.
+    `giver` "": what it had is here too."""
     for list_ in lists:
         tx.execute("DELETE FROM away WHERE list = ?", (list_,))
         move = find_move(tx, list_)
@@ -95,7 +97,7 @@ def arrive(tx: Transaction, lists: Iterable[str], giver: str, now: float) -> Non
 
 def _add_leaf(tx: Transaction, list_: str, giver: str, now: float) -> None:
     source, node = find_source(tx, list_), find_node(tx, list_)
-    if source is None or node is None or find_branch(tx, list_, giver):
+    if not giver or source is None or node is None or find_branch(tx, list_, giver):
         return
     epoch = max(node.given + 1, int(now))
     write_node(tx, replace(node, given=epoch))

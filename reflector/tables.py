@@ -148,6 +148,17 @@ AWAY = Migration(
     ) STRICT, WITHOUT ROWID
     """,
 )
+# post_gap: where a lost host's post numbers and generations ended in its replica (extras.py).
+GAPS = Migration(
+    "reflector",
+    6,
+    """
+    CREATE TABLE post_gap (
+        list TEXT NOT NULL, host TEXT NOT NULL, next_post INTEGER NOT NULL, generation INTEGER NOT NULL,
+        PRIMARY KEY (list, host)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
 HERE = "list NOT IN (SELECT list FROM away)"
 
-MIGRATIONS = (MIGRATION, TREE, BOUNCES, AWAY, MIRRORS)
+MIGRATIONS = (MIGRATION, TREE, BOUNCES, AWAY, MIRRORS, GAPS)

@@ -62,7 +62,8 @@ def take_tree_control(house: House, tx: Transaction, arrival: Arrival, list_: st
     sender = sender_of(list_, control)
     if sender is None or not _is_sane(control):
         return _refuse(tx, arrival, list_, "5.5.4 This control is not for this list")
-    if not (arrival.signed_by == sender[1] if sender[0] == "host" else speaks_for(house, arrival, sender[1])):
+    said_by = (sender[1], house.directory.stands_for(sender[1]))
+    if not (arrival.signed_by in said_by if sender[0] == "host" else speaks_for(house, arrival, sender[1])):
         events.append(tx, arrival.now, "control-doubted", source=list_, host=arrival.signed_by)
         return Receipt(not_yet(sender[1]))
     try:

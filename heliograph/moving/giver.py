@@ -6,41 +6,29 @@ the other host has them; whatever breaks, it is begun again and comes to that en
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 
-from heliograph.holding import OWNER, SEALED, Holding, bury, seal
+from heliograph.holding import DEMOTED, GIVEN_UP, OWNER, Holding, bury, is_beaten, seal
 from heliograph.moving import frames
 from heliograph.moving.cargo import Cargo, Part
-from heliograph.moving.frames import Broken, Word, packed
+from heliograph.moving.demoting import demote_all
+from heliograph.moving.frames import Broken, packed
 from heliograph.moving.line import Line
 from heliograph.moving.parties import Party, by_map
 from heliograph.moving.progress import Progress
+from heliograph.moving.returning import Returning
+from heliograph.moving.shipping import Shipping
 from heliograph.ownership import find
-from store import Bodies, Reader, Transaction, events
+from store import Reader, Transaction, events
 
 log = logging.getLogger("heliograph.moving")
 
-ROWS_AT_ONCE = 4_000  # read in one go, sent in one word and put in by one transaction: some 50 ms of the writer
 UNITS_SETTLED_AT_ONCE = 200
-BODIES_OCTETS = 1 << 20  # sent in one word, unless one alone is larger
-BODIES_AT_ONCE = 400  # their sizes stand in the line
 ROUNDS_MAX = 8  # of sending what changed meanwhile, before the seal: each is shorter than the one before
 LITTLE = 50  # parts in a round: what is left is sent under the seal
 TRIES_MAX = 3  # of comparing, in one stream
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """Some parts, ready to be said, and the SHA-256 of the bodies that they name."""
-
-    parts: int
-    bodies: frozenset[bytes]
-    word: Word
 
 
 class Giver:
@@ -49,6 +37,7 @@ class Giver:
     def __init__(self, party: Party, line: Line, progress: Progress) -> None:
         self._party, self._line, self._progress = party, line, progress
         self._peer = progress.peer
+        self._ships = Shipping(party.store, line, progress)
 
     async def give(self, held: list[Holding]) -> list[Holding]:
         """Hand over what the other host takes now; return what it took."""
@@ -68,8 +57,8 @@ class Giver:
     async def _offer(self, held: list[Holding]) -> list[Holding]:
         party = self._party
         offers = [
-            [one.map, one.bucket, one.epoch - (one.state == SEALED), one.serial, one.state == SEALED]
-            if one.state == SEALED
+            [one.map, one.bucket, one.epoch - 1, self._serial(one), True]
+            if one.state in GIVEN_UP
             else [one.map, one.bucket, one.epoch, party.view(one.map, one.bucket).serial, False]
             for one in held
         ]
@@ -80,14 +69,31 @@ class Giver:
         for one, (said, detail) in zip(held, answers, strict=True):
             if said == "go":
                 going.append(one)
-            elif said == "taken" and one.state == SEALED:
+            elif said == "taken" and (one.state in GIVEN_UP or is_beaten(one, int(detail))):
                 taken.append((one, int(detail)))
             else:
                 self._progress.why = str(detail)
                 log.info("b%d.%s to %s: %s", one.bucket, one.map, self._peer, detail)
         if taken:
-            await self._bury([one for one, _ in taken], max(epoch for _, epoch in taken))
+            await self._let_go(taken)
         return going
+
+    def _serial(self, one: Holding) -> int:
+        """What is offered to another than it was sealed for needs a zone that says that the other one is lost."""
+        return one.serial if one.peer == self._peer else self._party.view(one.map, one.bucket).serial
+
+    async def _let_go(self, taken: list[tuple[Holding, int]]) -> None:
+        """It is theirs. What a lost host has of it, and they have not, is given to them first."""
+        beaten = [one for one, epoch in taken if is_beaten(one, epoch)]
+        if beaten:
+            await demote_all(self._party, beaten, self._peer)
+        back = [one for one, _ in taken if one.state == DEMOTED]
+        if back:
+            self._progress.phase = "returning"
+            await Returning(self._party, self._line, self._ships).give(back)
+        theirs = [(one, epoch) for one, epoch in taken if one not in beaten]
+        if theirs:
+            await self._bury([one for one, _ in theirs], max(epoch for _, epoch in theirs))
 
     # --- while it is served
 
@@ -133,25 +139,11 @@ class Giver:
         reader = self._party.store.reader_of_its_own()
         try:
             for which, names in units.items():
-                async with contextlib.aclosing(self._loads(which, self._parts(reader, which, names))) as loads:
-                    async for load in loads:
-                        sent += load.parts
-                        await self._send_load(load)
-            await self._line.settle()
+                bodies_of = self._party.cargo[which].bodies_of
+                sent += await self._ships.send("rows", which, self._parts(reader, which, names), bodies_of)
         finally:
             reader.connection.close()
         return sent
-
-    async def _loads(self, which: str, parts: Iterator[Part]) -> AsyncGenerator[Load, None]:
-        """Read ahead: while one load is sent, the next is read and packed in a thread."""
-        read = partial(_next, which, self._party.cargo[which], parts)
-        coming = asyncio.ensure_future(self._party.store.read(read))
-        try:
-            while load := await coming:
-                coming = asyncio.ensure_future(self._party.store.read(read))
-                yield load
-        finally:
-            await asyncio.gather(coming, return_exceptions=True)  # it reads in a thread
 
     def _parts(self, reader: Reader, which: str, names: list[str]) -> Iterator[Part]:
         """All new parts of these units, one after the other."""
@@ -159,27 +151,6 @@ class Giver:
         for name in names:
             yield from cargo.parts(reader, name, told.setdefault((which, name), cargo.told()))
             self._progress.done += 1
-
-    async def _send_load(self, load: Load) -> None:
-        wanted = self._line.unknown(load.bodies)
-        for at in range(0, len(wanted), BODIES_AT_ONCE):
-            some = wanted[at : at + BODIES_AT_ONCE]
-            lacks = await self._line.ask(Word("lacks", {}, b"".join(some)), "lack")
-            missing = await self._send_bodies([some[place] for place in lacks.value])
-            self._line.know(digest for digest in some if digest not in missing)
-        self._progress.octets += len(load.word.octets)
-        await self._line.say_ahead(load.word)
-
-    async def _send_bodies(self, digests: list[bytes]) -> set[bytes]:
-        """Return which are not here any more."""
-        found = await self._party.store.read(partial(_ids, digests))
-        bodies = list(found.values())
-        while bodies:
-            contents, bodies = await self._party.store.read(partial(_contents, bodies))
-            word = Word("bodies", {"sizes": [len(content) for content in contents]}, b"".join(contents))
-            self._progress.octets += len(word.octets)
-            await self._line.say_ahead(word)
-        return set(digests) - found.keys()
 
     # --- and given up
 
@@ -257,34 +228,3 @@ class Giver:
 
 def _settle(cargo: Cargo, units: list[str], now: float, tx: Transaction) -> bool:
     return cargo.settle(tx, units, now)
-
-
-def _next(which: str, cargo: Cargo, parts: Iterator[Part], _: Reader) -> Load | None:
-    """Read and pack the next parts; None: there are no more."""
-    some, rows = [], 0
-    for part in parts:
-        some.append(part)
-        rows += 1 + sum(len(value) for value in part.values() if isinstance(value, list))
-        if rows >= ROWS_AT_ONCE:
-            break
-    if not some:
-        return None
-    bodies = frozenset[bytes]().union(*(cargo.bodies_of(part) for part in some)) - {b""}
-    return Load(len(some), bodies, packed("rows", some, map=which))
-
-
-def _ids(digests: list[bytes], reader: Reader) -> dict[bytes, int]:
-    return Bodies.by_digest(reader, digests)
-
-
-def _contents(bodies: list[int], reader: Reader) -> tuple[list[bytes], list[int]]:
-    """Read bodies for one word; return them, and what is left. One that went meanwhile is passed over."""
-    contents: list[bytes] = []
-    octets = 0
-    for place, body in enumerate(bodies):
-        if octets >= BODIES_OCTETS:
-            return contents, bodies[place:]
-        for header, text in Bodies.read_many(reader, [body]).values():
-            contents.append(header + text)
-            octets += len(contents[-1])
-    return contents, []

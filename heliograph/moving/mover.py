@@ -12,9 +12,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import accumulate
+from typing import Protocol
 
 from directory.snapshot import Directory
-from heliograph.holding import OWNER, SEALED, TOMBSTONE, Holding, is_to_go
+from heliograph.holding import DEMOTED, GIVEN_UP, OWNER, SEALED, TOMBSTONE, Holding, is_to_go
 from heliograph.moving.clearing import clear
 from heliograph.moving.frames import PURPOSE, Broken
 from heliograph.moving.giver import Giver
@@ -22,7 +23,6 @@ from heliograph.moving.line import Line
 from heliograph.moving.parties import Party, count_units
 from heliograph.moving.progress import Progress, Run
 from heliograph.moving.taker import Taker
-from heliograph.streams import Streams
 
 log = logging.getLogger("heliograph.moving")
 
@@ -34,13 +34,19 @@ SEALED_SECONDS_MAX = 0.5  # the same for what is nobody's: its mail waits, and i
 KEPT_SECONDS = 14 * 86_400.0  # a copy that was handed over: as long as mail for it may still be on its way here
 
 
+class Opens(Protocol):
+    """Opens a stream to a host."""
+
+    async def open(self, host: str, purpose: str, /) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]: ...
+
+
 class Mover:
     """Hands over and takes, from `start` to `stop`."""
 
     def __init__(
         self,
         party: Party,
-        streams: Streams,
+        streams: Opens,
         subscribe: Callable[[Callable[[Directory], None]], Callable[[], None]],
     ) -> None:
         self.party, self._streams, self._subscribe = party, streams, subscribe
@@ -98,9 +104,12 @@ class Mover:
     def _goes_to(self, one: Holding) -> str:
         if one.map not in self.party.cargo:
             return ""
-        if one.state == SEALED:
-            return one.peer
+        if one.state == SEALED:  # whoever is lost has an heir
+            return self.party.zone().lost.get(one.peer, one.peer)
         view = self.party.view(one.map, one.bucket)
+        if one.state == DEMOTED:  # where the zone gives it back already, it is the heir that has it
+            there = view.named if view.named not in ("", self.party.host) else one.peer
+            return there if self.party.may_return() else ""
         return view.named if is_to_go(self.party.host, one, view) else ""
 
     async def _give(self, peer: str) -> None:
@@ -120,7 +129,7 @@ class Mover:
     def _group(self, peer: str) -> list[Holding]:
         """What was sealed goes first, for that is nobody's."""
         found = [one for one in self.party.ownership.held() if self._goes_to(one) == peer]
-        sealed = [one for one in found if one.state == SEALED]
+        sealed = [one for one in found if one.state in GIVEN_UP]
         return (sealed or [one for one in found if one.state == OWNER])[:BUCKETS_AT_ONCE]
 
     async def _give_some(self, peer: str) -> bool:

@@ -17,6 +17,8 @@ from heliograph.ownership import Ownership
 from spool.queue import Queue
 from store import Reader, Store, Transaction
 
+REPLICA = " (replica)"  # after a lost host's name: who gives is not that host, but its heir out of its replica
+
 
 async def nothing(point: str) -> None:
     """What a story of a fault takes the place of."""
@@ -25,7 +27,8 @@ async def nothing(point: str) -> None:
 @dataclass(frozen=True, slots=True)
 class Party:
     """This host. `zone`: the zone itself; `turn_out`: ends the sessions of accounts; `at`: called at the named points
-    of a hand-over, so that a story can break off there."""
+    of a hand-over, so that a story can break off there; `holds_back`: why a bucket is not taken from a host now, ""
+    where it is; `may_return`: whether what a lost host has may be offered."""
 
     host: str
     store: Store
@@ -36,6 +39,8 @@ class Party:
     turn_out: Callable[[frozenset[str]], object]
     clock: Callable[[], float]
     at: Callable[[str], Awaitable[None]] = nothing
+    holds_back: Callable[[str, str, int], str] = lambda giver, which, bucket: ""
+    may_return: Callable[[], bool] = lambda: True
 
     @property
     def names(self) -> FabricNames:

@@ -15,7 +15,8 @@ from heliograph.holding import ACQUIRING, Go, Holding, Offer, Taken, Wait, acqui
 from heliograph.moving import frames
 from heliograph.moving.clearing import clear, forget, release
 from heliograph.moving.frames import Broken, Ended, Word, hear, packed, say
-from heliograph.moving.parties import Party, by_map
+from heliograph.moving.merging import Merging
+from heliograph.moving.parties import REPLICA, Party, by_map
 from heliograph.ownership import find
 from store import Bodies, Reader, Transaction, events
 
@@ -59,7 +60,8 @@ class Taker:
         rows = party.store.reader.all("SELECT map, bucket FROM holding WHERE state = ?", (ACQUIRING,))
         waiting = [one for key in rows if (one := find(party.store.reader, *key))]
         idle = [one for one in waiting if one.peer not in self._serving]
-        dropped = [one for one in idle if party.view(one.map, one.bucket).named != party.host]
+        zone = party.zone()
+        dropped = [one for one in idle if one.peer in zone.lost or party.view(one.map, one.bucket).named != party.host]
         if dropped:
             await clear(party, [(one.map, one.bucket) for one in dropped])
             await party.store.write(lambda tx: party.ownership.drop(tx, *dropped))
@@ -74,6 +76,7 @@ class _Stream:
 
     def __init__(self, party: Party, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
         self._party, self._reader, self._writer, self._peer = party, reader, writer, peer
+        self._merging = Merging(party, peer)
 
     async def run(self) -> None:
         doing = {
@@ -82,6 +85,8 @@ class _Stream:
             "bodies": self._bodies,
             "rows": self._rows,
             "grant": self._grant,
+            "gaps": self._merging.gaps,
+            "extras": self._merging.extras,
         }
         coming = asyncio.ensure_future(hear(self._reader, WORD_SECONDS_MAX))
         try:
@@ -101,7 +106,11 @@ class _Stream:
 
     async def _offer(self, word: Word) -> Word:
         said = word.value
-        offers = [Offer(of, bucket, self._peer, *rest) for of, bucket, *rest in said["buckets"][:BUCKETS_MAX]]
+        lost = self._peer in self._party.zone().lost
+        offers = [
+            Offer(of, bucket, self._peer, epoch, serial, sealed, lost)
+            for of, bucket, epoch, serial, sealed in said["buckets"][:BUCKETS_MAX]
+        ]
         layouts = {which: cargo.layout() for which, cargo in self._party.cargo.items()}
         if said["version"] != frames.VERSION or said["layouts"] != layouts:
             why = f"{self._party.host} and {self._peer} run different versions: bring both up to date"
@@ -115,6 +124,8 @@ class _Stream:
         party = self._party
         if offer.map not in party.cargo or not 0 <= offer.bucket < party.names.buckets:
             return Wait("there is no such bucket")
+        if why := party.holds_back(self._peer, offer.map, offer.bucket):
+            return Wait(why)
         mine = find(party.store.reader, offer.map, offer.bucket)
         return answer(party.host, mine, offer, party.view(offer.map, offer.bucket))
 
@@ -226,9 +237,10 @@ class _Stream:
                 raise Broken(f"b{bucket}.{which} was not to come with epoch {epoch} and serial {serial}")
             taken.append(own)
             events.append(tx, now, "taken", map=which, bucket=bucket, giver=self._peer, epoch=epoch)
+        giver = "" if self._peer.endswith(REPLICA) else self._peer
         for which, buckets in by_map((one.map, one.bucket) for one in taken).items():
             cargo = party.cargo[which]
-            cargo.arrive(tx, cargo.units(tx, party.in_buckets(buckets)), self._peer, now)
+            cargo.arrive(tx, cargo.units(tx, party.in_buckets(buckets)), giver, now)
         party.ownership.put(tx, *taken)
         party.hurry(tx)
         return taken

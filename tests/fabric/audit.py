@@ -94,9 +94,9 @@ def posts(database: sqlite3.Connection) -> Iterator[str]:
 def quotas(database: sqlite3.Connection) -> Iterator[str]:
     """What an account is said to keep is what was brought to it: its entries that are no posts."""
     sql = """
-        SELECT a.name, a.octets, a.messages, coalesce(sum(e.size), 0) AS size, count(e.uid) AS many FROM account a
+        SELECT a.name, a.octets, a.messages, coalesce(sum(e.size), 0) AS kept, count(e.uid) AS many FROM account a
         LEFT JOIN folder f ON f.account = a.id LEFT JOIN entry e ON e.folder = f.id AND e.source IS NULL
-        GROUP BY a.id HAVING a.octets <> size OR a.messages <> many
+        GROUP BY a.id HAVING a.octets <> kept OR a.messages <> many
     """
     for name, octets, messages, size, many in database.execute(sql):
         yield f"{name} counts {octets} octets in {messages} messages and keeps {size} in {many}"

@@ -64,12 +64,15 @@ def password_hash() -> str:
 
 
 class Abroad:
-    """A foreign mail server, which knows everybody but `nobody`."""
+    """A foreign mail server, which knows everybody but `nobody`, and takes nothing while it is `busy`."""
 
     def __init__(self) -> None:
         self.mail: list[tuple[str, list[str], bytes]] = []
+        self.busy = False
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if self.busy:
+            return "451 4.3.2 later"
         if address.startswith("nobody@"):
             return "550 5.1.1 nobody of that name"
         envelope.rcpt_tos.append(address)

@@ -1,0 +1,123 @@
+"""A lost host's replica as its heir works with it: a copy, which is a host's database in all but doors.
+
+Law: it skips ahead before anything is taken out of it, once, in the transaction that says so: UIDs, post numbers and
+generations that the lost host may have given after its replica's last word are nobody's. It is not served from.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from heliograph.holding import LEGACY, Holding, inherit, leave_behind
+from heliograph.moving.cargo import Cargo, Reflectors, Timelines
+from heliograph.moving.parties import Party
+from heliograph.ownership import Key, Ownership
+from heliograph.tables import MIGRATIONS
+from mailbox_host import gaps
+from reflector import extras as lists
+from spool.queue import Queue
+from store import Store, Transaction, events
+
+UNITS_AT_ONCE = 200  # settled in one transaction
+
+
+def copy_in(replica: Path, place: Path) -> None:
+    """Make the copy: under another name until it is whole and on disk."""
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aside = place.with_suffix(".coming")
+    shutil.copyfile(replica, aside)
+    with aside.open("rb+") as file:
+        os.fsync(file.fileno())
+    aside.rename(place)
+    folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class Estate:
+    """What a lost host left, opened. Close it at the end."""
+
+    def __init__(self, place: Path, lost: str, heir: Party) -> None:
+        """Blocks: the database may have to be brought to this version first, and every entry is written once."""
+        self._lost, self._heir = lost, heir
+        self.store = Store(place, MIGRATIONS)
+        self.store.write_now(self._lay_out)
+        reader = self.store.reader_of_its_own()
+        self._reader = reader
+        held = {(one.map, one.bucket): one for one in self._held()}
+        key = reader.one("SELECT key FROM token_key LIMIT 1")
+        cargo: dict[str, Cargo] = {
+            "timeline": Timelines(reader),
+            "reflectors": Reflectors(reader, key[0] if key else b""),
+        }
+        self.party = Party(
+            lost, self.store, Ownership(lost, held, {}), Queue(), heir.zone, cargo, lambda _: None, heir.clock, heir.at
+        )
+
+    def close(self) -> None:
+        self._reader.connection.close()
+        self.store.close()
+
+    def _held(self) -> list[Holding]:
+        rows = self._reader.all("SELECT map, bucket, state, epoch, peer, serial, since, kept FROM holding")
+        return [replace(Holding(*row), kept=bool(row[-1])) for row in rows]
+
+    def _lay_out(self, tx: Transaction) -> None:
+        now = self._heir.clock()
+        if tx.execute("INSERT OR IGNORE INTO inheritance VALUES (?, 'laid out', '', 0, 0)", (self._lost,)).rowcount:
+            folders, sources = gaps.skip_after(tx, self._lost), lists.skip_after(tx, self._lost)
+            rows = tx.all("SELECT map, bucket, state, epoch, peer, serial, since, kept FROM holding")
+            left = [found for row in rows if (found := leave_behind(Holding(*row)))]
+            tx.execute("DELETE FROM holding")
+            Ownership(self._lost, {}, {}).put(tx, *left)
+            events.append(tx, now, "laid-out", buckets=len(left), folders=folders, sources=sources)
+
+    def undecided(self) -> list[Holding]:
+        return [one for one in self.party.ownership.held() if one.state == LEGACY]
+
+    async def settle(self) -> None:
+        """Make what is due of the log, pack what is packed on its way: nothing here is at work."""
+        for which, cargo in self.party.cargo.items():
+            keys = [one.bucket for one in self.undecided() if one.map == which]
+            units = await self.store.read(partial(_units, cargo, self.party, keys))
+            for at in range(0, len(units), UNITS_AT_ONCE):
+                some = units[at : at + UNITS_AT_ONCE]
+                while not await self.store.write(partial(_settle, cargo, some, self.party.clock())):
+                    pass
+                await self.store.write(partial(_leave, cargo, some, self._heir.host))
+
+    async def seal(self, keys: set[Key]) -> None:
+        """Give these to the heir."""
+        now, serial = self.party.clock(), self.party.zone().serial
+        found = [one for one in self.undecided() if (one.map, one.bucket) in keys]
+        sealed = [inherit(one, self._heir.host, serial, now) for one in found]
+        await self.store.write(lambda tx: self.party.ownership.put(tx, *sealed))
+
+    async def pass_over(self, keys: set[Key]) -> None:
+        """These are another host's already."""
+        found = [one for one in self.undecided() if (one.map, one.bucket) in keys]
+        await self.store.write(lambda tx: self.party.ownership.drop(tx, *found))
+
+    def named(self) -> list[tuple[str, int, str]]:
+        """Whom the zone named for a bucket lately, as the lost host knew: (map, bucket, host)."""
+        return [
+            (which, bucket, host) for which, bucket, host in self._reader.all("SELECT map, bucket, host FROM named")
+        ]
+
+
+def _units(cargo: Cargo, party: Party, buckets: list[int], reader: object) -> list[str]:
+    return cargo.units(party.store.reader, party.in_buckets(buckets))
+
+
+def _settle(cargo: Cargo, units: list[str], now: float, tx: Transaction) -> bool:
+    return cargo.settle(tx, units, now)
+
+
+def _leave(cargo: Cargo, units: list[str], heir: str, tx: Transaction) -> None:
+    cargo.leave(tx, units, heir)

@@ -1,0 +1,181 @@
+"""A host is lost and its standby takes its place: nothing acknowledged is lost or doubled, no number is given twice."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from heliograph.demo.stage import free_net
+from heliograph.standby import homecoming, inheriting
+from tests.fabric.lost import LosingTown
+from tests.fabric.test_move import BOB, HEIDI, ZOE, Faults, flag, persist, seen
+from tests.fabric.town import Person, from_outside, letter, make_fabric, until
+
+LIST = "heidi@reflectors.fabric.test"  # heidi's mailbox and list are on host-2
+GAP = 65_536
+
+
+@pytest_asyncio.fixture
+async def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LosingTown]:
+    for room in (inheriting, homecoming):
+        monkeypatch.setattr(room, "AGAIN_SECONDS", 0.05)
+    with free_net() as net:
+        here = LosingTown(make_fabric(tmp_path / "fabric", net, outside=net.replace(".0/24", ".50"), buckets=64), net)
+        here.faults = Faults()
+        async with here.at_work():
+            yield here
+
+
+def uids(person: Person, folder: str = "INBOX") -> dict[str, list[int]]:
+    """Subject -> UIDs."""
+    found: dict[str, list[int]] = {}
+    with person.session() as client:
+        client.select(folder, readonly=True)
+        _, rows = client.uid("FETCH", "1:*", "(UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+        for row in rows:
+            if isinstance(row, tuple):
+                uid = int(re.search(rb"UID (\d+)", row[0])[1])  # type: ignore[index]
+                found.setdefault(row[1].decode().partition(":")[2].strip(), []).append(uid)
+    return found
+
+
+def without_counts(found: dict[str, list[bytes]]) -> dict[str, list[bytes]]:
+    """UIDVALIDITY, and of each message UID, flags, date and size: what must not change; modseqs skip ahead."""
+    plain = {
+        name: [re.sub(rb"MODSEQ \(?\d+\)?|UIDNEXT \d+|^\d+ ", b"", row) for row in rows] for name, rows in found.items()
+    }
+    return {name: [re.sub(rb"HIGHESTMODSEQ \d+|HIGHEST", b"", row) for row in rows] for name, rows in plain.items()}
+
+
+async def life(town: LosingTown) -> None:
+    """heidi follows bob, erin follows heidi; letters and posts came, and some have flags."""
+    await town.person("heidi", 3).send("bob+subscribe@reflectors.fabric.test", "")
+    await town.person("erin", 3).send("heidi+subscribe@reflectors.fabric.test", "")
+    await town.still()
+    for number in range(3):
+        await town.person("bob").send(BOB, f"post {number}")
+        await town.person("heidi", 2).send(LIST, f"heidi's {number}")
+        await town.person("alice").send(HEIDI, f"letter {number}")
+    await town.still()
+    await persist(lambda: flag(town.person("heidi", 2), "(\\Flagged $Work)"))
+
+
+async def test_a_host_s_disk_is_lost_and_its_heir_has_everything(town: LosingTown) -> None:
+    await life(town)
+    heidi = town.person("heidi", 1)
+    before, known = await asyncio.to_thread(seen, heidi), await asyncio.to_thread(uids, heidi)
+    town.abroad.busy = True
+    await town.person("heidi", 2).send(ZOE, "on its way")
+    await until(lambda: any(row.recipient == ZOE and row.attempts for row in town.waiting()))
+    await town.person("bob").send(BOB, "not looked at")
+    await until(lambda: [row.recipient for row in town.waiting()] == [ZOE])
+    town.replicate("host-2", "host-3")
+    await town.lose("host-2", disk=True)
+    assert (
+        await from_outside(town.address(1), town.config.ports.smtp, ZOE, [HEIDI], letter(ZOE, HEIDI, "meanwhile"))
+    ).startswith("250")
+    await town.promote("host-2", "host-3")
+    await town.inherited("host-2", "host-3")
+    town.abroad.busy = False
+    await town.hurry()
+    after = await asyncio.to_thread(seen, heidi)
+    assert town.owners("heidi") == ["host-3"] == town.owners("heidi", "reflectors")
+    await town.person("bob").send(BOB, "after")
+    assert (await town.person("heidi", 3).send(LIST, "heidi's after")).startswith("250")
+    await town.still()
+    now = await asyncio.to_thread(uids, heidi)
+    assert {subject: now[subject] for subject in known} == known
+    assert len(now) == len(known) + 3
+    for subject in ("not looked at", "meanwhile", "after"):
+        assert len(now[subject]) == 1 and now[subject][0] > GAP
+    assert without_counts(before)["INBOX"][1:] == without_counts(after)["INBOX"][1 : len(before["INBOX"])]
+    numbers = {subject: number for number, subject in await town.person("erin").posts()}
+    assert numbers == {"heidi's 0": 1, "heidi's 1": 2, "heidi's 2": 3, "heidi's after": 4 + GAP}
+    assert [rcpts for _, rcpts, content in town.abroad.mail if b"on its way" in content] == [[ZOE]]
+
+
+async def test_who_comes_back_gives_what_only_it_has_once(town: LosingTown) -> None:
+    """After the replica's last word: letters, a post, flags, a letter that was moved and one that was deleted, a new
+    folder, an account, a subscription. Then the heir went on for a while."""
+    await town.name_standby("host-2", "host-3")
+    await life(town)
+    heidi = town.person("heidi", 2)
+    town.replicate("host-2", "host-3")
+    town.abroad.busy = True
+    for number in range(2):
+        await town.person("alice").send(HEIDI, f"late {number}")
+        await town.person("heidi", 2).send(LIST, f"heidi's late {number}")
+    await town.person("alice", 2).send("heidi+subscribe@reflectors.fabric.test", "")
+    await town.still()
+    known = await asyncio.to_thread(uids, heidi)
+
+    def act() -> None:
+        with heidi.session() as client:
+            client.select("INBOX")
+            client.uid("STORE", str(known["letter 0"][0]), "+FLAGS", "(\\Seen $Late)")
+            client.uid("MOVE", str(known["letter 1"][0]), "Archive")
+            client.uid("MOVE", str(known["post 1"][0]), "Archive")
+            client.create("Projects")
+            client.uid("COPY", str(known["late 0"][0]), "Projects")
+            client.uid("STORE", str(known["letter 2"][0]), "+FLAGS", "(\\Deleted)")
+            client.expunge()
+
+    await asyncio.to_thread(act)
+    assert (await heidi.send(ZOE, "in the queue")).startswith("250")
+    await until(lambda: [row.attempts for row in town.waiting()] == [1])
+    await town.lose("host-2", disk=False)
+    await town.promote("host-2", "host-3")
+    await town.inherited("host-2", "host-3")
+    there = town.person("heidi", 1)
+    assert "late 0" not in await asyncio.to_thread(uids, there)
+    await town.person("alice").send(HEIDI, "at the heir")
+    await persist(lambda: set_flag(there, "letter 0", "$Heir"))
+    await town.hosts["host-3"].store.write(lambda tx: None)
+    await town.start("host-2")
+    assert town.owners("heidi") == ["host-3"]
+    await town.returned("host-2")
+    town.abroad.busy = False
+    await town.hurry()
+    await town.still()
+    inbox, archive, projects = [await asyncio.to_thread(uids, there, folder) for folder in FOLDERS]
+    assert archive.keys() == {"letter 1", "post 1"} and projects.keys() == {"late 0"}
+    gone = {"letter 1", "post 1", "letter 2"}
+    assert inbox.keys() == (known.keys() - gone) | {"at the heir"}
+    for subject, numbers in inbox.items():
+        assert len(numbers) == 1
+        assert numbers == known[subject] if subject in known and "late" not in subject else numbers[0] > GAP
+    assert {b"\\Seen", b"$Late", b"$Heir"} <= await asyncio.to_thread(flags_of, there, "letter 0")
+    assert [rcpts for _, rcpts, content in town.abroad.mail if b"in the queue" in content] == [[ZOE]]
+    await town.person("heidi", 3).send(LIST, "heidi's after")
+    await town.still()
+    subjects = ["heidi's 0", "heidi's 1", "heidi's 2", "heidi's late 0", "heidi's late 1"]
+    assert dict(await town.person("erin").posts()) == dict(enumerate(subjects, 1)) | {4 + GAP: "heidi's after"}
+    assert dict(await town.person("alice").posts())[4 + GAP] == "heidi's after"
+    await town.welcome("host-2")
+    await town.rename(town.bucket("heidi"), "timeline", "host-2")
+    await town.moved("heidi", "host-3", "host-2")
+    assert await asyncio.to_thread(uids, there) == inbox
+    assert not town.faults_found(), town.faults_found()
+
+
+FOLDERS = ("INBOX", "Archive", "Projects")
+
+
+def set_flag(person: Person, subject: str, flag: str) -> None:
+    number = uids(person)[subject][0]
+    with person.session() as client:
+        client.select("INBOX")
+        client.uid("STORE", str(number), "+FLAGS", f"({flag})")
+
+
+def flags_of(person: Person, subject: str) -> set[bytes]:
+    number = uids(person)[subject][0]
+    with person.session() as client:
+        client.select("INBOX", readonly=True)
+        _, rows = client.uid("FETCH", str(number), "(FLAGS)")
+        return set(re.search(rb"FLAGS \(([^)]*)\)", rows[0])[1].split())  # type: ignore[index,arg-type]
