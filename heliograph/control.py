@@ -77,7 +77,9 @@ class ControlServer:
         except CommandError as error:
             return _error(error.code, str(error))
         except StoreFull as error:
-            return _error(exits.TEMPFAIL, f"{self._site.host}: the disk is full: make room, then repeat ({error})")
+            return _error(
+                exits.TEMPFAIL, f"{self._site.host}: nothing can be stored now: {error}: mend that, then repeat"
+            )
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             shown = repr(error)[:SHOWN_MAX]
             log.warning("control: %s", shown)

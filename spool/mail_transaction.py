@@ -12,7 +12,7 @@ from collections.abc import Awaitable
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from spool import replies
 from spool.door import Door, Envelope, RcptTo, Session
-from spool.replies import outcome_of_fault, printable, reply_of
+from spool.replies import outcome_of_fault, printable, reply_of, traced
 from spool.smtp_commands import RcptCommand, parse_mail, parse_rcpt
 from spool.smtp_settings import Settings
 
@@ -140,7 +140,7 @@ class MailTransaction:
         return self._decline(self._log_fault(error), argument)
 
     def _log_fault(self, error: Exception) -> Deferred:
-        log.error("fault peer=%s", self._session.peer, exc_info=error)
+        log.error("fault peer=%s: %r", self._session.peer, error, exc_info=traced(error))
         return outcome_of_fault(error)
 
     def _refuse(self, outcome: Outcome, argument: str) -> bytes:

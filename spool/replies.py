@@ -10,7 +10,7 @@ import errno
 import re
 
 from mail.outcome import Deferred, Outcome, reply_line
-from store import StoreFull
+from store import StandbyBehind, StoreFull
 
 REPLY_OCTETS_MAX = 510
 
@@ -52,6 +52,7 @@ TIMED_OUT = b"421 4.4.2 Timed out\r\n"
 SENT_AWAY = (TOO_MANY_ERRORS, TOO_MANY_COMMANDS, TOO_MANY_SIGN_INS, TOO_MUCH_DATA, TIMED_OUT)  # perhaps still sending
 
 DISK_FULL = Deferred("4.3.1 Disk full, try again later")
+STANDBY_BEHIND = Deferred("4.3.1 The second copy of what is stored here is behind, try again later")
 FAULT = Deferred("4.3.0 A fault here, try again later")
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\xa0\ud800-\udfff]+")
@@ -77,8 +78,15 @@ def with_status(reply: str) -> bytes:
 
 def outcome_of_fault(error: BaseException) -> Deferred:
     """Tell a client of a surprise: nothing about our inside, and never "never" (a full disk must not bounce mail)."""
+    if isinstance(error, StandbyBehind):
+        return STANDBY_BEHIND
     full = isinstance(error, StoreFull) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
     return DISK_FULL if full else FAULT
+
+
+def traced(error: Exception) -> Exception | None:
+    """What is worth a traceback in the log: a full disk, or a standby that is away, is nobody's fault there."""
+    return None if isinstance(error, StoreFull) else error
 
 
 def printable(text: str) -> str:

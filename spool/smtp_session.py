@@ -23,7 +23,7 @@ from spool.door import Session
 from spool.intake import Intake
 from spool.lobby import Entrance, is_loopback
 from spool.mail_transaction import MailTransaction
-from spool.replies import outcome_of_fault, printable, reply_of, with_status
+from spool.replies import outcome_of_fault, printable, reply_of, traced, with_status
 from spool.session_clock import SessionClock
 from spool.smtp_auth import SignIn
 
@@ -219,6 +219,6 @@ class SmtpSession(SMTP):
         return self.reply_of_fault(error).decode().rstrip()
 
     def reply_of_fault(self, error: Exception) -> bytes:
-        log.error("fault peer=%s", self.guest.peer, exc_info=error)
+        log.error("fault peer=%s: %r", self.guest.peer, error, exc_info=traced(error))
         self.transaction.reset()
         return reply_of(outcome_of_fault(error))

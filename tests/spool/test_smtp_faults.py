@@ -11,7 +11,7 @@ import struct
 import pytest
 
 from spool.listeners import Listener
-from store import StoreFull
+from store import StandbyBehind, StoreFull
 from tests.spool.fake_door import FakeDoor, Talk, codes, open_door, talk
 
 LETTER = "MAIL FROM:<a@b.test>\r\nRCPT TO:<alice@fabric.test>\r\nDATA\r\nSubject: hi\r\n\r\nhi\r\n.\r\n"
@@ -21,6 +21,7 @@ LETTER = "MAIL FROM:<a@b.test>\r\nRCPT TO:<alice@fabric.test>\r\nDATA\r\nSubject
     ("fault", "status"),
     [
         (StoreFull("database or disk is full"), "451 4.3.1"),
+        (StandbyBehind("the standby does not answer"), "451 4.3.1"),
         (OSError(errno.ENOSPC, "No space left on device"), "451 4.3.1"),
         (OSError(errno.EIO, "secret inside"), "451 4.3.0"),
         (RuntimeError("secret inside"), "451 4.3.0"),
