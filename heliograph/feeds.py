@@ -56,6 +56,14 @@ def resume_feed(tx: Transaction, site: Site, now: float, feed: str) -> Answer:
     return {"host": site.host, "found": found}
 
 
+def articles_of_feed(tx: Transaction, site: Site, now: float, feed: str, wanted: bool) -> Answer:
+    """Post a feed's whole articles from now on, or what the feed has of them."""
+    found = listing.feed_articles(tx, feed, wanted)
+    if found:
+        events.append(tx, now, "feed-fulltext", feed=feed, wanted=wanted)
+    return {"host": site.host, "found": found}
+
+
 def import_feeds(tx: Transaction, site: Site, now: float, name: str, rows: list[list[str]]) -> Answer:
     """Let an account follow feeds: (address, folder) each. Once more changes nothing but folders."""
     check_account(tx, site, name)

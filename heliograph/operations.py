@@ -134,6 +134,7 @@ WRITES: Mapping[str, Callable[..., Answer]] = {
     "feed poll": feeds.poll_feed,
     "feed suspend": feeds.suspend_feed,
     "feed resume": feeds.resume_feed,
+    "feed fulltext": feeds.articles_of_feed,
     "feed import": feeds.import_feeds,
     "newsletter add": publishers.add_newsletter,
     "newsletter drop": publishers.drop_newsletter,

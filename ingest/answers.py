@@ -29,6 +29,7 @@ in the Subject. Behind an address, or on a line of its own for all of them:
 
     folder=News         the posts go to a folder
     edits=yes           edited posts come too, as replies
+    fulltext=yes        whole articles, where the feed has only their beginnings
     only=word           only posts with this word (or another one that is named so)
     without="two words" no posts with these words
 

@@ -27,7 +27,7 @@ Source = Reader | Transaction
 class Feed:
     """A feed as a poll needs it. `gap`: mean seconds between its items; `errors`: failed polls in a row.
 
-    `floor`, `skip`, `standing`, `followers`, `edits`: see `tables.py`.
+    `floor`, `skip`, `standing`, `followers`, `edits`, `fulltext`: see `tables.py`.
     """
 
     id: int
@@ -48,6 +48,7 @@ class Feed:
     failing_since: float
     followers: int
     edits: str
+    fulltext: bool = False
 
     def quiet(self, now: float) -> float:
         """Return for how long nothing new came."""
@@ -72,9 +73,8 @@ class Polled:
 
 _COLUMNS = (
     "id, url, domain, bucket, source, title, etag, modified, found_at, digest, gap, errors, last_post_at, created_at, "
-    "floor, skip, standing, failing_since, followers, edits"
+    "floor, skip, standing, failing_since, followers, edits, fulltext"
 )
-
 
 # The last follower may leave, or the operator suspend it, in the middle of a poll.
 _RESTS = "CASE WHEN standing IN ('asleep', 'suspended') THEN"
@@ -170,12 +170,6 @@ def store_failure(tx: Transaction, feed: int, *, said: str, at: float, next_due:
     )
 
 
-def rest(tx: Transaction, domain: str, *, until: float, now: float) -> None:
-    """Leave a whole domain alone: one that counts our requests counts all of them."""
-    tx.execute("DELETE FROM resting WHERE until <= ?", (now,))
-    tx.execute("INSERT OR REPLACE INTO resting (domain, until) VALUES (?, ?)", (domain, until))
-
-
 def again(tx: Transaction, feed: int, at: float) -> None:
     """Poll a feed at a time, unless it is due before; one that sleeps is not woken."""
     tx.execute("UPDATE feed SET next_due = min(next_due, ?) WHERE id = ? AND standing = ''", (at, feed))
@@ -196,6 +190,11 @@ def followed_by(tx: Transaction, feed: Feed, followers: int, now: float) -> None
 def tell_edits(tx: Transaction, feed: int, source: str) -> None:
     """Post edited items, too, from now on: to a source of their own."""
     tx.execute("UPDATE feed SET edits = ? WHERE id = ?", (source, feed))
+
+
+def want_articles(tx: Transaction, feed: int) -> None:
+    """Post whole articles from now on."""
+    tx.execute("UPDATE feed SET fulltext = 1 WHERE id = ?", (feed,))
 
 
 def seen_of(source: Source, feed: int) -> list[Seen]:
@@ -220,8 +219,8 @@ def _differs(mark: Seen, before: Seen | None) -> bool:
 
 
 def _feed(row: tuple[object, ...]) -> Feed:
-    (number, url, domain, bucket, source, title, etag, modified, found_at, digest, gap, errors) = row[:12]
-    (last_post_at, created_at, floor, skip, standing, failing_since, followers, edits) = row[12:]
+    number, url, domain, bucket, source, title, etag, modified, found_at, digest, gap, errors, *rest = row
+    last_post_at, created_at, floor, skip, standing, failing_since, followers, edits, fulltext = rest
     assert isinstance(etag, bytes) and isinstance(modified, bytes) and isinstance(digest, bytes)
     return Feed(
         id=int(str(number)),
@@ -242,4 +241,5 @@ def _feed(row: tuple[object, ...]) -> Feed:
         failing_since=float(str(failing_since)),
         followers=int(str(followers)),
         edits=str(edits),
+        fulltext=bool(fulltext),
     )

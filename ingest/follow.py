@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ingest import deliver, feeds, requests
+from ingest.articles import with_articles
 from ingest.feeds import Feed
 from ingest.fetched import Failed, Fetched
 from ingest.found import Found, read, reason_of
@@ -107,7 +108,7 @@ async def _pass_on(tools: Tools, request: Request, url: str, bucket: int, direct
     def settle(tx: Transaction) -> None:
         everyone = requests.for_url(tx, request.url)
         for each in everyone:
-            wanted = FollowFeed(url, each.subscriber, each.folder, each.confirmed, each.edits)
+            wanted = FollowFeed(url, each.subscriber, each.folder, each.confirmed, each.edits, each.fulltext)
             sift = Sift("", each.only, each.without)
             tools.spool(tx, tools.room.pass_on(wanted, bucket, direct=direct, asked_by=each.asked_by, sift=sift))
         requests.drop(tx, everyone)
@@ -133,6 +134,8 @@ async def _begin(tools: Tools, request: Request, place: _Place, bucket: int) -> 
     if isinstance(found, Failed):
         await give_up_or_wait(tools, request, found)
         return
+    if request.fulltext:
+        found = await with_articles(tools, found)
     now = tools.clock()
 
     def settle(tx: Transaction) -> None:
@@ -171,6 +174,8 @@ def _subscribe(tools: Tools, tx: Transaction, asked: str, feed: Feed, *, new: bo
     _spool(tools, tx, deliver.subscriptions(names, feed.source, everyone, new=created, now=now))
     if wanting := [each for each in everyone if each.edits]:
         _spool(tools, tx, _subscribe_to_edits(tools, tx, feed, wanting, now))
+    if any(each.fulltext for each in everyone):
+        feeds.want_articles(tx, feed.id)
     if feed.standing == "asleep":
         feeds.followed_by(tx, feed, -1, now)
     _spool(tools, tx, deliver.welcomes(names, everyone, source=feed.source, title=feed.title, now=now))

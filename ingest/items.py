@@ -87,6 +87,15 @@ class Item:
     language: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Article:
+    """What a page is about, ready to be mailed as an item's is. `characters`: of its text."""
+
+    text: str
+    html: str
+    characters: int
+
+
 Reading = Listing | Page | Neither
 
 

@@ -35,11 +35,13 @@ class FeedLine:
     followers: int
     floor: float
     items: int
+    fulltext: bool = False
 
 
 _SELECT = (
     "SELECT source, title, url, bucket, next_due, errors, last_at, last_answer, last_post_at, gap, "
-    "standing, followers, floor, coalesce((SELECT items FROM feed_seen WHERE feed_seen.feed = feed.id), x'') FROM feed "
+    "standing, followers, floor, coalesce((SELECT items FROM feed_seen WHERE feed_seen.feed = feed.id), x''), fulltext "
+    "FROM feed "
 )
 
 
@@ -87,8 +89,13 @@ def feed_resume(tx: Transaction, which: str, now: float) -> bool:
     return tx.execute(sql, (now, which, _url(which))).rowcount > 0
 
 
+def feed_articles(tx: Transaction, which: str, wanted: bool) -> bool:
+    """Let a feed be posted with whole articles, or not any more; False where there is none."""
+    return tx.execute(f"UPDATE feed SET fulltext = ? WHERE {_WHICH}", (wanted, which, _url(which))).rowcount > 0
+
+
 def _line(row: tuple[Any, ...]) -> FeedLine:
-    return FeedLine(*(*row[:-1], len(unpack(row[-1]))))
+    return FeedLine(*(*row[:-2], len(unpack(row[-2])), bool(row[-1])))
 
 
 def _url(which: str) -> str:

@@ -6,6 +6,7 @@ Law: validators are never saved before the items that they stand for; a poll tha
 from __future__ import annotations
 
 from ingest import feeds, push
+from ingest.articles import with_articles
 from ingest.feeds import Feed
 from ingest.fetched import Failed, Fetched, Unchanged
 from ingest.found import digest_of, read
@@ -36,4 +37,7 @@ async def _document(tools: Tools, feed: Feed, fetched: Fetched, digest: bytes) -
         await write_unchanged(tools, feed, fetched, "200, the same document")
         return
     found = await read(tools, fetched, feed, digest)
-    await (write_failure(tools, feed, found) if isinstance(found, Failed) else write_found(tools, feed, found))
+    if isinstance(found, Failed):
+        await write_failure(tools, feed, found)
+        return
+    await write_found(tools, feed, await with_articles(tools, found) if feed.fulltext else found)

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from ingest.items import ANSWER, QUESTION, Item, Reading, item_of, reading_of
+from ingest.items import ANSWER, QUESTION, Article, Item, Reading, item_of, reading_of
 from ingest.settings import Settings
 
 ANSWER_OCTETS_MAX = 64 << 20  # 5 MB of feed become at most some 30 MB of sanitised HTML, as JSON
@@ -71,6 +71,19 @@ class WorkerPool:
                 told = {int(place): item_of(each) for place, each in answer.get("told", ())}
                 yield Document(worker, reading_of(answer), told)
                 sound = True
+            finally:
+                self._put_back(worker, sound)
+
+    async def article(self, content: bytes, url: str, content_type: str) -> Article | None:
+        """Return the article of a page, None where there is none. Raise Stalled."""
+        async with self._free:
+            worker = await self._take()
+            sound = False
+            try:
+                question = {"article": url, "content_type": content_type, "seconds": self._seconds}
+                told = await worker.ask(question, content)
+                sound = True
+                return Article(*told) if told else None
             finally:
                 self._put_back(worker, sound)
 

@@ -41,7 +41,7 @@ _ANY_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*>")
 
 def rendered(item: RawItem) -> tuple[str, str]:
     """Return (text, HTML) of an item's body."""
-    if item.plain or _is_abysmal(item.body):
+    if item.plain or is_abysmal(item.body):
         words = item.body if item.plain else stripped(item.body)
         return tidy(words), "".join(f"<p>{html.escape(part)}</p>\n" for part in words.split("\n\n"))
     clean = sanitised(item.body, item.base)
@@ -73,7 +73,7 @@ def _whole(base: str, value: str) -> str:
         return ""
 
 
-def _is_abysmal(markup: str) -> bool:
+def is_abysmal(markup: str) -> bool:
     """Tell whether tags are nested, or counted, beyond what anybody writes."""
     depth = deepest = 0
     for count, match in enumerate(_ANY_TAG.finditer(markup)):

@@ -41,10 +41,12 @@ class Request:
     edits: bool = False
     only: str = ""
     without: str = ""
+    fulltext: bool = False
 
 
 _COLUMNS = (
-    "id, url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, tries, edits, only_words, without_words"
+    "id, url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, tries, edits, only_words, "
+    "without_words, fulltext"
 )
 
 
@@ -71,9 +73,10 @@ def take(
     tx.execute(
         "INSERT INTO request "
         "(url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, created_at, next_due, edits, "
-        "only_words, without_words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "only_words, without_words, fulltext) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (url, subscriber) DO UPDATE SET folder = excluded.folder, "
         "confirmed = max(confirmed, excluded.confirmed), edits = max(edits, excluded.edits), "
+        "fulltext = max(fulltext, excluded.fulltext), "
         "asked_by = excluded.asked_by, only_words = excluded.only_words, without_words = excluded.without_words",
         (
             wanted.url,
@@ -89,6 +92,7 @@ def take(
             wanted.edits,
             sift.only,
             sift.without,
+            wanted.fulltext and wanted.confirmed,
         ),
     )
 
@@ -151,7 +155,8 @@ def _count(tx: Transaction, column: str, address: str, day: int, most: int) -> b
 
 
 def _request(row: tuple[object, ...]) -> Request:
-    number, url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, tries, edits, only, without = row
+    number, url, domain, bucket, subscriber, folder, confirmed, direct, asked_by, tries, edits, *words = row
+    only, without, fulltext = words
     return Request(
         int(str(number)),
         str(url),
@@ -166,4 +171,5 @@ def _request(row: tuple[object, ...]) -> Request:
         bool(edits),
         str(only),
         str(without),
+        bool(fulltext),
     )

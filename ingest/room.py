@@ -111,7 +111,7 @@ class IngestRoom:
         errands = errands_of(arrival, names)
         outgoing = [out for _, errand in errands.words for out in self._errand(tx, who, errand)]
         for each in errands.wishes.good:
-            wanted = FollowFeed(each.url, person, each.folder, confirmed, each.edits)
+            wanted = FollowFeed(each.url, person, each.folder, confirmed, each.edits, each.fulltext)
             outgoing += self._wish(tx, arrival, wanted, Sift("", each.only, each.without))
         return Receipt(outgoing=(*outgoing, *self._answers(tx, who, errands)))
 

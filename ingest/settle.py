@@ -10,6 +10,7 @@ from ingest import deliver, feeds, moved, push
 from ingest.feeds import Feed, Polled
 from ingest.fetched import Failed, Fetched, Unchanged
 from ingest.found import Found
+from ingest.resting import rest
 from ingest.schedule import SILENT_SECONDS, backed_off, expected_gap, interval, not_skipped, seldom
 from ingest.tools import Tools
 from ingest.urls import BadUrl, canonical
@@ -33,7 +34,7 @@ async def write_failure(tools: Tools, feed: Feed, failed: Failed) -> None:
         feeds.store_failure(tx, feed.id, said=failed.reason, at=now, next_due=due, standing=standing)
         if failed.busy:
             until = now + max(failed.retry_after, tools.room.settings.poll_seconds_min)
-            feeds.rest(tx, feed.domain, until=until, now=now)
+            rest(tx, feed.domain, until=until, now=now)
 
     await tools.store.write(settle)
 

@@ -139,4 +139,13 @@ FAR = Migration(
     ) STRICT, WITHOUT ROWID
     """,
 )
-MIGRATIONS = (MIGRATION, PACKED, PUBLISHERS, PUSHED, MOVING, FAR)
+# `fulltext`: whole articles are wanted, from the items' own pages.
+FULLTEXT = Migration(
+    "ingest",
+    7,
+    """
+    ALTER TABLE feed ADD COLUMN fulltext INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE request ADD COLUMN fulltext INTEGER NOT NULL DEFAULT 0
+    """,
+)
+MIGRATIONS = (MIGRATION, PACKED, PUBLISHERS, PUSHED, MOVING, FAR, FULLTEXT)

@@ -23,9 +23,10 @@ _URL = re.compile(r"(?:feed:)?(?:[a-z][a-z0-9+.-]{1,15}://|(?<=feed:))[^\s<>\"]+
 _FOLDER = re.compile(r"""(?:^|\s)folder\s?=\s?(?:"([^"]+)"|'([^']+)'|(\S+))""", re.IGNORECASE)
 _ONLY = re.compile(r"""(?:^|\s)only\s?=\s?(?:"([^"]+)"|'([^']+)'|(\S+))""", re.IGNORECASE)
 _WITHOUT = re.compile(r"""(?:^|\s)without\s?=\s?(?:"([^"]+)"|'([^']+)'|(\S+))""", re.IGNORECASE)
-_OPTION = re.compile(r"""\s*(?:folder|edits|only|without)\s?=\s?(?:"[^"]+"|'[^']+'|\S)""", re.IGNORECASE)
-_ANY_OPTION = re.compile(r"(?:^|\s)(?:folder|edits|only|without)\s?=", re.IGNORECASE)
+_OPTION = re.compile(r"""\s*(?:folder|edits|fulltext|only|without)\s?=\s?(?:"[^"]+"|'[^']+'|\S)""", re.IGNORECASE)
+_ANY_OPTION = re.compile(r"(?:^|\s)(?:folder|edits|fulltext|only|without)\s?=", re.IGNORECASE)
 _EDITS = re.compile(r"(?:^|\s)edits\s?=\s?yes\b", re.IGNORECASE)
+_FULLTEXT = re.compile(r"(?:^|\s)fulltext\s?=\s?yes\b", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _AFTER = ".,;:!?)]}'»"  # a sentence's, not the address's
 
@@ -40,6 +41,7 @@ class Wish:
     edits: bool = False  # edited items too, as replies
     only: str = ""
     without: str = ""
+    fulltext: bool = False  # whole articles, from the items' own pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ def read_options(line: str, everywhere: str, url: str = "") -> Wish:
         bool(_EDITS.search(line) or _EDITS.search(everywhere)),
         _words(_ONLY, line) or _words(_ONLY, everywhere),
         _words(_WITHOUT, line) or _words(_WITHOUT, everywhere),
+        bool(_FULLTEXT.search(line) or _FULLTEXT.search(everywhere)),
     )
 
 

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Collection
 from typing import IO, Any
 
+from ingest.article_text import article_of
 from ingest.discover import feeds_of
 from ingest.items import ANSWER, QUESTION, TOLD_AT_ONCE_MAX
 from ingest.parse import parse_xml
@@ -37,8 +38,11 @@ def main(pipe_in: IO[bytes], pipe_out: IO[bytes]) -> None:
         told, document = QUESTION.unpack(head)
         question = json.loads(pipe_in.read(told))
         content = pipe_in.read(document)
-        if "render" in question:
-            reply: Any = [_item(items[index]) for index in question["render"]]
+        if "article" in question:
+            limit_seconds(question["seconds"])
+            reply: Any = article_of(content, question["article"], question["content_type"])
+        elif "render" in question:
+            reply = [_item(items[index]) for index in question["render"]]
         else:
             limit_seconds(question["seconds"])
             known = frozenset(question["known"])

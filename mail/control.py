@@ -79,13 +79,15 @@ class Unsubscribe:
 
 @dataclass(frozen=True, slots=True)
 class FollowFeed:
-    """To the ingest room that owns the feed's bucket: poll this URL, and subscribe this address to it."""
+    """To the ingest room that owns the feed's bucket: poll this URL, and subscribe this address to it. `fulltext`: with
+    whole articles, for everybody."""
 
     url: str
     subscriber: str
     folder: str = "INBOX"
     confirmed: bool = True
     edits: bool = False
+    fulltext: bool = False
 
 
 @dataclass(frozen=True, slots=True)

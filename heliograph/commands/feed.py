@@ -81,18 +81,29 @@ def resume(context: click.Context, which: str) -> None:
     _do(context, "resume", which, "polls {which} again")
 
 
+@feed.command()
+@click.argument("which", metavar="SOURCE|URL")
+@click.option("--off", is_flag=True, help="Post what the feed has, again.")
+@json_option
+@click.pass_context
+def fulltext(context: click.Context, which: str, off: bool) -> None:
+    """Post a feed's whole articles, fetched from their pages, to all its followers."""
+    done = "posts what {which} has of its articles" if off else "posts whole articles of {which}"
+    _do(context, "fulltext", which, done, wanted=not off)
+
+
 for command in (import_, export):
     feed.add_command(command)
 
 
-def _do(context: click.Context, what: str, which: str, done: str) -> None:
+def _do(context: click.Context, what: str, which: str, done: str, **more: Any) -> None:
     """Do it at the host that has the feed."""
     from heliograph.desk import desk, hosts_here
 
     config = config_of(context)
     for name in hosts_here(config):
         with desk(config, name) as host:
-            if host.ask(f"feed {what}", feed=which)["found"]:
+            if host.ask(f"feed {what}", feed=which, **more)["found"]:
                 say({"host": name, "feed": which}, f"{name} {done.format(which=which)}")
                 return
             if known := host.ask("feed show", feed=which)["feed"]:
