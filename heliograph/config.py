@@ -25,6 +25,7 @@ from heliograph.settings import (
     SmtpSettings,
     TlsPaths,
 )
+from heliograph.shelves.place import LABEL, read_place
 from heliograph.sizes import NONE, read_size
 from heliograph.smarthost import read_access
 from heliograph.toml_table import ConfigError, Table, read_table
@@ -47,7 +48,7 @@ _HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})\Z")
 # Doors that another server may open in our place, like Postfix or Dovecot: port 0 leaves them closed.
 CLOSABLE = frozenset({"smtp", "submission", "submissions", "lmtp", "imap", "imaps"})
 # Names with another meaning in the zone, or behind `heliograph host`.
-NOT_HOSTS = frozenset({"timeline", "reflectors", "fabric", "localhost", "run", "add", "drain", "remove"})
+NOT_HOSTS = frozenset({"timeline", "reflectors", "fabric", LABEL, "localhost", "run", "add", "drain", "remove"})
 
 __all__ = ["Config", "ConfigError", "FeedSettings", "HostConfig", "Ports", "SmtpSettings", "TlsPaths", "load"]
 
@@ -68,7 +69,7 @@ def load(root: Path) -> Config:
         tls=_tls(table.table("tls"), root),
         smtp=_smtp(table.table("smtp"), root),
         feeds=_feeds(table, root),
-        mailboxes=_mailboxes(table.table("mailboxes")),
+        **_mailboxes(table.table("mailboxes")),
         reflectors=_reflectors(table.table("reflectors")),
         dns=read_dns(table.table("dns"), root),
         refused_fabrics=_domains(table.table("federation"), "refuse"),
@@ -110,7 +111,7 @@ def _hosts(table: Table) -> tuple[HostConfig, ...]:
 
 
 def _host(row: Table) -> HostConfig:
-    host = HostConfig(row.take("name", str), row.take("address", str))
+    host = HostConfig(row.take("name", str), row.take("address", str), read_place(row))
     row.done()
     if not _HOST.match(host.name) or host.name in NOT_HOSTS:
         raise row.error("name", f"cannot be {host.name!r}", "use letters in lower case, digits and hyphens: host-1")
@@ -122,10 +123,8 @@ def _host(row: Table) -> HostConfig:
 
 
 def _ports(table: Table, hosts: int) -> Ports:
-    values = {
-        f.name: _number(table, f.name, 0 if f.name in CLOSABLE else 1, 65_535, getattr(Ports(), f.name))
-        for f in fields(Ports)
-    }
+    least = {f.name: 0 if f.name in CLOSABLE else 1 for f in fields(Ports)}
+    values = {name: _number(table, name, least[name], 65_535, getattr(Ports(), name)) for name in least}
     table.done()
     if not values["smtp"] and hosts > 1:
         raise table.error(
@@ -214,15 +213,16 @@ def _feeds(top: Table, root: Path) -> FeedSettings:
     return settings
 
 
-def _mailboxes(table: Table) -> MailboxSettings:
+def _mailboxes(table: Table) -> dict[str, Any]:
     uses = (("trash_days", "\\Trash"), ("junk_days", "\\Junk"))
     settings = MailboxSettings(
         quota=Quota(_size(table, "quota"), _number(table, "quota_messages", 0, MESSAGES_MAX, 0)),
         log_days=_number(table, "retention_days", LOG_DAYS_MIN, DAYS_MAX, LOG_DAYS),
         days=MappingProxyType({use: _number(table, key, 0, DAYS_MAX, 0) for key, use in uses}),
     )
+    shelf = read_place(table)
     table.done()
-    return settings
+    return {"mailboxes": settings, "shelf": shelf}
 
 
 def _reflectors(table: Table) -> ReflectorSettings:

@@ -72,6 +72,7 @@ metrics_allow_networks = []
 # push_url = ""                # where hubs (WebSub) reach a host's HTTPS door, like "https://{{host}}.example.com"
 
 [mailboxes]
+# mailbox = "lmtp:127.0.0.1:24"  # Dovecot keeps the mailboxes (docs/dovecot.md); in a [[host]], that host's
 # quota = "none"              # what an account may keep, like "2G"; posts do not count, and are never refused
 # quota_messages = 0          # how many messages; 0: any number
 # retention_days = {log_days}        # older posts go, unless a reader has flagged them

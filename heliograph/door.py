@@ -24,7 +24,7 @@ from mail.signature import is_proven
 from mailbox_host.sent import WELCOME_KEEPING_SENT
 from spool.door import Envelope, Session
 from spool.queue import Queue
-from spool.route import Here, Via
+from spool.route import Here, Shelf, Via
 from store import Bodies, Reader, Store, Transaction, events
 
 OK = Delivered("2.1.5 Ok")
@@ -41,7 +41,7 @@ KNOWN_MAX = 16_384
 class Ask(Protocol):
     """Ask the host that owns a recipient by RCPT."""
 
-    async def ask(self, via: Via) -> Outcome: ...
+    async def ask(self, via: Via | Shelf) -> Outcome: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Doormen:
     """Whom the door asks: `knows` of this host's rooms, `is_full` of its mailboxes, `refuses` of the reflectors what
     is no post (content, who signed in), `callout` of another host, `login` for a password (entity, password, the
     client's address), `application` for a token (source, token, the client's address), `too_soon`
-    by how many seconds its next post comes too early."""
+    by how many seconds its next post comes too early, `shelf` where another server keeps a mailbox of this host."""
 
     knows: Callable[[Reader, Name], bool]
     is_full: Callable[[Reader, Timeline], bool]
@@ -58,6 +58,7 @@ class Doormen:
     login: Callable[[str, bytes, str], Awaitable[Outcome]]
     application: Callable[[str, str, str], Awaitable[Judged]]
     too_soon: Callable[[str], float]
+    shelf: Callable[[Name], Shelf | None] = lambda name: None
 
 
 class HostDoor:
@@ -119,7 +120,9 @@ class HostDoor:
         route = self._flow.route_of(address, name)
         match route:
             case Here():
-                return self._known_here(session, envelope, address, name)
+                known = self._known_here(session, envelope, address, name)
+                shelf = self._ask.shelf(name) if known is OK and not _delivers(session, envelope) else None
+                return self._known_there(shelf) if shelf else known
             case Via():
                 return self._known_there(route)
             case Refused():
@@ -174,7 +177,7 @@ class HostDoor:
     def _known_here(self, session: Session, envelope: Envelope, address: Address, name: Name) -> Outcome:
         """A host that delivers (one that only asks has the null sender) may be quicker than the mail that creates a
         source: the reflector judges that."""
-        delivers, now = bool(session.host and envelope.sender), self._clock()
+        delivers, now = _delivers(session, envelope), self._clock()
         if delivers and self._known.get(address, 0.0) > now:
             return OK
         if (delivers and isinstance(name, Reflector)) or self._ask.knows(self._store.reader, name):
@@ -189,7 +192,7 @@ class HostDoor:
             f"5.1.1 <{address}>: no such {'source or confirmation' if isinstance(name, Reflector) else 'user'} here"
         )
 
-    async def _known_there(self, via: Via) -> Outcome:
+    async def _known_there(self, via: Via | Shelf) -> Outcome:
         """Where the owner refuses, so do we, and where the mailbox is full. Where it is away or moving, never 5xx: the
         queue waits for it."""
         outcome = await self._ask.callout.ask(via)
@@ -217,6 +220,11 @@ class HostDoor:
         )
         events.append(tx, now, "accepted", message=number, sender=envelope.sender, recipients=len(part.recipients))
         return number
+
+
+def _delivers(session: Session, envelope: Envelope) -> bool:
+    """A host of the fabric brings mail; one that only asks has the null sender."""
+    return bool(session.host and envelope.sender)
 
 
 def _is_between_hosts(name: Name) -> bool:

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 from directory.names import Follow, Foreign, Leaf, Name, Reflector, Role, Timeline, Unknown
 from directory.snapshot import Directory
+from heliograph.shelves.place import shelf_of
 from mail.address import Address, BadAddress, parse_address
 from mail.envelope import Arrival, Outgoing, Receipt, Recipient
 from mail.headers import drop_headers
@@ -79,8 +80,9 @@ class Rooms:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who this host is: its name, its Ed25519 seed, the SMTP port of the fabric's hosts, the operator's entity, and
-    where foreign mail goes ("" for the MX of its domain): a smarthost, or a relay per domain, as "host:port"."""
+    """Who this host is: its name, its Ed25519 seed, the SMTP port of the fabric's hosts, the operator's entity, where
+    foreign mail goes ("" for the MX of its domain): a smarthost, or a relay per domain, as "host:port"; and the LMTP
+    server that keeps its mailboxes ("": it does so itself)."""
 
     host: str
     key: bytes
@@ -88,6 +90,7 @@ class Identity:
     postmaster: str = ""
     smarthost: str = ""
     relays: tuple[tuple[str, str], ...] = ()
+    shelf: str = ""
 
 
 class Flow:
@@ -150,6 +153,9 @@ class Flow:
             address = parse_address(recipient)
         except BadAddress as bad:
             return Refused(f"5.1.3 {bad}", 553)
+        shelf = shelf_of(address, self.directory().names.domain, self.me.shelf)
+        if shelf is not None:
+            return shelf if shelf.place else Deferred("4.3.5 no server that keeps mailboxes is configured any more")
         return self.route_of(address, self.name_of(address))
 
     def prove(self, nonce: str, server: str) -> tuple[str, str] | None:

@@ -46,6 +46,7 @@ from heliograph.publishing import HttpPublisher
 from heliograph.rooms import HostRooms
 from heliograph.rounds import Rounds
 from heliograph.settings import Config
+from heliograph.shelves.handing import handing_out
 from heliograph.smarthost import access
 from heliograph.standby.receiver import Receiver
 from heliograph.standby.replicas import Replicas
@@ -174,6 +175,7 @@ class Host:
             access=access(self.config.smtp),
         )
         stamp = postmark(self.config, self.name, lambda: self.directory.current)
+        await self._running.enter_async_context(handing_out(self.store, self.rooms.hand_out(self.store)))
         self.runner = Runner(self.store, self.queue, self.flow, settings, self._clock, stamp=stamp)
         if not self.succession.holds_mail:
             await self.runner.start()
@@ -273,6 +275,7 @@ class Host:
             clients.login.check,
             clients.applications.check,
             clients.applications.wait,
+            self.rooms.shelf,
         )
         return HostDoor(self.store, self.flow, self.queue, doormen, self._clock)
 

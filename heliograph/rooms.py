@@ -6,6 +6,7 @@ Law: made of the configuration, the zone and what the host owns; nothing runs he
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from directory.names import Follow, Leaf, Name, Reflector, Timeline
 from directory.snapshot import Directory
@@ -13,15 +14,19 @@ from heliograph.flow import Flow, Identity, Rooms
 from heliograph.keys import TOKEN_KEY, read_key
 from heliograph.ownership import Ownership
 from heliograph.settings import Config
+from heliograph.shelves.handing import HandingOut
+from heliograph.shelves.place import shelf_address
 from ingest.news_room import NewsRoom
 from ingest.room import IngestRoom
 from ingest.settings import Settings as IngestSettings
 from mail.envelope import Outgoing
 from mailbox_host.bell import Bell
+from mailbox_host.outward_room import OutwardRoom
 from mailbox_host.room import MailboxRoom
 from reflector.room import ReflectorRoom
 from spool.queue import Queue
-from store import Reader, Transaction
+from spool.route import Shelf
+from store import Reader, Store, Transaction
 
 
 class HostRooms:
@@ -32,7 +37,8 @@ class HostRooms:
     ) -> None:
         self._zone, self._ownership, self._clock = zone, ownership, clock
         self.bell = Bell()
-        self.mailbox = MailboxRoom(name, self.now, self.bell, config.mailboxes)
+        self._shelf = config.shelf_of(name)
+        self.mailbox = self._mailbox_room(config, name)
         token_key = read_key(config, name, TOKEN_KEY)
         self.reflector = ReflectorRoom(name, self.now, token_key, config.reflectors)
         self.ingest = IngestRoom(name, self.now, _feeds(config, name, token_key))
@@ -40,6 +46,25 @@ class HostRooms:
         self.queue = Queue()
         rooms = Rooms(self.reflector, self.mailbox, self.ingest, self.news)
         self.flow = Flow(_identity(config, name), self.now, self.queue, rooms, ownership)
+
+    def _mailbox_room(self, config: Config, name: str) -> MailboxRoom:
+        if not self._shelf:
+            return MailboxRoom(name, self.now, self.bell, config.mailboxes)
+        return OutwardRoom(name, self.now, self.bell, config.mailboxes, partial(shelf_address, config.domain))
+
+    def hand_out(self, store: Store) -> HandingOut | None:
+        """What hands posts out where another server keeps the mailboxes."""
+        if not isinstance(self.mailbox, OutwardRoom):
+            return None
+        work = HandingOut(store, self.queue, self.mailbox.shelf, self._clock)
+        self.mailbox.wake = work.wake
+        return work
+
+    def shelf(self, name: Name) -> Shelf | None:
+        """Where a mailbox of this host is, if another server keeps it and may be asked about it."""
+        if not self._shelf or not isinstance(name, Timeline) or self.news.claims(name):
+            return None
+        return Shelf(self._shelf, self.now().names.person(name.entity))
 
     def now(self) -> Directory:
         """The zone of this moment, with what hand-overs have told this host."""
@@ -95,4 +120,5 @@ def _identity(config: Config, host: str) -> Identity:
         postmaster=config.postmaster,
         smarthost=config.smtp.smarthost,
         relays=tuple(config.smtp.relays.items()),
+        shelf=config.shelf_of(host),
     )

@@ -26,10 +26,11 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class HostConfig:
-    """One host: its name in the zone, and the address it listens at."""
+    """One host: its name in the zone, the address it listens at, where its mailboxes are, if not as the fabric's."""
 
     name: str
     address: str
+    shelf: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ class Config:
     dns: DnsSettings = DnsSettings()
     metrics_networks: tuple[Network, ...] = ()  # who may read /metrics, besides the host's own machine
     refused_fabrics: frozenset[str] = frozenset()  # their domains: nothing of theirs is followed, nor ours there
+    shelf: str = ""  # the LMTP server that keeps the mailboxes, "host:port" or a path; "" where they are ours
     standby_mode: str = "preferred"  # or "required": without the standby nothing is acknowledged
 
     @property
@@ -142,6 +144,10 @@ class Config:
             known = ", ".join(host.name for host in self.hosts)
             raise ConfigError(f"{self.root / FILE_NAME}: there is no host {name!r}: its hosts are {known}")
         return found
+
+    def shelf_of(self, name: str) -> str:
+        """Where a host's mailboxes are: "" for here."""
+        return self.host(name).shelf or self.shelf
 
     def host_folder(self, name: str) -> Path:
         """Where a host keeps its own: heliograph.db, host.key, token.key, control.sock, lock, its copy of the zone."""

@@ -99,6 +99,12 @@ def is_pending(source: Reader | Transaction, name: str) -> bool:
     return source.one(sql, (name,)) is not None
 
 
+def is_due(source: Reader | Transaction) -> bool:
+    """Tell whether `next_lots` would do anything."""
+    sql = "SELECT 1 FROM owed UNION ALL SELECT 1 FROM outward w WHERE (SELECT max(seq) FROM post_log) > w.seq LIMIT 1"
+    return source.one(sql) is not None
+
+
 def next_lots(tx: Transaction) -> list[Lot] | None:
     """Take what is to be handed out next, a bounded part of it; None: nothing is left. It is had from here on: the
     caller queues it in this transaction."""

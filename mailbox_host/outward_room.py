@@ -32,7 +32,7 @@ class OutwardRoom(MailboxRoom):
         self, host: str, directory: Callable[[], Directory], bell: Bell, settings: Settings, shelf: Shelf
     ) -> None:
         super().__init__(host, directory, bell, settings)
-        self._shelf = shelf
+        self.shelf = shelf
         self.wake: Callable[[], object] = lambda: None
 
     def is_full(self, reader: Reader, name: Timeline) -> bool:
@@ -59,5 +59,5 @@ class OutwardRoom(MailboxRoom):
         return self._sent_on(arrival.sender, arrival.content, account, INBOX)
 
     def _sent_on(self, sender: str, content: bytes, account: str, folder: str, signed_by: str = "") -> Receipt:
-        to = (Recipient(self._shelf(account, folder)),)
+        to = (Recipient(self.shelf(account, folder)),)
         return Receipt(outgoing=(Outgoing(sender, to, content, signed_by=signed_by),))

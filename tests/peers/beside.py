@@ -26,7 +26,7 @@ sys.path.append(str(ROOT / "bench"))
 from local_port import START_SECONDS_MAX, free_port  # noqa: E402
 from postfix import MASTER, is_installed  # noqa: E402
 
-__all__ = ["blocks", "free_port", "is_installed", "placed", "postfix"]
+__all__ = ["blocks", "dovecot", "free_port", "is_installed", "placed", "postfix"]
 
 _BLOCK = re.compile(r"^```\w*\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -34,7 +34,8 @@ _BLOCK = re.compile(r"^```\w*\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def blocks(page: str, file: str, way: str = "") -> str:
     """Return what a page says for a file, under headings that begin with `way`."""
     text = (ROOT / "docs" / page).read_text()
-    parts = [part for part in re.split(r"^(?=## )", text, flags=re.MULTILINE) if part.startswith(f"## {way}")]
+    parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    parts = [part for part in parts if not way or part.startswith(f"## {way}")]
     found = [content for part in parts for name, content in _BLOCK.findall(part) if name == file]
     assert found, f"{page} has no block for {file}"
     return "".join(found)
@@ -110,3 +111,40 @@ def await_greeting_at(address: str, port: int, log: Path) -> None:
         except OSError:
             assert time.monotonic() < give_up, f"no server at {address}:{port}\n{log.read_text()}"
         time.sleep(0.1)
+
+
+OWNER = "mail"  # Debian has it; Dovecot serves nobody's mail as root
+
+
+@contextmanager
+def dovecot(stage: Stage, lmtp_port: int, imaps_port: int, more: str = "") -> Iterator[Path]:
+    """Run it at the first host's address, with what the page says; yields its folder (mail/ and log are in it)."""
+    folder = Path(tempfile.mkdtemp(prefix="heliograph-peers-"))
+    folder.chmod(0o755)
+    (folder / "mail").mkdir()
+    shutil.chown(folder / "mail", OWNER, OWNER)
+    shutil.copy(stage.config.tls.ca, folder / "fabric-ca.pem")
+    (folder / "fabric-ca.pem").chmod(0o644)
+    said = placed(blocks("dovecot.md", "dovecot.conf"), stage.net, stage.config.domain, {})
+    for words, here in (
+        ("/srv/mail", f"{folder}/mail"),
+        ("/srv/fabric", str(stage.root)),
+        ("/etc/dovecot", str(folder)),
+        ("vmail", OWNER),
+        ("port = 24\n", f"port = {lmtp_port}\n"),
+        ("port = 993\n", f"port = {imaps_port}\n"),
+    ):
+        assert words in said, words
+        said = said.replace(words, here)
+    place = f"base_dir = {folder}/run\nstate_dir = {folder}/run\nlog_path = {folder}/log\nfirst_valid_uid = 1\n"
+    stats = "service stats {\n  unix_listener stats-writer {\n    mode = 0666\n  }\n}\n"
+    (folder / "dovecot.conf").write_text(place + said + stats + more)
+    (folder / "log").touch()
+    running = subprocess.Popen(["dovecot", "-F", "-c", str(folder / "dovecot.conf")])
+    try:
+        await_greeting_at(stage.address(1), lmtp_port, folder / "log")
+        yield folder
+    finally:
+        running.terminate()
+        running.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,76 @@
+"""Posts on their way from the log to the mailboxes of another server: a queue row for each follower, many to a message.
+
+Law: what is taken from the log is queued in the same transaction, so that a crash hands nothing out twice and forgets
+nobody. It goes in bounded parts, and lets others write between two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from mail.envelope import Recipient
+from mailbox_host import outward
+from spool.queue import Queue
+from store import Bodies, Store, StoreFull, Transaction
+
+log = logging.getLogger("heliograph.shelves")
+
+LOOK_SECONDS = 2.0  # whoever rings is heard at once; an account that moved here rings nobody
+FAULT_SECONDS = 5.0
+
+
+class HandingOut:
+    """`shelf`: (account, folder) -> the address that the queue takes there."""
+
+    def __init__(
+        self, store: Store, queue: Queue, shelf: Callable[[str, str], str], clock: Callable[[], float]
+    ) -> None:
+        self._store, self._queue, self._shelf, self._clock = store, queue, shelf, clock
+        self._bell = asyncio.Event()
+
+    def wake(self) -> None:
+        """There may be something to hand out."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Hand out until cancelled."""
+        while True:
+            self._bell.clear()
+            try:
+                while outward.is_due(self._store.reader):
+                    await self._store.write(self.hand_out)
+            except StoreFull as full:
+                log.warning("disk full (%s); posts wait to be handed out", full)
+                await asyncio.sleep(FAULT_SECONDS)
+            except Exception:
+                log.exception("posts could not be handed out; tried again")
+                await asyncio.sleep(FAULT_SECONDS)
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._bell.wait()
+            except TimeoutError:
+                pass
+
+    def hand_out(self, tx: Transaction) -> None:
+        """One part. The return path is null: a full mailbox is no bounce of the author's."""
+        for lot in outward.next_lots(tx) or ():
+            Bodies.share(tx, lot.body)
+            now = self._clock()
+            recipients = [Recipient(self._shelf(*to)) for to in lot.to]
+            self._queue.put(tx, sender="", recipients=recipients, body=lot.body, envid="", accepted_at=now, now=now)
+
+
+@asynccontextmanager
+async def handing_out(store: Store, work: HandingOut | None) -> AsyncIterator[None]:
+    """`work` None: the mailboxes are ours."""
+    await store.write(outward.end if work is None else outward.begin)
+    task = asyncio.create_task(work.run(), name="handing-out") if work else None
+    try:
+        yield
+    finally:
+        if task:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)

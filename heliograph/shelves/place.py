@@ -1,0 +1,44 @@
+"""The configuration's ``mailbox = "lmtp:..."``, and the addresses under which the queue knows such mailboxes.
+
+Law: those addresses mean something in the queue alone: at the doors ``mailbox.D`` is a domain without mailboxes. A
+folder that LMTP cannot name is left out, and what was meant for it goes to INBOX.
+"""
+
+from __future__ import annotations
+
+import re
+
+from heliograph.toml_table import Table
+from mail.address import LOCAL_OCTETS_MAX, Address
+from mailbox_host.folder_names import INBOX
+from spool.route import Shelf
+
+LABEL = "mailbox"  # alice+News@mailbox.D; no host is called so
+
+_PLACE = re.compile(r"lmtp:(?:unix:)?((?:/[^\s/]+)+|(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5})\Z")
+_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
+_QUOTABLE = re.compile(r"[ !#-\[\]-~]+\Z")
+
+
+def read_place(table: Table) -> str:
+    """Read ``mailbox``: "host:port", or a path; "" where the mailboxes are ours."""
+    value = table.take("mailbox", str, "")
+    match = _PLACE.match(value)
+    if value and not match:
+        raise table.error("mailbox", f"is {value!r}", 'write "lmtp:host:port" or "lmtp:/run/dovecot/lmtp"')
+    return match[1] if match else ""
+
+
+def shelf_address(domain: str, account: str, folder: str) -> str:
+    """Name a mailbox for the queue: the folder goes as an address extension."""
+    local = account if folder == INBOX else f"{account}+{folder}"
+    if not _ATOM.match(local):
+        local = f'"{local}"' if _QUOTABLE.match(local) else account
+    if len(local.encode()) > LOCAL_OCTETS_MAX or "=?" in local:
+        local = account
+    return f"{local}@{LABEL}.{domain}"
+
+
+def shelf_of(address: Address, domain: str, place: str) -> Shelf | None:
+    """Read such an address: RCPT TO says ``alice+News@D``."""
+    return Shelf(place, f"{address.local}@{domain}") if address.domain == f"{LABEL}.{domain}" else None
