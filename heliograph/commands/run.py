@@ -38,6 +38,7 @@ class HostCommands(Commands):
 
 GROWTH = {name: f"heliograph.commands.grow:{name}" for name in ("add", "drain", "remove")}
 GROWTH["standby"] = "heliograph.commands.standby:standby"
+GROWTH |= {name: f"heliograph.commands.succession:{name}" for name in ("promote", "welcome")}
 
 
 @click.group(cls=HostCommands, lazy=GROWTH)
