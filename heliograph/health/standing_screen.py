@@ -39,11 +39,13 @@ def moves(rows: Sequence[Row]) -> Iterator[tuple[str, ...]]:
 
 def of_standing(rows: Sequence[Row]) -> Iterator[str]:
     """What is not as it should be, and what to do."""
+    yield from _of_succession(rows)
+    given_up = {lost for row in rows for lost in _inherits(row)}
     for row in rows:
         host = row["host"]
         if standby := row.get("standby"):
             yield from _of_standby(host, standby)
-        if not row.get("up"):
+        if not row.get("up") and host not in given_up:
             for keeper, copy in _copies_of(host, rows):
                 yield from _of_copy(host, keeper, copy)
         if (held := row.get("queue", {}).get("held")) and (row.get("coming") or row.get("not_handed_over")):
@@ -96,7 +98,7 @@ def _eta(move: Row) -> str:
 
 
 def _of_standby(host: str, standby: Row) -> Iterator[str]:
-    name, why = standby["host"], f" ({standby['why'][:WHY_CHARACTERS_MAX]})" if standby["why"] else ""
+    name, why = standby["host"], _why(standby)
     if standby["behind"] and standby["mode"] == "required":
         yield f"{host}: nothing is acknowledged, mail is answered 451: its standby {name} is {standby['phase']}{why}"
     elif standby["behind"] or not standby["connected"]:
@@ -107,3 +109,32 @@ def _of_copy(host: str, keeper: str, copy: Row) -> Iterator[str]:
     if copy["whole"]:
         reading = f"{keeper} shows its mailboxes for reading" if copy["shown"] else f"{keeper} has a copy"
         yield f"{host} is away: {reading}, {_as_of(copy)}. If it is lost: `host promote {host}`"
+
+
+def _inherits(row: Row) -> list[str]:
+    """Whose heir a host is."""
+    told = row.get("succession", {})
+    return [*told.get("inheriting", {}), *told.get("inherited", ())]
+
+
+def _of_succession(rows: Sequence[Row]) -> Iterator[str]:
+    """Hosts that were given up, on their way out and back."""
+    by_name = {row["host"]: row for row in rows}
+    for row in rows:
+        host, told = row["host"], row.get("succession", {})
+        for lost, one in told.get("inheriting", {}).items():
+            left = "it begins" if one["left"] is None else f"{one['left']} buckets are left"
+            yield f"{host} takes over what {lost} had: {left}{_why(one)}"
+        for lost in told.get("inherited", ()):
+            back = by_name.get(lost, {})
+            if back.get("up") and not back.get("succession", {}).get("returning"):
+                yield f"{lost} was given up, is back and has nothing left to give: `host welcome {lost}`"
+            elif not back.get("up"):
+                yield f"{lost} was given up, and {host} has all that it had"
+        if back := told.get("returning"):
+            waits = ", its queue waits" if back["held"] else ""
+            yield f"{host} was given up, and gives what only it has: {back['left']} buckets are left{waits}{_why(back)}"
+
+
+def _why(told: Row) -> str:
+    return f" ({told['why'][:WHY_CHARACTERS_MAX]})" if told.get("why") else ""

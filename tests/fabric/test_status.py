@@ -128,6 +128,21 @@ def test_second_copies_and_moves_are_shown_with_what_to_do() -> None:
     assert not remarks([row("host-1", standby=standby())])
 
 
+def test_hosts_that_were_given_up_are_followed_to_their_return() -> None:
+    def told(up: bool, heir: dict[str, Any], back: dict[str, Any]) -> str:
+        copy = {"of": "host-2", "whole": True, "age_seconds": 190.0, "shown": False}
+        lost = row("host-2", succession={"returning": back}) | {"up": up}
+        return "\n".join(remarks([row("host-3", succession=heir, copies=[copy]), lost]))
+
+    going = told(False, {"inheriting": {"host-2": {"left": 12, "why": "host-1 does not say"}}}, {})
+    assert going == "host-3 takes over what host-2 had: 12 buckets are left (host-1 does not say)"
+    gone = {"inheriting": {}, "inherited": ["host-2"]}
+    assert told(False, gone, {}) == "host-2 was given up, and host-3 has all that it had"
+    back = told(True, gone, {"left": 3, "held": True, "why": ""})
+    assert "host-2 was given up, and gives what only it has: 3 buckets are left, its queue waits" in back
+    assert told(True, gone, {}).endswith("has nothing left to give: `host welcome host-2`")
+
+
 def test_a_serial_wraps() -> None:
     assert newest([4_294_967_290, 3, 4_294_967_295]) == 3
 
