@@ -137,7 +137,7 @@ def owner() -> Iterator[Owner]:
         shutil.rmtree(folder)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(MOVES)
 def test_the_replica_is_the_database(moves: list[Move]) -> None:
     with owner() as here:
@@ -146,7 +146,7 @@ def test_the_replica_is_the_database(moves: list[Move]) -> None:
         here.same()
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(MOVES, st.integers(0, 1 << 30), st.booleans())
 def test_a_log_that_a_crash_cut_anywhere_gives_a_moment_that_was(moves: list[Move], at: int, flip: bool) -> None:
     """And what is put into the file twice, or half and then again, is put there once."""
