@@ -20,11 +20,14 @@ BYE_SECONDS_MAX = 30.0
 
 def the_move(story: Story, scene: Scene) -> None:
     """erin's mailbox and bob's list move to host-2, by one line of the zone each, while bob posts"""
-    before = _seen(scene.erin)
+    before = seen(scene.erin)
     posting = Posting(scene)
     with scene.erin.mailbox() as client:
         _move(scene, "erin", "timeline", "host-2")
-        story.check("her client is told BYE, and connects again", _is_turned_out(client))
+        if scene.stage.imap_at:  # another server keeps the mailboxes: it hears nothing of buckets
+            story.check("her client notices nothing", client.noop()[0] == "OK")
+        else:
+            story.check("her client is told BYE, and connects again", _is_turned_out(client))
     _move(scene, "bob", "reflectors", "host-2")
     sent = posting.end()
     homes = {name: scene.stage.ask("where", name) for name in ("erin", "bob")}
@@ -35,7 +38,7 @@ def the_move(story: Story, scene: Scene) -> None:
         person.wait_for_subject(list(sent)[-1])
         got = Counter(letter.subject for letter in person.letters() if letter.subject in sent)
         story.check(f"{person.name} has each of them once", got == Counter(sent.keys()), _short(got, sent))
-    after = _seen(scene.erin)
+    after = seen(scene.erin)
     story.check("UIDVALIDITY is the same", after["UIDVALIDITY"] == before["UIDVALIDITY"], after["UIDVALIDITY"])
     changed = {uid for uid, flags in before["flags"].items() if after["flags"].get(uid) != flags}
     story.check("every message has its UID and its flags still", not changed, f"{len(before['flags'])} messages")
@@ -66,7 +69,8 @@ def _move(scene: Scene, entity: str, which: str, host: str) -> None:
     scene.stage.command("bucket", "move", str(done["bucket"]), host, "--map", which, "--wait")
 
 
-def _seen(person: Person) -> dict[str, Any]:
+def seen(person: Person) -> dict[str, Any]:
+    """UIDVALIDITY, and the flags by UID."""
     with person.mailbox() as client:
         _, found = client.uid("FETCH", "1:*", "(FLAGS)")
         rows = [line.decode() for line in found if isinstance(line, bytes)]
