@@ -157,6 +157,9 @@ class Session(Greeting):
             self._start_over()
             return judge(mail, answers, data if data.code >= 400 else NO_SENSE)
         taken = sum(answer.code < 300 for answer in answers)
+        if self.peer.lmtp and not taken:  # RFC 2033 4.2 forbids it, and it would owe us no reply to the dot
+            self._wire.close("the message was awaited for nobody")
+            return judge(mail, answers, mail)
         if mail.code >= 300 or not taken:
             # RFC 2920 3.1: DATA may be taken though nobody is; then the dot alone, and no message is sent.
             with suppress(Lost):  # what was said before stands

@@ -5,6 +5,7 @@ Law: people notice a client that connects again, and nothing else: no mail, no n
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter
@@ -74,6 +75,7 @@ def seen(person: Person) -> dict[str, Any]:
     with person.mailbox() as client:
         _, found = client.uid("FETCH", "1:*", "(FLAGS)")
         rows = [line.decode() for line in found if isinstance(line, bytes)]
+        rows = [re.sub(r"\\Recent ?", "", row) for row in rows]  # of a session, not of the message
         flags = {row.partition("UID ")[2].split(" ")[0].rstrip(")"): row.partition("FLAGS")[2] for row in rows}
         return {"UIDVALIDITY": client.response("UIDVALIDITY")[1][0], "flags": flags}
 
