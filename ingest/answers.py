@@ -38,9 +38,12 @@ These words at the beginning of a line do something else:
     follow NAME         follow somebody or something here, by name or address
     unfollow NAME       stop that; or unfollow and the address of a feed
     list                what do I follow?
+    opml                the feeds of it, as a list for feed readers
     newsletter NAME     make an address to give to a newsletter
     drop NAME           take no more mail for that address
     help                see this text
+
+A list of feeds (OPML) in a mail, attached or as its text, is followed whole.
 """
 
 FOLLOWED = """\

@@ -38,8 +38,8 @@ def carry_out(names: FabricNames, who: Asker, errand: Errand) -> list[Outgoing]:
             return follow(names, who, source, options)
         case Unfollow(source, "") if source:
             return unfollow(names, who, source)
-        case ListAll() if who.entity:
-            return [_to_timeline(names, who.entity, "", TellFollows(who.about), who.now)]
+        case ListAll(as_list) if who.entity:
+            return [_to_timeline(names, who.entity, "", TellFollows(who.about, as_list), who.now)]
         case Newsletter(name, folder, drop) if who.entity:
             wanted = WantNewsletter(name, folder, drop, who.about)
             return [_to_timeline(names, who.entity, f"+{NEWS}", wanted, who.now)]

@@ -13,6 +13,7 @@ from ingest.header_text import line_of
 from ingest.wish import LINES_MAX, URLS_MAX
 
 CUT = f"Only the first {LINES_MAX} lines of a mail are read.\n"
+LISTED = "is looked at; you hear of it only if it cannot be followed"
 LEFT_OUT = "{count} more addresses stood in your mail than are read in one. Write them again.\n"
 
 
@@ -39,7 +40,7 @@ def _lines(names: FabricNames, who: Asker, errands: Errands) -> list[str]:
         "is looked at; you hear of it by a mail of its own" if who.entity else "you are asked first, once it was read"
     )
     for wish in errands.wishes.good:
-        lines += [line_of(wish.url, 400), f"    {later}", ""]
+        lines += [line_of(wish.url, 400), f"    {LISTED if wish.listed else later}", ""]
     for line, reason in (*errands.wishes.bad, *errands.bad):
         lines += [line_of(line, 400), f"    cannot be done: {reason}", ""]
     return lines

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 
 from directory.names import FabricNames, Reflector, Timeline
+from ingest.opml import is_list
 from ingest.urls import BadUrl, canonical
 from ingest.wish import (
     FOLDER_OCTETS_MAX,
@@ -31,7 +32,7 @@ WORDS_MAX = 20  # commands of one mail: each may be a mail to another host
 _COMMAND = re.compile(
     r"(follow|subscribe|unfollow|unsubscribe|stop|newsletter|drop)(?:\s+newsletter)?\s+(\S+)(.*)\Z", re.IGNORECASE
 )
-_ALONE = re.compile(r"(list|help|newsletters)\s*[.!?]?\Z", re.IGNORECASE)
+_ALONE = re.compile(r"(list|help|newsletters|opml)\s*[.!?]?\Z", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9][\w .-]{0,39}\Z")
 _ALMOST = re.compile(r"(un?f|un?s|fol|sub|sto|lis|hel|new|dro)\w*(\s+\S+)?\Z", re.IGNORECASE)
 _LEAVING = ("unfollow", "unsubscribe", "stop")
@@ -64,7 +65,9 @@ class Newsletter:
 
 @dataclass(frozen=True, slots=True)
 class ListAll:
-    """What do I follow?"""
+    """What do I follow? `feeds`: the feeds of it, as a list that feed readers take."""
+
+    feeds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +101,21 @@ class Errands:
     def single(self) -> bool:
         """One thing and nothing else: whoever sees to it answers."""
         wishes, helped = self.wishes, any(isinstance(errand, Help) for _, errand in self.words)
-        return len(self.words) + len(wishes.good) == 1 and not (self.bad or wishes.bad or self.cut or helped)
+        alone = len(self.words) + len(wishes.good) == 1 and not any(wish.listed for wish in wishes.good)
+        return alone and not (self.bad or wishes.bad or self.cut or helped)
+
+
+def lines_of(arrival: Arrival) -> list[str]:
+    """Return a mail's Subject and what lines somebody wrote herself, one more than are read."""
+    text = text_of(arrival.content)
+    own = () if is_list(text.encode("utf-8", "replace")) else own_lines(text, LINES_MAX + 1)
+    return [subject_of(arrival.headers), *own]
 
 
 def errands_of(arrival: Arrival, names: FabricNames) -> Errands:
     """Read a mail."""
-    lines = list(own_lines(text_of(arrival.content), LINES_MAX + 1))
-    found = read_errands([subject_of(arrival.headers), *lines[:LINES_MAX]], names)
-    return replace(found, cut=len(lines) > LINES_MAX)
+    lines = lines_of(arrival)
+    return replace(read_errands(lines[: LINES_MAX + 1], names), cut=len(lines) > LINES_MAX + 1)
 
 
 def read_errands(lines: list[str], names: FabricNames) -> Errands:
@@ -131,7 +141,7 @@ def read_errands(lines: list[str], names: FabricNames) -> Errands:
 def _read(line: str, everywhere: str, names: FabricNames) -> Errand | str | None:
     """Read one line: an errand, why it is none, or None where it is no command."""
     if match := _ALONE.match(line):
-        return Help() if match[1].lower() == "help" else ListAll()
+        return Help() if match[1].lower() == "help" else ListAll(match[1].lower() == "opml")
     if source := _source_of(line.partition(" ")[0], names) if "@" in line else "":
         rest = line.partition(" ")[2]
         return Follow(source, read_options(rest, everywhere)) if not rest or is_option(rest) else None

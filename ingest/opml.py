@@ -17,6 +17,7 @@ OCTETS_MAX = 10_000_000  # of 10,000 outlines the longest known has 4 MB
 OUTLINES_MAX = 10_000  # as many as an account may follow
 DEPTH_MAX = 20
 TITLE_OCTETS_MAX = 300
+OPENING_OCTETS = 2_000
 
 
 class NoOpml(ValueError):
@@ -62,6 +63,11 @@ class _Reader:
             self.outlines.append(Outline(url, title, "/".join(filter(None, self._path))))
         if len(self.outlines) > OUTLINES_MAX:
             raise NoOpml(f"it lists more than {OUTLINES_MAX} feeds")
+
+
+def is_list(content: bytes) -> bool:
+    """Tell whether a text begins as OPML does."""
+    return b"<opml" in content[:OPENING_OCTETS].lower() and content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def read_opml(content: bytes) -> list[Outline]:

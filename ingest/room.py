@@ -15,14 +15,16 @@ from ingest import feeds, requests
 from ingest.answers import answer
 from ingest.carry_out import Asker, carry_out
 from ingest.errand_text import answer_words
-from ingest.errands import Errand, Errands, Unfollow, errands_of
+from ingest.errands import Errand, Errands, Unfollow, errands_of, lines_of
 from ingest.leaving import unfollow_feed
-from ingest.passing_on import DIRECT, Word, request_mail
+from ingest.opml_mail import gather, with_list
+from ingest.passing_on import DIRECT, IMPORTED, Word, request_mail
 from ingest.settings import Settings
 from ingest.urls import BadUrl, canonical
+from ingest.wish import options_of
 from mail.address import BadAddress, parse_address
 from mail.automatic import why_automatic
-from mail.control import Followers, FollowFeed, Sift, UnfollowFeed, read_controls
+from mail.control import Followers, FollowFeed, GatherFeeds, Sift, UnfollowFeed, read_controls
 from mail.envelope import Arrival, Outgoing, Receipt
 from mail.headers import first_addr_spec
 from mail.outcome import Deferred, Delivered, Refused
@@ -87,8 +89,16 @@ class IngestRoom:
             if each.confirmed or requests.may_ask(tx, each.subscriber, arrival.now):
                 self._take(tx, each, bucket, direct=direct, asked_by=about, now=arrival.now, sift=sift)
         names, unwanted = self.directory().names, [each for each in wanted if isinstance(each, UnfollowFeed)]
-        return Receipt(
-            outgoing=tuple(o for each in unwanted for o in unfollow_feed(tx, names, each, about, arrival.now))
+        outgoing = [out for each in unwanted for out in unfollow_feed(tx, names, each, about, arrival.now)]
+        gathering = [each for each in wanted if isinstance(each, GatherFeeds)]
+        outgoing += [gather(tx, names, arrival, each, self._bucket_of_host) for each in gathering]
+        return Receipt(outgoing=tuple(outgoing))
+
+    def _bucket_of_host(self, host: str) -> int | None:
+        """Return a bucket that a host polls for."""
+        directory = self.directory()
+        return next(
+            (each for each in range(directory.names.buckets) if directory.owner("reflectors", each) == host), None
         )
 
     def _hear_followers(self, tx: Transaction, told: Followers, now: float) -> None:
@@ -108,11 +118,12 @@ class IngestRoom:
             return Receipt(Deferred("4.3.1 too many requests are waiting"))
         names, about = self.directory().names, message_id_of(arrival, "message-id")
         who = Asker(person, arrival.authenticated, about, arrival.now)
-        errands = errands_of(arrival, names)
+        errands = with_list(errands_of(arrival, names), arrival, options_of(lines_of(arrival)))
         outgoing = [out for _, errand in errands.words for out in self._errand(tx, who, errand)]
         for each in errands.wishes.good:
             wanted = FollowFeed(each.url, person, each.folder, confirmed, each.edits, each.fulltext)
-            outgoing += self._wish(tx, arrival, wanted, Sift("", each.only, each.without))
+            asked_by = IMPORTED if each.listed else about
+            outgoing += self._wish(tx, arrival, wanted, Sift("", each.only, each.without), asked_by)
         return Receipt(outgoing=(*outgoing, *self._answers(tx, who, errands)))
 
     def _errand(self, tx: Transaction, who: Asker, errand: Errand) -> list[Outgoing]:
@@ -126,13 +137,13 @@ class IngestRoom:
             return unfollow_feed(tx, names, unwanted, who.about, who.now)
         return [request_mail(names, bucket, "Unfollow a feed", [unwanted], asked_by=who.about)]
 
-    def _wish(self, tx: Transaction, arrival: Arrival, wanted: FollowFeed, sift: Sift) -> list[Outgoing]:
+    def _wish(self, tx: Transaction, arrival: Arrival, wanted: FollowFeed, sift: Sift, asked_by: str) -> list[Outgoing]:
         if not wanted.confirmed and not requests.may_ask(tx, wanted.subscriber, arrival.now):
             return []
-        bucket, about = self.bucket_of(wanted.url), message_id_of(arrival, "message-id")
+        bucket = self.bucket_of(wanted.url)
         if not self.polls(bucket):
-            return [self.pass_on(wanted, bucket, direct=False, asked_by=about, sift=sift)]
-        self._take(tx, wanted, bucket, direct=False, asked_by=about, now=arrival.now, sift=sift)
+            return [self.pass_on(wanted, bucket, direct=False, asked_by=asked_by, sift=sift)]
+        self._take(tx, wanted, bucket, direct=False, asked_by=asked_by, now=arrival.now, sift=sift)
         return []
 
     def _take(

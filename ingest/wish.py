@@ -42,6 +42,7 @@ class Wish:
     only: str = ""
     without: str = ""
     fulltext: bool = False  # whole articles, from the items' own pages
+    listed: bool = False  # in a list that came along
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,11 @@ def read_options(line: str, everywhere: str, url: str = "") -> Wish:
         _words(_WITHOUT, line) or _words(_WITHOUT, everywhere),
         bool(_FULLTEXT.search(line) or _FULLTEXT.search(everywhere)),
     )
+
+
+def options_of(lines: list[str]) -> Wish:
+    """Read what the lines of a mail say for all its addresses."""
+    return read_options("", " ".join(line for line in lines if is_option(line)))
 
 
 def read_wishes(lines: list[str]) -> Wishes:

@@ -113,8 +113,18 @@ class Sift:
 
 @dataclass(frozen=True, slots=True)
 class TellFollows:
-    """To a timeline: its owner asks what she follows, in the mail `about`."""
+    """To a timeline: its owner asks what she follows, in the mail `about`; `feeds`: as a list for feed readers."""
 
+    about: str = ""
+    feeds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GatherFeeds:
+    """To an ingest room, with a letter of `gathering.py`: say which of these sources are feeds that you poll, and let
+    it go on; the last host answers `account`, who asked in the mail `about`."""
+
+    account: str
     about: str = ""
 
 
@@ -156,6 +166,7 @@ Control = (
     | Followers
     | Sift
     | TellFollows
+    | GatherFeeds
     | WantNewsletter
     | KeepSent
     | TreeControl
@@ -172,6 +183,7 @@ _WORDS: dict[str, type[Any]] = {
     "followers": Followers,
     "sift": Sift,
     "tell-follows": TellFollows,
+    "gather-feeds": GatherFeeds,
     "want-newsletter": WantNewsletter,
     "keep-sent": KeepSent,
     **TREE_WORDS,

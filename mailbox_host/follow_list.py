@@ -9,7 +9,10 @@ import hashlib
 from email.utils import formatdate
 
 from directory.names import FabricNames
-from mail.control import TellFollows
+from directory.snapshot import Directory
+from mail.control import GatherFeeds, TellFollows, add_controls
+from mail.envelope import Outgoing, Recipient
+from mail.gathering import FEEDS_MAX, Gathered, written
 from mail.headers import header_line
 from mailbox_host.folder_names import INBOX
 from mailbox_host.folders import find_folder
@@ -28,6 +31,38 @@ END = """
 To stop, write unfollow and a name to {follow}; to read posts
 elsewhere, follow NAME folder=FOLDER.
 """
+
+
+def answer_follows(
+    tx: Transaction, directory: Directory, account: str, asked: TellFollows, now: float
+) -> list[Outgoing]:
+    """Tell her at once, or let the hosts be asked which of it are feeds."""
+    if asked.feeds:
+        return [gather_feeds(tx, directory, account, asked, now)]
+    tell_follows(tx, directory.names, account, asked, now)
+    return []
+
+
+def gather_feeds(tx: Transaction, directory: Directory, account: str, asked: TellFollows, now: float) -> Outgoing:
+    """Ask the hosts which of her sources are feeds; the last one that is asked answers her."""
+    names = directory.names
+    owned = {directory.owner("reflectors", bucket): bucket for bucket in range(names.buckets)}
+    first, *others = sorted(owned)
+    sources = sorted((each.source, each.folder) for each in follows(tx, account) if each.is_open)
+    to = names.follow(owned[first])
+    seed = f"{account} {asked.about} {now}".encode("utf-8", "replace")
+    fields = [
+        ("From", f"Follow <{names.follow()}>"),
+        ("To", to),
+        ("Subject", "Which feeds are these?"),
+        ("Date", formatdate(now)),
+        ("Message-ID", f"<{hashlib.blake2b(seed, digest_size=12).hexdigest()}.feeds@{names.domain}>"),
+        ("Auto-Submitted", "auto-generated"),
+    ]
+    head = b"".join(header_line(*field) for field in fields)
+    letter = head + b"\r\n" + written(Gathered(tuple(sources[:FEEDS_MAX]), tuple(others)))
+    control = GatherFeeds(account, asked.about[:250])
+    return Outgoing("", (Recipient(to),), add_controls(letter, control), signed=True)
 
 
 def tell_follows(tx: Transaction, names: FabricNames, account: str, asked: TellFollows, now: float) -> None:

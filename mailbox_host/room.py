@@ -21,7 +21,7 @@ from mail.tree_control import Adopt
 from mailbox_host import leaves, passing
 from mailbox_host.accounts import account_id, exists
 from mailbox_host.bell import Bell
-from mailbox_host.follow_list import tell_follows
+from mailbox_host.follow_list import answer_follows
 from mailbox_host.follows import TooManyFollows
 from mailbox_host.post_log import Post
 from mailbox_host.quota import is_full, usage
@@ -169,12 +169,13 @@ class MailboxRoom:
             return Receipt(Deferred(f"4.6.0 Control not understood: {fault}"))
         if any(control == KeepSent(account) for control in found):
             return self._sent(tx, arrival, account)
+        outgoing: list[Outgoing] = []
         for asked in found:  # by the ingest room of any host, on the word of the account's owner
             match asked:
                 case Sift(source) if is_source(source):
                     sift(tx, account, asked)
                 case TellFollows() if is_first(tx, account_id(tx, account), arrival):
-                    tell_follows(tx, self._directory().names, account, asked, arrival.now)
+                    outgoing += answer_follows(tx, self._directory(), account, asked, arrival.now)
         controls = [c for c in found if isinstance(c, Welcome | Goodbye)]
         for control in controls:
             if not self._speaks_for(arrival, control.source):
@@ -184,7 +185,7 @@ class MailboxRoom:
         except TooManyFollows as full:
             return Receipt(Refused(f"5.2.2 {full}", 552))
         tx.after_commit(lambda: self._bell.ring_account(account))
-        return Receipt()
+        return Receipt(outgoing=tuple(outgoing))
 
     def _sent(self, tx: Transaction, arrival: Arrival, account: str) -> Receipt:
         """A copy of what the account submitted, at whichever host."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from heliograph.demo.outside import Site, web_site
+from ingest.opml import read_opml
 from reflector.tables import OPEN
 from tests.fabric.town import DOMAIN, OUTSIDE, Town, from_outside, letter, read, until
 
@@ -46,6 +47,12 @@ async def test_one_mail_follows_chooses_and_is_answered_line_by_line(town: Town,
         if found["Subject"] == "What you follow"
     ]
     assert "You follow 2 sources" in told and "in Bob\n      only rust, light" in told and "without second" in told
+
+    await heidi.send(FOLLOW, "opml", " ")
+    await town.still()
+    (lists,) = [found for found in await heidi.letters() if found["Subject"] == "Your feeds, as a list"]
+    (attached,) = lists.iter_attachments()
+    assert [each.url for each in read_opml(attached.get_content().encode())] == [site.url]
 
     await heidi.send(FOLLOW, "", f"unfollow bob\nunfollow {site.url}")
     await town.still()

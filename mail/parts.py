@@ -1,0 +1,64 @@
+"""The parts of a mail that are no parts of others, unpacked: what is attached to it.
+
+Law: bounded in depth, number and octets, and it never raises; what cannot be unpacked is empty.
+"""
+
+from __future__ import annotations
+
+import binascii
+import quopri
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mail.headers import Headers, split_message
+
+PARTS_MAX = 50
+DEPTH_MAX = 5
+FIELD_CHARACTERS_MAX = 2_000
+
+_BOUNDARY = re.compile(r'boundary\s*=\s*(?:"([^"]{1,70})"|([^\s;"]{1,70}))', re.IGNORECASE)
+_NAME = re.compile(r'\b(?:file)?name\s*=\s*(?:"([^"]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`kind`: its media type in lower case; `name`: its file's, "" for none."""
+
+    kind: str
+    name: str
+    content: bytes
+
+
+def parts_of(content: bytes, octets_max: int) -> Iterator[Part]:
+    """Return a mail's parts in their order, each cut at so many octets (as they are packed)."""
+    return _parts(content, octets_max, 0, [PARTS_MAX])
+
+
+def _parts(content: bytes, octets_max: int, depth: int, left: list[int]) -> Iterator[Part]:
+    head, body = split_message(content)
+    headers = Headers.parse(head)
+    said = headers.get("content-type", "text/plain")[:FIELD_CHARACTERS_MAX]
+    kind, boundary = said.partition(";")[0].strip().lower(), _BOUNDARY.search(said)
+    if not (kind.startswith("multipart/") and boundary):
+        name = _NAME.search(headers.get("content-disposition")[:FIELD_CHARACTERS_MAX]) or _NAME.search(said)
+        encoding = headers.get("content-transfer-encoding")
+        yield Part(kind, (name[1] or name[2]) if name else "", _unpacked(body[:octets_max], encoding))
+        return
+    edge = b"--" + (boundary[1] or boundary[2]).encode("ascii", "replace")
+    for piece in body.split(edge, PARTS_MAX + 1)[1:] if depth < DEPTH_MAX else ():
+        left[0] -= 1
+        if piece.startswith(b"--") or left[0] < 0:
+            return
+        yield from _parts(piece.partition(b"\r\n")[2], octets_max, depth + 1, left)
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    match encoding.strip().lower():
+        case "quoted-printable":
+            return quopri.decodestring(body)
+        case "base64":
+            packed = re.sub(rb"[^A-Za-z0-9+/]", b"", body)
+            packed = packed[: len(packed) - len(packed) % 4] if len(packed) % 4 == 1 else packed
+            return binascii.a2b_base64(packed + b"=" * (-len(packed) % 4))
+    return body
