@@ -24,6 +24,7 @@ PARTS = {
     "feed": "heliograph.commands.feed:feed",
     "app": "heliograph.commands.app:app",
     "reflector": "heliograph.commands.reflector:reflector",
+    "mirror": "heliograph.commands.mirror:mirror",
     "key": "heliograph.commands.key:key",
     "bucket": "heliograph.commands.bucket:bucket",
     "backup": "heliograph.commands.backup:backup",

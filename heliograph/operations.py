@@ -13,6 +13,7 @@ from dataclasses import asdict
 from directory.names import Timeline
 from heliograph import exits, feeds, keeping, mailboxes, publishers, trees
 from heliograph.exits import CommandError
+from heliograph.federation import mirrors
 from heliograph.location import NAMES_RULE, locate
 from heliograph.site import ROWS_MAX, Answer, Site, Source, check_account
 from heliograph.source_word import source_word
@@ -165,6 +166,8 @@ READS: Mapping[str, Callable[..., Answer]] = {
     "mailbox show": mailboxes.show_mailbox,
     "reflector list": trees.list_trees,
     "reflector show": trees.show_tree,
+    "mirror list": mirrors.list_mirrors,
+    "mirror fabrics": mirrors.list_fabrics,
     "app list": publishers.list_applications,
     "status": status,
     "where": where,

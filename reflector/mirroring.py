@@ -14,7 +14,18 @@ from mail.tree_control import Audit
 from reflector.dissolving import dissolve_branches
 from reflector.letter import House
 from reflector.mirror_mail import notice, wish
-from reflector.mirrors import ASKING, ENDED, FOLLOWING, LEAVING, NEVER, REFUSED, Mirror, next_wish, write_mirror
+from reflector.mirrors import (
+    ASKING,
+    ENDED,
+    FOLLOWING,
+    LEAVING,
+    NEVER,
+    REFUSED,
+    Mirror,
+    find_mirror,
+    next_wish,
+    write_mirror,
+)
 from reflector.sources import bury_source, find_source, take_generation
 from reflector.subscriptions import close_all
 from reflector.tables import OPEN
@@ -84,6 +95,13 @@ def count(house: House, tx: Transaction, mirror: Mirror, now: float) -> Mails:
     write_mirror(tx, replace(mirror, census=now, due=now + house.settings.mirror_census_seconds))
     asked = ((host, branch_address(house, mirror.list, LEAF, host)) for host in sorted(house.directory.hosts))
     return tuple(mail for host, to in asked for mail in write(house, [to], Audit(mirror.list, host=host), now))
+
+
+def reported(house: House, tx: Transaction, list_: str, now: float) -> None:
+    """A host said how many follow there; once all have, nobody need wait."""
+    mirror = find_mirror(tx, list_)
+    if mirror and mirror.census and counted(house, tx, mirror) is not None:
+        write_mirror(tx, replace(mirror, due=now))
 
 
 def counted(house: House, tx: Transaction, mirror: Mirror) -> int | None:

@@ -10,6 +10,7 @@ from dataclasses import astuple, dataclass, fields
 
 from mail.address import mirrored
 from reflector.letter import House
+from reflector.tables import HERE
 from reflector.tokens import make_token
 from store import Reader, Transaction
 
@@ -102,6 +103,19 @@ def is_first(tx: Transaction, mirror: Mirror, post: int) -> bool:
         old = (mirror.list, post - POSTS_REMEMBERED)
         tx.execute("DELETE FROM mirrored_post WHERE list = ? AND post <= ?", old)
     return True
+
+
+def mirrors_here(place: Reader | Transaction, after: str, most: int) -> list[Mirror]:
+    """A page of the mirrors of this host, by name; those that have ended too."""
+    sql = f"SELECT {_MIRROR} FROM mirror WHERE list > ? AND {HERE} ORDER BY list LIMIT ?"
+    return [Mirror(*row) for row in place.all(sql, (after, most))]
+
+
+def fabrics_here(place: Reader | Transaction, after: str, most: int) -> list[tuple[str, str, float]]:
+    """A page of (source, fabric, moment of its last wish): who has ever mirrored a source of this host."""
+    named = "list || ' ' || fabric"
+    sql = f"SELECT list, fabric, number / 1000.0 FROM fabric_wish WHERE {named} > ? AND {HERE} ORDER BY {named} LIMIT ?"
+    return [(source, fabric, at) for source, fabric, at in place.all(sql, (after, most))]
 
 
 def _ends(list_: str) -> tuple[str, str]:

@@ -33,6 +33,7 @@ from reflector.dissolving import dissolve
 from reflector.folding import give_back, let_go, take_back
 from reflector.handing_over import take_answer
 from reflector.letter import House, Letter
+from reflector.mirroring import reported
 from reflector.moved import take_moved
 from reflector.nodes import DOWN, RELEASED, find_move, find_node
 from reflector.repeats import drop_repeats
@@ -111,6 +112,7 @@ def _perform(house: House, tx: Transaction, list_: str, control: TreeControl, ro
             let_go(house, tx, control, now)
         case Report():
             take_report(tx, list_, control, now)
+            reported(house, tx, list_, now)
         case Audit():
             return take_audit(house, tx, list_, now)
         case Dissolve():

@@ -9,6 +9,7 @@ import signal
 import sys
 from contextlib import ExitStack
 
+from heliograph.demo.across import acquaint, second_fabric
 from heliograph.demo.chapters import CHAPTERS
 from heliograph.demo.outside import DOMAIN, MAIL_PORT, PLACE, foreign_mailbox, web_site
 from heliograph.demo.people import Person
@@ -35,7 +36,9 @@ def main() -> int:
                 "A heliograph is a mirror that flashes one message to everyone in sight. This one is made of mail."
             )
             here = scenery.enter_context(stage(settings=settings))
-            tell(story, here, scenery)
+            other = scenery.enter_context(second_fabric())
+            acquaint(here, other)
+            tell(story, here, scenery, other)
             if story.failed:
                 story.told("\nWhat the hosts said last:\n" + here.log()[-6000:])
     except Exception as error:
@@ -45,15 +48,15 @@ def main() -> int:
     return story.end()
 
 
-def tell(story: Story, here: Stage, scenery: ExitStack) -> None:
-    """Tell all of it on a stage that is set."""
+def tell(story: Story, here: Stage, scenery: ExitStack, other: Stage | None = None) -> None:
+    """Tell all of it on a stage that is set; `other`: a second fabric, acquainted with it."""
     here.add_people(*PEOPLE)  # the fabric is down: the command opens the hosts' databases itself
     seconds = here.start()
     story.check("a fabric of three hosts is up", True, f"{seconds:.1f} s, at {here.net}")
     mailbox = scenery.enter_context(foreign_mailbox(here))
     site = scenery.enter_context(web_site(here.address(PLACE)))
-    clients = [Person(here, name, host) for name, host in zip(PEOPLE, (1, 3, 2, 3), strict=True)]
-    story.tell(CHAPTERS, Scene(here, mailbox, site, *clients))
+    alice, bob, erin, heidi = (Person(here, name, host) for name, host in zip(PEOPLE, (1, 3, 2, 3), strict=True))
+    story.tell(CHAPTERS, Scene(here, mailbox, site, alice, bob, erin, heidi, other))
 
 
 if __name__ == "__main__":

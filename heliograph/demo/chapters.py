@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+from heliograph.demo.across import the_other_fabric
 from heliograph.demo.crowd import the_crowd
 from heliograph.demo.moves import the_move
 from heliograph.demo.people import Idler
@@ -192,6 +193,7 @@ CHAPTERS = (
     the_feed,
     the_leaving,
     the_crowd,
+    the_other_fabric,
     the_crash,
     the_zone,
     the_move,

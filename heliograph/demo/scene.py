@@ -28,6 +28,7 @@ class Scene:
     bob: Person
     erin: Person
     heidi: Person
+    other: Stage | None = None  # another operator's fabric
 
     @property
     def reflector(self) -> str:
