@@ -12,6 +12,7 @@ import logging
 import shutil
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from directory.snapshot import Directory
@@ -25,7 +26,7 @@ from heliograph.standby.adopting import adopt_log, adopt_queue
 from heliograph.standby.estate import Estate, copy_in
 from heliograph.standby.fence import ask_host, named_lately
 from heliograph.standby.replicas import NoReplica, Replicas
-from heliograph.standby.steps import BEGUN, DONE
+from heliograph.standby.steps import BEGUN, DONE, adopted_before, reach
 from spool.adopting import numbers_upto
 from store import StoreFull
 
@@ -103,6 +104,9 @@ class Inheritance:
         self._estate = estate = await asyncio.to_thread(Estate, self._place, lost, party)
         await party.at("laid-out")
         await self._note(BEGUN, numbers_upto(estate.store.reader))
+        for host, upto in adopted_before(estate.store):
+            if host != party.host:
+                await self._note(DONE, upto, host)
         await estate.settle()
         mover = Mover(estate.party, self, self._subscribe)
         await mover.start()
@@ -136,9 +140,8 @@ class Inheritance:
         await self._party.at("copied")
         return True
 
-    async def _note(self, step: str, upto: int) -> None:
-        sql = "UPDATE inheritance SET step = ?, upto = max(upto, ?) WHERE host = ?"
-        await self._party.store.write(lambda tx: tx.execute(sql, (step, upto, self._lost)))
+    async def _note(self, step: str, upto: int, host: str = "") -> None:
+        await self._party.store.write(partial(reach, host or self._lost, step, upto))
 
     # --- whose it is
 

@@ -6,7 +6,7 @@ Law: a step is written when what it stands for is on disk.
 from __future__ import annotations
 
 from heliograph.moving.parties import Party
-from store import Transaction
+from store import Store, Transaction
 
 BEGUN, DONE, OVER = "begun", "done", "over"
 HELD, RETURNED = "held", "returned"
@@ -25,3 +25,18 @@ def steps(party: Party) -> list[tuple[str, str]]:
 def set_step(host: str, step: str, tx: Transaction) -> None:
     sql = "INSERT INTO inheritance VALUES (?, ?, '', 0, 0) ON CONFLICT (host) DO UPDATE SET step = excluded.step"
     tx.execute(sql, (host, step))
+
+
+def reach(host: str, step: str, upto: int, tx: Transaction) -> None:
+    """An inheritance has come to a step; what was adopted before stays known."""
+    sql = (
+        "INSERT INTO inheritance VALUES (?1, ?2, '', ?3, 0)"
+        " ON CONFLICT (host) DO UPDATE SET step = ?2, upto = max(upto, ?3)"
+    )
+    tx.execute(sql, (host, step, upto))
+
+
+def adopted_before(replica: Store) -> list[tuple[str, int]]:
+    """What a host that is lost itself had adopted, as an heir: the lost hosts, and the last number of each."""
+    rows = replica.reader.all("SELECT host, upto FROM inheritance WHERE step = ? ORDER BY host", (DONE,))
+    return [(host, upto) for host, upto in rows]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -133,7 +134,7 @@ class Succession:
             while True:
                 await hear(reader)
                 row = row_of(self._party, peer)
-                done = row is not None and row[0] in (DONE, OVER) and peer not in self._inheritances
+                done = row is not None and row[0] in (DONE, OVER) and not self._inheritances
                 await say(writer, Word("inherited", {"done": done, "upto": row[1] if row else 0}))
 
     # --- what is done
@@ -154,6 +155,9 @@ class Succession:
     async def _look(self) -> None:
         zone, me = self._party.zone(), self._party.host
         await self._home.look()
+        begun = {host for host, step in steps(self._party) if step == BEGUN}
+        for lost in (begun | set(self._inheritances)) - set(self._mine()):
+            await self._take_back(lost)
         for lost in self._mine():
             await self._begin(lost)
         for lost, heir in zone.lost.items():
@@ -187,6 +191,18 @@ class Succession:
         )
         await party.store.write(lambda tx: tx.execute(sql, (lost, BEGUN)))
         self._tasks[lost] = asyncio.create_task(self._inherit(one, lost), name=f"inherit {lost}")
+
+    async def _take_back(self, lost: str) -> None:
+        """The zone says so no more: what was taken is here, the rest is the host's again. Its replica goes on."""
+        if task := self._tasks.pop(lost, None):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self._inheritances.pop(lost, None)
+        row = row_of(self._party, lost)
+        if row and row[0] == BEGUN:
+            await self._party.store.write(lambda tx: tx.execute("DELETE FROM inheritance WHERE host = ?", (lost,)))
+            await asyncio.to_thread(shutil.rmtree, self._folder / lost, True)
+        log.warning("the zone does not say any more that %s is lost and this host its heir", lost)
 
     async def _inherit(self, one: Inheritance, lost: str) -> None:
         await one.run()

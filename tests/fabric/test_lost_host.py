@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import imaplib
 import re
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -179,3 +181,139 @@ def flags_of(person: Person, subject: str) -> set[bytes]:
         client.select("INBOX", readonly=True)
         _, rows = client.uid("FETCH", str(number), "(FLAGS)")
         return set(re.search(rb"FLAGS \(([^)]*)\)", rows[0])[1].split())  # type: ignore[index,arg-type]
+
+
+POINTS = ("copied", "laid-out", "decided", "rows", "before-grant", "before-take", "after-take", "adopted", "inherited")
+
+
+async def test_a_promotion_that_breaks_off_anywhere_comes_to_its_end(town: LosingTown) -> None:
+    """At each point it breaks, at some the heir ends there; then the lost host's return does."""
+    await town.name_standby("host-2", "host-3")
+    await life(town)
+    heidi = town.person("heidi", 2)
+    known = await asyncio.to_thread(uids, heidi)
+    town.abroad.busy = True
+    await heidi.send(ZOE, "on its way")
+    await until(lambda: [row.attempts for row in town.waiting()] == [1])
+    town.replicate("host-2", "host-3")
+    await town.person("alice").send(HEIDI, "late")
+    await until(lambda: [row.recipient for row in town.waiting()] == [ZOE])
+    await town.lose("host-2", disk=False)
+    town.faults.left = dict.fromkeys(POINTS, 1)
+    await town.promote("host-2", "host-3")
+    for point in ("laid-out", "after-take", "adopted"):
+        await until(partial(town.faults.has_passed, point))
+        await town.stop("host-3")
+        await town.start("host-3")
+    await town.inherited("host-2", "host-3")
+    assert set(POINTS) <= set(town.faults.passed) and not any(town.faults.left.values())
+    town.faults.left = dict.fromkeys(("returning", "merged", "returned"), 1)
+    await town.start("host-2")
+    await until(partial(town.faults.has_passed, "merged"))
+    await town.stop("host-2")
+    await town.start("host-2")
+    await town.returned("host-2")
+    assert not any(town.faults.left.values())
+    town.abroad.busy = False
+    await town.hurry()
+    await town.still()
+    now = await asyncio.to_thread(uids, town.person("heidi", 1))
+    assert now.keys() == known.keys() | {"late"} and all(len(numbers) == 1 for numbers in now.values())
+    assert {subject: now[subject] for subject in known} == known and now["late"][0] > GAP
+    assert [rcpts for _, rcpts, content in town.abroad.mail if b"on its way" in content] == [[ZOE]]
+    assert not town.faults_found(), town.faults_found()
+
+
+async def test_who_was_only_cut_off_learns_that_it_was_given_up(town: LosingTown) -> None:
+    """It served on, and gave UIDs: they are nobody else's, and what it took is at its heir in the end."""
+    await life(town)
+    town.replicate("host-2", "host-3")
+    alone = town.hosts["host-2"]
+    ears = alone.directory._refresh  # it hears of no zone
+    alone.directory._refresh = alone.directory._follower._refresh = never  # type: ignore[method-assign]
+    await town.promote("host-2", "host-3")
+    await town.inherited("host-2", "host-3")
+    assert sorted(town.owners("heidi")) == ["host-2", "host-3"]  # it cannot know
+    there = town.address(2), town.config.ports.smtp
+    assert (await from_outside(*there, ZOE, [HEIDI], letter(ZOE, HEIDI, "to who was cut off"))).startswith("250")
+    await town.person("alice").send(HEIDI, "to the heir")
+    await until(lambda: not town.waiting())
+    shown = await asyncio.to_thread(uids, town.person("heidi", 2))
+    heirs = await asyncio.to_thread(uids, town.person("heidi", 3))
+    told: list[str] = []
+
+    def wait() -> None:
+        with town.person("heidi", 2).session() as client:
+            client.select("INBOX")
+            with pytest.raises((imaplib.IMAP4.error, OSError)) as caught:
+                while True:
+                    client.noop()
+            told.append(str(caught.value))
+
+    waiting = asyncio.create_task(asyncio.to_thread(wait))
+    alone.directory._refresh = alone.directory._follower._refresh = ears  # type: ignore[method-assign]
+    await alone.directory.reload()
+    await waiting
+    await town.returned("host-2")
+    await town.still()
+    assert told and town.owners("heidi") == ["host-3"]
+    for host in (1, 2, 3):
+        now = await asyncio.to_thread(uids, town.person("heidi", host))
+        assert now.keys() == shown.keys() | {"to the heir"}
+        assert {subject: now[subject] for subject in heirs} == heirs
+        assert len(now["to who was cut off"]) == 1 and now["to who was cut off"] != shown["to who was cut off"]
+    assert not town.faults_found(), town.faults_found()
+
+
+async def never() -> bool:
+    return False
+
+
+async def test_the_heir_is_lost_too(town: LosingTown) -> None:
+    """Its own standby has what it took, and where the numbers of the first one ended: that one comes back to it."""
+    for host, standby in (("host-2", "host-3"), ("host-3", "host-1")):
+        await town.name_standby(host, standby)
+    await life(town)
+    known = await asyncio.to_thread(uids, town.person("heidi"))
+    town.replicate("host-2", "host-3")
+    await town.person("alice").send(HEIDI, "late")
+    await town.still()
+    await town.lose("host-2", disk=False)
+    await town.promote("host-2", "host-3")
+    await town.inherited("host-2", "host-3")
+    await town.person("alice").send(HEIDI, "to the first heir")
+    await town.still()
+    town.replicate("host-3", "host-1")
+    await town.lose("host-3", disk=True)
+    await town.promote("host-3", "host-1")
+    await town.inherited("host-3", "host-1")
+    assert town.hosts["host-1"].directory.current.lost == {"host-2": "host-1", "host-3": "host-1"}
+    await town.person("erin").send(HEIDI, "to the second heir")
+    await town.start("host-2")
+    await town.returned("host-2")
+    await town.still()
+    now = await asyncio.to_thread(uids, town.person("heidi"))
+    assert now.keys() == known.keys() | {"late", "to the first heir", "to the second heir"}
+    assert {subject: now[subject] for subject in known} == known
+    assert all(len(numbers) == 1 for numbers in now.values())
+    assert now["to the first heir"][0] < 2 * GAP < now["late"][0]
+    assert not town.faults_found(), town.faults_found()
+
+
+async def test_without_a_whole_replica_all_waits_for_the_host_itself(town: LosingTown) -> None:
+    """A zone that was edited by hand loses nothing: what the heir cannot take is handed over by who comes back."""
+    await town.name_standby("host-2", "host-3")
+    await life(town)
+    known = await asyncio.to_thread(uids, town.person("heidi"))
+    await town.lose("host-2", disk=False)
+    await town.promote("host-2", "host-3")
+    await town.inherited("host-2", "host-3")
+    assert town.owners("heidi") == []
+    said = await from_outside(town.address(1), town.config.ports.smtp, ZOE, [HEIDI], letter(ZOE, HEIDI, "held"))
+    assert said.startswith("250")
+    await town.start("host-2")
+    await town.returned("host-2")
+    await town.still()
+    now = await asyncio.to_thread(uids, town.person("heidi"))
+    assert town.owners("heidi") == ["host-3"] and now.pop("held") and now == known
+    assert not town.faults_found(), town.faults_found()

@@ -81,6 +81,7 @@ class MovingTown(Town):
         return [
             fault
             for host in self.config.hosts
+            if (self.config.host_folder(host.name) / "heliograph.db").exists()
             for fault in audit.faults(self.config.host_folder(host.name) / "heliograph.db")
         ]
 
