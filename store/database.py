@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from store.ending import take_end
 from store.shipping import Shipping
 from store.telling import StandbyBehind, StoreFull
 from store.transaction import Row, Transaction, Values
+from store.wal import Position
 from store.writer import CHECKPOINT_PAGES, Writer
 
 T = TypeVar("T")
@@ -62,11 +64,12 @@ class Store:
 
     def __init__(self, path: Path, migrations: Iterable[Migration]) -> None:
         self.path = path
+        ended = take_end(path)
         connection = _connect(path)
         _prepare(connection)
         _migrate(connection, migrations)
         self._writer = Writer(connection)
-        self.shipping = Shipping(path, self._writer)
+        self.shipping = Shipping(path, self._writer, ended)
         self._readers: list[Reader] = []
         self._local = threading.local()
         self._pool = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="store-reader")
@@ -115,11 +118,12 @@ class Store:
     def close(self) -> None:
         """Finish what was submitted, then close."""
         self._pool.shutdown()
-        self._writer.close()
-        if self.shipping.reads_along:  # its files are closed after the last connection: it would lose its locks
+        ends: list[Position | None] = []
+        self._writer.close(lambda: ends.append(self.shipping.end_of_log()))
+        if ends and self.shipping.reads_along:  # its files are closed after the last connection, which has locks there
             for reader in self._readers:
                 reader.connection.close()
-            self.shipping.close()
+            self.shipping.close(ends[0])
 
 
 def open_reader(path: Path) -> Reader:

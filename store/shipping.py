@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
+from store.ending import note_end
 from store.telling import Terms
 from store.transaction import Transaction
 from store.wal import Position, Span, Unreadable, Wal
@@ -28,26 +29,33 @@ HELD_OCTETS_MIN = 1 << 30  # so long the log may grow while it is held, or as lo
 @dataclass(frozen=True, slots=True)
 class Shipment:
     """A commit. `spans`: its frames, none where it changed nothing; None: too much waits, read it from the log, whose
-    checkpoints are held from here on."""
+    checkpoints are held from here on; or it `is_lost`. Nothing comes after either."""
 
     number: int
     spans: Sequence[Span] | None
+    is_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The log and the file while checkpoints are held: `position` is where the last commit ended."""
+    """The log and the file while checkpoints are held: `position` is where the last commit ended; `ended`: where the
+    log before this one did, if everything since then is in this one."""
 
     position: Position
     number: int
     wal: Wal
+    ended: Position | None
+
+    def goes_on_from(self, there: Position) -> bool:
+        """Tell whether everything since that position can be read."""
+        return there == self.ended or self.wal.has(there, self.position)
 
 
 class Shipping:
     """A standby's end of the writer. One at a time."""
 
-    def __init__(self, path: Path, writer: Writer) -> None:
-        self._path, self._writer = path, writer
+    def __init__(self, path: Path, writer: Writer, ended: Position | None = None) -> None:
+        self._path, self._writer, self._ended = path, writer, ended
         self._wal: Wal | None = None
         self._take: Callable[[Shipment], object] | None = None
         self._last: Position | None = None
@@ -58,17 +66,26 @@ class Shipping:
         """Whether files of the database were opened."""
         return self._wal is not None
 
-    def close(self) -> None:
+    def end_of_log(self) -> Position | None:
+        """Return where the log ended, as far as anybody wants to know; while a connection is open and nobody writes."""
+        return self._wal.position() if self._wal else None
+
+    def close(self, end: Position | None) -> None:
         """After the last connection was closed."""
-        if self._wal:
+        if self._wal and end:
             self._wal.close()
             self._wal = None
+            note_end(self._path, end)
 
     # --- who is told when
 
     def agree(self, terms: Terms | None) -> None:
         """Tell callers under these terms from now on."""
         self._writer.telling.agree(terms)
+
+    def end(self) -> None:
+        """The host ends: who waits is told as if the standby never answered."""
+        self._writer.telling.give_up()
 
     def held(self, number: int) -> bool:
         """The standby holds all commits up to this; return whether it was behind."""
@@ -81,10 +98,6 @@ class Shipping:
     @property
     def is_behind(self) -> bool:
         return self._writer.telling.is_behind
-
-    @property
-    def commits(self) -> int:
-        return self._writer.commits
 
     # --- what is sent
 
@@ -117,7 +130,8 @@ class Shipping:
     def _hold(self, tx: Transaction) -> Held:
         self._let_checkpoint(tx, False)
         wal = self._open(tx)
-        return Held(wal.position(), self._writer.commits, wal)
+        now = wal.position()
+        return Held(now, self._writer.commits, wal, self._ended if wal.is_first(now) else None)
 
     def _open(self, tx: Transaction) -> Wal:
         if self._wal is None:
@@ -131,8 +145,8 @@ class Shipping:
         now = wal.position()
         if wal.octets(position, now) > SPAN_OCTETS_MAX:
             return Shipment(number, None)
-        spans = list(wal.read(position, now, SPAN_OCTETS_MAX)) if wal.octets(position, now) else []
-        self._last, self._take = now, take
+        spans = list(wal.read(position, now, SPAN_OCTETS_MAX))
+        self._last, self._take = spans[-1].after if spans else position, take
         self._shipped = self._sent = 0
         self._writer.after_commit = self._ship
         self._let_checkpoint(tx, True)
@@ -141,15 +155,15 @@ class Shipping:
     def _ship(self, tx: Transaction, number: int) -> None:
         """Pass a commit on."""
         assert self._wal is not None and self._last is not None and self._take is not None
-        spans: list[Span] | None = None
         try:
-            spans = self._read(tx, self._wal, self._last)
+            shipment = Shipment(number, self._read(tx, self._wal, self._last))
         except (OSError, Unreadable):
             log.exception("a commit cannot be read from the log: the standby is lost, and found again")
-        if spans is None:
+            shipment = Shipment(number, None, is_lost=True)
+        if shipment.spans is None:
             self._writer.after_commit = nothing
         with contextlib.suppress(RuntimeError):  # a closed loop: the host ends
-            self._take(Shipment(number, spans))
+            self._take(shipment)
 
     def _read(self, tx: Transaction, wal: Wal, last: Position) -> list[Span] | None:
         now = wal.position()

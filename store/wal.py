@@ -52,6 +52,7 @@ class Wal:
     """The log of an open database. Open it while a connection is open, close it after the last one was closed."""
 
     def __init__(self, database: Path, page_octets: int) -> None:
+        self.page_octets = page_octets
         self.frame_octets = FRAME_HEAD.size + page_octets
         flags = os.O_RDONLY | os.O_CLOEXEC
         self._file = os.open(database, flags)
@@ -71,10 +72,21 @@ class Wal:
         return self._at(salts, frames)
 
     def has(self, position: Position, now: Position) -> bool:
-        """Tell whether a position lies in the log as it is now."""
-        if position.salts != now.salts or position.frame > now.frame:
+        """Tell whether a position lies in the log as it is now.
+
+        A log that nobody has written to yet has no salts: each of those looks like the other.
+        """
+        if position.salts == START.salts or position.salts != now.salts or position.frame > now.frame:
             return False
         return self._at(position.salts, position.frame).sum == position.sum
+
+    def is_first(self, now: Position) -> bool:
+        """Whether this log is the first since its file was made: everything since then is in it."""
+        if now.salts == START.salts:
+            return True
+        head = os.pread(self._log, FILE_HEAD_OCTETS, 0)
+        begun_anew, salts = struct.unpack_from(">I8s", head, 12) if len(head) == FILE_HEAD_OCTETS else (1, b"")
+        return bool(begun_anew == 0 and salts == now.salts)
 
     def octets(self, before: Position, after: Position) -> int:
         """How many there are between two positions."""
@@ -83,7 +95,7 @@ class Wal:
     def read(self, before: Position, after: Position, octets_max: int) -> Iterator[Span]:
         """Return the frames between two positions of the same log, or from the start of a new one, in pieces."""
         at, frames_max = before, max(octets_max // self.frame_octets, 1)
-        while at != after:
+        while self.octets(at, after):
             first = _first(at, after)
             count = min(frames_max, after.frame - first)
             octets = self._frames(first, count)

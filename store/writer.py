@@ -65,11 +65,13 @@ class Writer:
             raise RuntimeError("the store is closed")
         self._jobs.put(job)
 
-    def close(self) -> None:
+    def close(self, last: Callable[[], object] = lambda: None) -> None:
+        """Finish what was submitted. `last`: is called when nothing more is written, before the connection goes."""
         if not self._closed:
             self._closed = True
             self._jobs.put(None)
             self._thread.join()
+            last()
             self._connection.close()
 
     def _run(self) -> None:

@@ -51,6 +51,7 @@ class PageLog:
 
     def close(self) -> None:
         os.close(self._file)
+        self._file = -1  # its number may be another file's now
 
     def load(self, reached: Position, as_of: float) -> tuple[Position, float]:
         """Find where the commits in it end, cut off what follows; return where and when that is."""

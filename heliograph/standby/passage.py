@@ -57,6 +57,7 @@ class Passage:
         self._at: Position | None = None  # what was sent
         self._held: Position | None = None  # what the standby said last that it holds
         self._page_octets = 0
+        self._live = False  # commits are passed on as they happen
         self._on_their_way: deque[tuple[int, Position, float]] = deque()  # commits that are not known to be held
         self._queue: deque[tuple[Shipment, float]] = deque()
         self._bell = asyncio.Event()
@@ -95,7 +96,7 @@ class Passage:
         held = await self._hold()
         self._page_octets = held.wal.page_octets
         there = position(have.value) if have.value is not None else None
-        copies = there is None or not held.wal.has(there, held.position)
+        copies = there is None or not held.goes_on_from(there)
         if copies:
             await self._copy(held)
         self._at = Position(held.position.salts, 0, bytes(8)) if copies or there is None else there
@@ -104,7 +105,6 @@ class Passage:
         if copies:
             await say(self._writer, Word("whole"))
         while True:
-            self._progress.phase = "in step"
             await self._send_live()
             await self._catch_up(await self._hold())
 
@@ -136,7 +136,7 @@ class Passage:
     async def _catch_up(self, held: Held) -> None:
         """Send from the log until little is left, then have every commit passed on as it happens."""
         loop = asyncio.get_running_loop()
-        self._progress.phase = "catching up"
+        self._live, self._progress.phase = False, "catching up"
         while True:
             assert self._at is not None
             spans = _spans(held, self._at)
@@ -150,6 +150,8 @@ class Passage:
 
     async def _send_live(self) -> None:
         """Send commits as they happen, until they are too many."""
+        self._live = True
+        self._note_step()
         while True:
             await self._bell.wait()
             self._bell.clear()
@@ -220,8 +222,13 @@ class Passage:
             return
         for _ in range(known[-1] + 1):
             number, _, self._progress.as_of = self._on_their_way.popleft()
+        self._note_step()
         if self._shipping.held(number):
             self._back()
+
+    def _note_step(self) -> None:
+        if self._live and not self._on_their_way:
+            self._progress.phase = "in step"
 
 
 def _read_chunks(held: Held, offset: int, octets: int) -> tuple[list[bytes], list[bytes]]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from heliograph.moving.frames import Broken, Word, hear, packed, say
 from heliograph.standby.place import told
 from heliograph.standby.record import Bad, Kind, unpack
-from heliograph.standby.replica import DIGEST_OCTETS, Replica
+from heliograph.standby.replica import DIGEST_OCTETS
 from heliograph.standby.replicas import Kept, Replicas
 from heliograph.standby.words import SILENCE_SECONDS_MAX, VERSION
 
@@ -61,8 +61,7 @@ class _Stream:
             finally:
                 kept.connected = False
                 reading.cancel()
-                await asyncio.wait([reading])
-                await asyncio.shield(kept.run(Replica.cut))
+                kept.cut()
         except (Broken, Bad, OSError, TimeoutError, ValueError, KeyError, TypeError) as error:
             log.info("replica of %s: the stream ended: %s", kept.owner, error)
             with contextlib.suppress(Exception):
@@ -148,7 +147,7 @@ class _Stream:
                 lacks = await self._kept.run(lambda replica: replica.lacks(first, digests))
                 await say(self._writer, packed("lack", lacks))
             case "whole":
-                await self._kept.run(lambda replica: replica.end(self._database))
+                await self._kept.end_copy(self._database)
                 log.info("replica of %s: a copy is whole", self._kept.owner)
                 self._kept.tend()
                 await self._say_held()

@@ -70,11 +70,21 @@ class Kept:
         replica = await self._open()
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, replica)
 
+    def cut(self) -> None:
+        """A stream has ended: what came of a commit that did not end goes, after what is being written."""
+        if self.replica:
+            self._thread.submit(_cut, self.replica)
+
     async def settle(self) -> None:
         """Have everything in the file, and nobody reading it: a copy is to begin."""
         async with self._lock:
             await self._wait_returned()
             await self._bring_up()
+
+    async def end_copy(self, database: str) -> None:
+        """A copy is whole; nobody borrows between the file and what it lacks."""
+        async with self._lock:
+            await self.run(lambda replica: replica.end(database))
 
     def tend(self) -> None:
         """After something came: put into the file what is due, or ask for it back."""
@@ -124,9 +134,9 @@ class Kept:
     async def reopen(self) -> Replica:
         """Read again what is there: a stream begins with what the disk says."""
         async with self._lock:
-            if self.replica:
-                self.replica.close()
-            self.replica = None
+            replica, self.replica = self.replica, None
+            if replica:
+                await asyncio.get_running_loop().run_in_executor(self._thread, replica.close)
             return await self._open()
 
     async def close(self) -> None:
@@ -158,15 +168,32 @@ class Kept:
         async with asyncio.timeout(BOUNDARY_SECONDS_MAX):
             while not await self.run(Replica.seal):  # noqa: ASYNC110 - the thread that writes knows no loop
                 await asyncio.sleep(0.01)
-        await asyncio.to_thread(replica.apply)
+        await _finish(replica.apply)
 
     async def _apply(self) -> None:
         async with self._lock:
             if self.replica and not self._lent:
                 try:
-                    await asyncio.to_thread(self.replica.apply)
+                    await _finish(self.replica.apply)
                 except OSError as error:
                     log.error("what came of %s cannot be put into its replica: %s", self.owner, error)
+
+
+async def _finish(work: Callable[[], object]) -> None:
+    """Do something in a thread to its end, also where nobody waits for it any more: the lock stands for it."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def _cut(replica: Replica) -> None:
+    try:
+        replica.cut()
+    except OSError:
+        log.exception("%s: the end of the log could not be cut off", replica.folder)
 
 
 class Replicas:

@@ -68,7 +68,7 @@ class Owner:
         self.store.shipping.stop().result()
         self.replica.cut()
         held = self.store.shipping.hold().result()
-        if held.wal.has(self.replica.reached, held.position):
+        if held.goes_on_from(self.replica.reached):
             self.live(self.replica.reached)
         else:
             self.replica.seal()

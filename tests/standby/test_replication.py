@@ -15,8 +15,8 @@ from heliograph.standby import sender
 from heliograph.standby.page_log import PageLog
 from heliograph.standby.replica import Replica
 from heliograph.standby.replicas import NoReplica
-from store import StandbyBehind, StoreFull, Transaction, open_reader
-from tests.standby.pair import Pair, insert, until, words
+from store import StandbyBehind, Store, StoreFull, Transaction, open_reader
+from tests.standby.pair import MIGRATIONS, Pair, insert, until, words
 
 
 @pytest.fixture
@@ -125,8 +125,11 @@ async def test_no_standby_costs_nothing_and_the_zone_says_when(tmp_path: Path, i
         assert await pair.held() == ["alone"]
 
 
-async def test_an_owner_lost_at_any_moment_has_acknowledged_nothing_that_is_lost(tmp_path: Path) -> None:
+async def test_an_owner_lost_at_any_moment_has_acknowledged_nothing_that_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Streams break all the time; ten lives of an owner, the next of which goes on with the same disk."""
+    monkeypatch.setattr(sender, "AGAIN_SECONDS", (0.01,))
     chance, told = random.Random(5), set[str]()
 
     async def write_on(pair: Pair, life: int) -> None:
@@ -138,6 +141,7 @@ async def test_an_owner_lost_at_any_moment_has_acknowledged_nothing_that_is_lost
 
     pair = Pair(tmp_path)
     async with pair.at_work():
+        await pair.in_step()
         for life in range(10):
             writing = [asyncio.create_task(write_on(pair, life * 10 + n)) for n in range(4)]
             for _ in range(3):
@@ -238,9 +242,12 @@ async def test_a_whole_replica_stays_whole_while_another_copy_comes(tmp_path: Pa
     async with pair.at_work():
         await pair.add("before")
         await pair.in_step()
-        await pair.stop()
         pair.wire.is_up = False
-        await pair.start()
+        pair.wire.cut()
+        for _ in range(2):  # where the first one ended the standby knows; where the second did, nobody told it
+            await pair.stop()
+            await pair.start()
+            await pair.add("later")
         await asyncio.gather(*(pair.add("later" * 1_000) for n in range(200)))
         lacks = Replica.lacks
 
@@ -259,7 +266,53 @@ async def test_a_whole_replica_stays_whole_while_another_copy_comes(tmp_path: Pa
         assert await pair.held() == ["before"]
         pair.wire.is_up = True
         await pair.in_step()
-        assert len(await pair.held()) == 201
+        assert len(await pair.held()) == 203
+        await pair.same()
+
+
+async def test_an_owner_that_starts_again_goes_on_where_it_ended(tmp_path: Path) -> None:
+    pair = Pair(tmp_path)
+    async with pair.at_work():
+        for life in range(4):
+            await pair.add(f"life {life}")
+            await pair.stop()
+            await pair.start()
+            await pair.in_step()
+            state = pair.sender.state()
+            assert state and state.pages == 0, "everything was compared"
+        await pair.add("last")
+        assert await pair.held() == [*(f"life {life}" for life in range(4)), "last"]
+        await pair.same()
+
+
+@pytest.mark.parametrize("what", ["written", "older", "damaged"])
+async def test_an_end_that_is_not_that_of_this_file_is_not_believed(tmp_path: Path, what: str) -> None:
+    """A file that was put in its place, or written by others; and a note that a crash left."""
+    pair = Pair(tmp_path)
+    note = pair.path.with_name(f"{pair.path.name}-ended")
+    async with pair.at_work():
+        await pair.add("before")
+        await pair.stop()
+        assert note.exists()
+        if what == "damaged":
+            note.write_bytes(note.read_bytes()[:-1] + b"x")
+        elif what == "older":
+            copy = pair.path.with_name("copy")
+            shutil.copy2(pair.path, copy)
+            copy.rename(pair.path)
+        else:
+            kept = note.read_bytes()
+            other = Store(pair.path, MIGRATIONS)
+            assert not note.exists()
+            await other.write(lambda tx: insert(tx, "by another"))
+            other.close()
+            assert not note.exists()
+            note.write_bytes(kept)
+        await pair.start()
+        await pair.in_step()
+        state = pair.sender.state()
+        assert state and state.pages > 0
+        assert await pair.held() == ["before", *["by another"] * (what == "written")]
         await pair.same()
 
 
