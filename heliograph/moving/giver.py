@@ -40,21 +40,22 @@ class Giver:
         self._ships = Shipping(party.store, line, progress)
 
     async def give(self, held: list[Holding]) -> list[Holding]:
-        """Hand over what the other host takes now; return what it took."""
-        going = await self._offer(held)
+        """Hand over what the other host takes now; return what it took, or had already."""
+        going, settled = await self._offer(held)
         if not going:
-            return []
+            return settled
         keys = [(one.map, one.bucket) for one in going]
         if any(one.state == OWNER for one in going):
             await self._send_while_serving(keys)
             await self._party.at("before-seal")
             going = await self._seal(keys)
             await self._party.at("after-seal")
-        return await self._finish(going)
+        return [*settled, *await self._finish(going)]
 
     # --- whether
 
-    async def _offer(self, held: list[Holding]) -> list[Holding]:
+    async def _offer(self, held: list[Holding]) -> tuple[list[Holding], list[Holding]]:
+        """Return which are to be sent, and which the other host has already."""
         party = self._party
         offers = [
             [one.map, one.bucket, one.epoch - 1, self._serial(one), True]
@@ -76,7 +77,7 @@ class Giver:
                 log.info("b%d.%s to %s: %s", one.bucket, one.map, self._peer, detail)
         if taken:
             await self._let_go(taken)
-        return going
+        return going, [one for one, _ in taken]
 
     def _serial(self, one: Holding) -> int:
         """What is offered to another than it was sealed for needs a zone that says that the other one is lost."""
