@@ -126,17 +126,22 @@ class Telling:
 
     def look(self, now: float) -> bool:
         """Do what a standby's silence asks for; return whether it is behind since now."""
+        terms, waiting = self._terms, self._waiting
+        if terms is None or self.is_behind or not waiting or now - waiting[0].at <= terms.patience_seconds:
+            return False
+        self.give_up()
+        return True
+
+    def give_up(self) -> None:
+        """The standby is not waited for any more: nothing is told as done without it, or all is."""
         with self._lock:
-            terms = self._terms
-            oldest = self._waiting[0].at if self._waiting else now
-            if terms is None or self.is_behind or now - oldest <= terms.patience_seconds:
-                return False
+            if self._terms is None:
+                return
             self.is_behind = True
-            told = [] if terms.required else self._take(self._last)
+            told = [] if self._terms.required else self._take(self._last)
             failed = [job for waiting in self._waiting for job in waiting.jobs]
         tell(told)
         answer_behind(failed)
-        return True
 
     def _take(self, number: int) -> list[Job]:
         told: list[Job] = []
