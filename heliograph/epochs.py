@@ -10,7 +10,7 @@ from __future__ import annotations
 from directory.snapshot import Directory
 from heliograph.holding import View, seal
 from heliograph.ownership import Ownership
-from store import Migration, Transaction, events
+from store import Migration, Reader, Transaction, events
 
 MIGRATIONS = (
     Migration("backup", 1, "CREATE TABLE restored (at REAL NOT NULL, backup_at REAL NOT NULL) STRICT"),
@@ -44,3 +44,13 @@ def settle(tx: Transaction, ownership: Ownership, zone: Directory, now: float) -
     ownership.put(tx, *sealed)
     events.append(tx, now, "settled", buckets=len(sealed))
     return len(sealed)
+
+
+def is_unfinished(source: Reader | Transaction) -> bool:
+    """Tell whether the other hosts are still to be asked what they own of this backup (moving/inquiry.py)."""
+    return source.one("SELECT 1 FROM restored WHERE settled = 1") is not None
+
+
+def finished(tx: Transaction) -> None:
+    """They were asked."""
+    tx.execute("UPDATE restored SET settled = 2 WHERE settled = 1")

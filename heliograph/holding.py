@@ -51,7 +51,8 @@ class View:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """An owner says: my zone, of this serial, names you for a bucket that I own with this epoch. `sealed`: I have given
-    it up already, and nobody but you can own it now. `lost`: the zone of who is asked says that the giver is lost."""
+    it up already, and nobody but you can own it now. `yields`: so it did because you own it too. `lost`: the zone of
+    who is asked says that the giver is lost."""
 
     map: str
     bucket: int
@@ -60,6 +61,7 @@ class Offer:
     serial: int
     sealed: bool = False
     lost: bool = False
+    yields: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,13 @@ class Go:
 @dataclass(frozen=True, slots=True)
 class Taken:
     """It is here already, with this epoch: the giver may let go."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """I own it too, with this epoch, and have something of it: if the giver has nothing, it gives way."""
 
     epoch: int
 
@@ -86,17 +95,19 @@ def is_to_go(me: str, holding: Holding, view: View) -> bool:
     return holding.state == OWNER and view.named not in ("", me)
 
 
-def answer(me: str, mine: Holding | None, offer: Offer, view: View) -> Go | Taken | Wait:
-    """Answer an offer; also one that was made again, because the answer before was lost."""
+def answer(me: str, mine: Holding | None, offer: Offer, view: View, bare: bool = False) -> Go | Taken | Both | Wait:
+    """Answer an offer; also one that was made again, because the answer before was lost. `bare`: nothing of the bucket
+    is here: if this host owns it too, it may take it in as if it did not."""
     if offer.lost and not offer.sealed:
         return Wait(f"the zone at {me}, serial {view.serial}, says that {offer.giver} is lost")
     if mine and mine.state == OWNER:
-        if mine.epoch > offer.epoch or offer.lost:
+        if mine.epoch > offer.epoch or offer.lost or offer.yields:
             return Taken(max(mine.epoch, offer.epoch + 1))
-        return Wait(f"{me} owns it too, with epoch {mine.epoch}: two owners, see docs/operations.md")
-    if mine and mine.state in GIVEN_UP:
+        if not bare:
+            return Both(mine.epoch)
+    elif mine and mine.state in GIVEN_UP:
         return Wait(f"{me} has something of it to give away first")
-    if mine and mine.epoch > offer.epoch:
+    elif mine and mine.epoch > offer.epoch:
         return Wait(f"{me} has known of epoch {mine.epoch}, and is offered {offer.epoch}")
     if view.serial < offer.serial:
         return Wait(f"the zone at {me} has serial {view.serial}, older than {offer.serial}")
@@ -174,3 +185,20 @@ def revive(mine: Holding, heir: str, serial: int, now: float) -> Holding | None:
     if mine.state != TOMBSTONE or not mine.kept:
         return None
     return replace(mine, state=SEALED, peer=heir, serial=serial, since=now)
+
+
+# --- where two own one bucket
+
+
+def give_way(mine: Holding, to: str, epoch: int, now: float) -> Holding | None:
+    """Another host owns it too, with no lower epoch. Nothing of it is here, or only what that one had long ago."""
+    if mine.state not in (OWNER, SEALED) or epoch < mine.epoch:
+        return None
+    return replace(mine, state=TOMBSTONE, epoch=epoch, peer=to, since=now, kept=True)
+
+
+def outlive(mine: Holding, offer: Offer) -> Holding | None:
+    """Own it alone, with an epoch above that in which the other one gave way."""
+    if mine.state != OWNER or not offer.yields or mine.epoch > offer.epoch + 1:
+        return None
+    return replace(mine, epoch=offer.epoch + 2)

@@ -22,7 +22,7 @@ from heliograph.clients import Clients
 from heliograph.control import ControlServer
 from heliograph.dns import directory_settings
 from heliograph.door import Doormen, HostDoor
-from heliograph.epochs import settle
+from heliograph.epochs import is_unfinished, settle
 from heliograph.federation.joint import federated
 from heliograph.health.counting_door import CountingDoor
 from heliograph.health.measuring import Measuring, Places
@@ -36,6 +36,7 @@ from heliograph.mail_doors import open_mail_doors
 from heliograph.moving.acts import move_acts
 from heliograph.moving.cargo import Cargo, Reflectors, Timelines
 from heliograph.moving.frames import PURPOSE as MOVE
+from heliograph.moving.inquiry import PURPOSE as HOLDERS
 from heliograph.moving.mover import Mover
 from heliograph.moving.parties import Party, nothing
 from heliograph.one_click import OneClick
@@ -231,6 +232,9 @@ class Host:
         await self.store.write(partial(keep_key, key))
         await self.succession.settle()
 
+        if is_unfinished(self.store.reader):  # back from a backup: what of it is still this host's?
+            await self.mover.inquiry.after_restore()
+
     def _turn_out(self, accounts: frozenset[str]) -> None:
         if self._serves:
             self.imap.turn_out(accounts)
@@ -262,7 +266,12 @@ class Host:
             STATUS: self.neighbours.handle_stream,
         }
         receiver = Receiver(self.replicas, lambda owner: self._zone().standbys.get(owner) == self.name)
-        between = {MOVE: self.mover.taker.handle, REPLICA: receiver.handle, **self.succession.purposes()}
+        between = {
+            MOVE: self.mover.taker.handle,
+            HOLDERS: self.mover.inquiry.handle,
+            REPLICA: receiver.handle,
+            **self.succession.purposes(),
+        }
         await self.streams.serve(self.address, purposes, between)
 
     def _door(self) -> HostDoor:

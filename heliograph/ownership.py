@@ -77,6 +77,7 @@ class Ownership:
         self.host = host
         self._held = dict(held)
         self._former = dict(former)
+        self.doubles: dict[Key, str] = {}  # by bucket, another host that says it owns it too: for the operator
         self._zone: Directory | None = None
         self._seen: Directory | None = None
 
@@ -166,6 +167,8 @@ class Ownership:
 
     def _changed(self, holdings: tuple[Holding, ...]) -> None:
         self._held.update({(holding.map, holding.bucket): holding for holding in holdings})
+        for holding in holdings:
+            self.doubles.pop((holding.map, holding.bucket), None)
         self._seen = None
 
     def _dropped(self, keys: list[Key]) -> None:

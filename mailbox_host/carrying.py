@@ -96,6 +96,11 @@ def leave(tx: Transaction, names: list[str], host: str) -> None:
     """The accounts go to a host: from now on they are not here, and posts that still come here for them are passed on
     to its leaves (passing.py)."""
     passing.leave(tx, names, host)
+    aside(tx, names)
+
+
+def aside(tx: Transaction, names: list[str]) -> None:
+    """What is here of the accounts is a copy."""
     tx.executemany("UPDATE account SET away = 1 WHERE name = ?", [(name,) for name in names])
 
 

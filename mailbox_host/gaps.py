@@ -32,9 +32,7 @@ def gap_of(source: Source, name: str, host: str) -> Gap | None:
     account = source.one("SELECT id FROM account WHERE name = ? AND NOT away", (name,))
     if account is None:
         return None
-    sql = "SELECT folder, uidnext, modseq, password FROM uid_gap WHERE account = ? AND host = ? ORDER BY folder"
-    rows = source.all(sql, (account[0], host))
-    return {"password": rows[0][3], "folders": [list(row[:3]) for row in rows[1:]]} if rows else {}
+    return gap_of_any(source, name, host)
 
 
 def skip_units(tx: Transaction, names: list[str], host: str) -> None:
@@ -48,3 +46,31 @@ def skip_units(tx: Transaction, names: list[str], host: str) -> None:
             "INSERT INTO uid_gap SELECT id, ?, ?, 0, 0, password FROM account WHERE name = ?", (host, ACCOUNT, name)
         )
         skip_uids(tx, name)
+
+
+def own_gap(source: Source, name: str, host: str) -> Gap:
+    """Where two hosts own an account, and this one gives way: what it took since it came back from a backup, or all."""
+    if gap := gap_of_any(source, name, host):
+        return gap
+    row = source.one("SELECT password FROM account WHERE name = ?", (name,))
+    return {"password": row[0] if row else None, "folders": []}
+
+
+def gap_of_any(source: Source, name: str, host: str) -> Gap:
+    """What is noted of an account, whether it is here or away."""
+    sql = (
+        "SELECT g.folder, g.uidnext, g.modseq, g.password FROM uid_gap g JOIN account a ON a.id = g.account"
+        " WHERE a.name = ? AND g.host = ? ORDER BY g.folder"
+    )
+    rows = source.all(sql, (name, host))
+    return {"password": rows[0][3], "folders": [list(row[:3]) for row in rows[1:]]} if rows else {}
+
+
+def note(tx: Transaction, name: str, host: str, gap: Gap) -> None:
+    """Note at the other owner what the host that gives way says of itself; once it has begun that stays."""
+    account = tx.one("SELECT id FROM account WHERE name = ? AND NOT away", (name,))
+    if account is None or gap_of_any(tx, name, host):
+        return
+    rows = [(account[0], host, ACCOUNT, 0, 0, gap["password"])]
+    rows += [(account[0], host, *folder, None) for folder in gap["folders"]]
+    tx.executemany("INSERT INTO uid_gap VALUES (?, ?, ?, ?, ?, ?)", rows)

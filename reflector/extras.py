@@ -47,6 +47,17 @@ def gap_of(source: Source, list_: str, host: str) -> Gap | None:
     return {"generation": row[0]} if row else {}
 
 
+def own_gap(source: Source, list_: str, host: str) -> Gap:
+    """Where two hosts own a list, and this one gives way: what changed since it came back from a backup, or all."""
+    row = source.one("SELECT generation FROM post_gap WHERE list = ? AND host = ?", (list_, host))
+    return {"generation": row[0] if row else 0}
+
+
+def note(tx: Transaction, list_: str, host: str, gap: Gap) -> None:
+    """Note at the other owner what the host that gives way says of itself; once it has begun that stays."""
+    tx.execute("INSERT OR IGNORE INTO post_gap VALUES (?, ?, 0, ?)", (list_, host, gap["generation"]))
+
+
 def parts(source: Source, list_: str, gap: Gap) -> list[dict[str, Any]]:
     """Read what changed; the newest word of an address last."""
     rows = source.all(

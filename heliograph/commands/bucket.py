@@ -115,6 +115,22 @@ def forget(context: click.Context, numbers: str, which: str) -> None:
     say({"forgotten": gone}, "\n".join(gone) or "nothing was kept")
 
 
+@bucket.command(name="yield")
+@click.argument("numbers", metavar="N[-M]")
+@click.option("--at", "host", required=True, metavar="HOST", help="The host that gives way; it runs on this machine.")
+@map_option
+@json_option
+@click.pass_context
+def give_way(context: click.Context, numbers: str, host: str, which: str) -> int:
+    """Where two hosts own a bucket (`status` says so): let HOST give way, and give the other all that it has."""
+    config = config_of(context)
+    first, last = _range(config, numbers)
+    found = _ask(config, host, "bucket yield", maps=list(MAPS[which]), first=first, last=last)
+    gone = found.get("yielded", [])
+    say({"yielded": gone, "host": host}, "\n".join(gone) or f"{host} knows of no other owner of {numbers}")
+    return exits.OK if gone else exits.UNAVAILABLE
+
+
 def _range(config: Config, text: str) -> tuple[int, int]:
     match = re.fullmatch(r"([0-9]{1,10})(?:-([0-9]{1,10}))?", text)
     if match is None:

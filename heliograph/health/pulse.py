@@ -43,6 +43,7 @@ class Pulse:
             "owned": self.ownership.counts(),
             "disk_free": shutil.disk_usage(self.folder).free,
             "not_handed_over": self._unsettled(),
+            "two_owners": [[f"b{b}.{which}", peer] for (which, b), peer in sorted(self.ownership.doubles.items())],
             "zone_problems": [str(problem) for problem in self.directory.problems[:PROBLEMS_TOLD_MAX]],
             **self.standing.told(),
         }

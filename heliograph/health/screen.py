@@ -63,6 +63,11 @@ def _of_host(row: Row) -> Iterator[str]:
     host = row["host"]
     if count := row.get("not_handed_over"):
         yield f"{host}: {count} buckets are on their way from or to it"
+    for bucket, other in row.get("two_owners", ())[:PROBLEMS_SHOWN_MAX]:
+        yield (
+            f"{host}: {bucket} is owned by {other} too, and both hold something of it: let one of them give it to the"
+            f" other: `bucket yield {bucket[1:].partition('.')[0]} --at {host}`, or --at {other}"
+        )
     for problem in row.get("zone_problems", ())[:PROBLEMS_SHOWN_MAX]:
         yield f"{host}: the zone as it stands is refused, the last good one goes on: {problem}"
     if (age := row.get("queue", {}).get("oldest_seconds", 0)) > OLD_MAIL_SECONDS:

@@ -9,13 +9,15 @@ from collections import Counter
 from collections.abc import Mapping
 
 from heliograph.holding import OWNER, SEALED, TOMBSTONE, is_to_go
+from heliograph.moving.demoting import demote_all
 from heliograph.moving.mover import Mover
 from heliograph.moving.progress import Progress
 from heliograph.site import Act, Answer
 
 
 def move_acts(mover: Mover) -> Mapping[str, Act]:
-    """``bucket state``: what is not simply this host's; ``bucket forget``: let go of copies now."""
+    """``bucket state``: what is not simply this host's; ``bucket forget``: let go of copies now; ``bucket yield``: what
+    another host owns too is its own."""
     party = mover.party
 
     async def state() -> Answer:
@@ -41,7 +43,16 @@ def move_acts(mover: Mover) -> Mapping[str, Act]:
         await mover.forget(found)
         return {"forgotten": [f"b{one.bucket}.{one.map}" for one in found]}
 
-    return {"bucket state": state, "bucket forget": forget}
+    async def give_way(maps: list[str], first: int, last: int) -> Answer:
+        doubles = party.ownership.doubles
+        found = [key for key in sorted(doubles) if key[0] in maps and first <= key[1] <= last]
+        for which, bucket in found:
+            mine = [one for one in party.ownership.held() if (one.map, one.bucket) == (which, bucket)]
+            await demote_all(party, mine, doubles[which, bucket])
+        mover.wake()
+        return {"yielded": [f"b{bucket}.{which}" for which, bucket in found]}
+
+    return {"bucket state": state, "bucket forget": forget, "bucket yield": give_way}
 
 
 def moves_under_way(mover: Mover) -> list[Answer]:

@@ -32,7 +32,7 @@ class Wanted:
 
 class Cargo(Protocol):
     """A *unit* is what moves whole: an account, a source's lists. See mailbox_host.carrying for the words. `leave`:
-    they are nobody's from here on; `left`: what went to a host is there."""
+    they are nobody's from here on; `left`: what went to a host is there; `aside`: what is here is an old copy."""
 
     def layout(self) -> dict[str, list[str]]: ...
 
@@ -45,6 +45,8 @@ class Cargo(Protocol):
     def leave(self, tx: Transaction, units: list[str], host: str, /) -> None: ...
 
     def left(self, tx: Transaction, host: str, now: float, /) -> None: ...
+
+    def aside(self, tx: Transaction, units: list[str], /) -> None: ...
 
     def arrive(self, tx: Transaction, units: list[str], giver: str, now: float, /) -> None: ...
 
@@ -85,6 +87,10 @@ class Timelines:
 
     def left(self, tx: Transaction, host: str, now: float) -> None:
         passing.left(tx, host, now)
+
+    def aside(self, tx: Transaction, units: list[str]) -> None:
+        carrying.aside(tx, [unit for unit in units if not _is_news(unit)])
+        feeds.leave(tx, filter(_is_news, units))
 
     def arrive(self, tx: Transaction, units: list[str], giver: str, now: float) -> None:
         carrying.arrive(tx, [unit for unit in units if not _is_news(unit)])
@@ -144,6 +150,10 @@ class Reflectors:
 
     def left(self, tx: Transaction, host: str, now: float) -> None:
         pass
+
+    def aside(self, tx: Transaction, units: list[str]) -> None:
+        lists.leave(tx, [unit for unit in units if not _is_feed(unit)], self._key)
+        feeds.leave(tx, filter(_is_feed, units))
 
     def arrive(self, tx: Transaction, units: list[str], giver: str, now: float) -> None:
         lists.arrive(tx, [unit for unit in units if not _is_feed(unit)], giver, now)

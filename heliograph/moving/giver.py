@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from functools import partial
 
 from heliograph.holding import DEMOTED, GIVEN_UP, OWNER, Holding, bury, is_beaten, seal
-from heliograph.moving import frames
 from heliograph.moving.cargo import Cargo, Part
 from heliograph.moving.demoting import demote_all
 from heliograph.moving.frames import Broken, packed
 from heliograph.moving.line import Line
+from heliograph.moving.offering import offer, yield_bare
 from heliograph.moving.parties import Party, by_map
 from heliograph.moving.progress import Progress
 from heliograph.moving.returning import Returning
@@ -50,6 +50,8 @@ class Giver:
             await self._party.at("before-seal")
             going = await self._seal(keys)
             await self._party.at("after-seal")
+        else:  # sealed before a crash, or by a host that came back from a backup and had not told whom it lets go
+            await self._party.store.write(lambda tx: self._leave(tx, self._units_in(tx, keys)))
         return [*settled, *await self._finish(going)]
 
     # --- whether
@@ -57,31 +59,21 @@ class Giver:
     async def _offer(self, held: list[Holding]) -> tuple[list[Holding], list[Holding]]:
         """Return which are to be sent, and which the other host has already."""
         party = self._party
-        offers = [
-            [one.map, one.bucket, one.epoch - 1, self._serial(one), True]
-            if one.state in GIVEN_UP
-            else [one.map, one.bucket, one.epoch, party.view(one.map, one.bucket).serial, False]
-            for one in held
-        ]
-        layouts = {which: cargo.layout() for which, cargo in party.cargo.items()}
-        word = packed("offer", {"version": frames.VERSION, "layouts": layouts, "buckets": offers})
-        answers = (await self._line.ask(word, "answers")).value
+        answers = (await self._line.ask(offer(party, held, self._peer), "answers")).value
         going, taken = [], []
         for one, (said, detail) in zip(held, answers, strict=True):
             if said == "go":
                 going.append(one)
             elif said == "taken" and (one.state in GIVEN_UP or is_beaten(one, int(detail))):
                 taken.append((one, int(detail)))
+            elif said in ("taken", "both"):
+                self._progress.why = await yield_bare(party, one, self._peer, int(detail))
             else:
                 self._progress.why = str(detail)
                 log.info("b%d.%s to %s: %s", one.bucket, one.map, self._peer, detail)
         if taken:
             await self._let_go(taken)
         return going, [one for one, _ in taken]
-
-    def _serial(self, one: Holding) -> int:
-        """What is offered to another than it was sealed for needs a zone that says that the other one is lost."""
-        return one.serial if one.peer == self._peer else self._party.view(one.map, one.bucket).serial
 
     async def _let_go(self, taken: list[tuple[Holding, int]]) -> None:
         """It is theirs. What a lost host has of it, and they have not, is given to them first."""
@@ -175,12 +167,15 @@ class Giver:
             if after is None:
                 raise Broken(f"b{key[1]}.{key[0]} is not to go to {self._peer} any more: abandoned")
             sealed.append(after)
-        for which, names in units.items():
-            party.cargo[which].leave(tx, names, self._peer)
+        self._leave(tx, units)
         party.ownership.put(tx, *sealed)
         gone = frozenset(units.get("timeline", ()))
         tx.after_commit(lambda: party.turn_out(gone))
         return sealed
+
+    def _leave(self, tx: Transaction, units: dict[str, list[str]]) -> None:
+        for which, names in units.items():
+            self._party.cargo[which].leave(tx, names, self._peer)
 
     async def _finish(self, sealed: list[Holding]) -> list[Holding]:
         """Send the rest and the digest of all, until the other host says that it has the same and owns it."""

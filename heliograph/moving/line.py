@@ -9,11 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from typing import Protocol
 
 from heliograph.moving.frames import Word, expect, hear, say
 
 WORDS_AHEAD = 2  # said, and not answered yet: while one is put in, the next is on its way
 KNOWN_MAX = 200_000  # bodies: some 20 MB; then it is asked again
+
+
+class Opens(Protocol):
+    """Opens a stream to a host."""
+
+    async def open(self, host: str, purpose: str, /) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]: ...
 
 
 class Line:

@@ -31,8 +31,18 @@ class Merging:
         which, units = word.about["map"], word.value
         if which not in self._party.cargo or len(units) > UNITS_MAX:
             raise Broken(f"{len(units)} units of {which}")
+        if word.about.get("own"):
+            await self._party.store.write(partial(self._note, which, units))
+            units = [unit for unit, _ in units]
         reader = self._party.store.reader
         return packed("gaps", [remains.gap_of(reader, which, unit, self._peer) for unit in units])
+
+    def _note(self, which: str, own: list[Any], tx: Transaction) -> None:
+        cargo, party = self._party.cargo[which], self._party
+        for unit, gap in own:
+            mine = find(tx, which, cargo.bucket_of(unit, party.names.bucket))
+            if mine is not None and mine.state == OWNER:
+                remains.note(tx, which, unit, self._peer, gap)
 
     async def extras(self, word: Word) -> Word:
         which = word.about["map"]

@@ -12,14 +12,15 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import accumulate
-from typing import Protocol
 
 from directory.snapshot import Directory
 from heliograph.holding import DEMOTED, GIVEN_UP, OWNER, SEALED, TOMBSTONE, Holding, is_to_go
 from heliograph.moving.clearing import clear
 from heliograph.moving.frames import PURPOSE, Broken
 from heliograph.moving.giver import Giver
+from heliograph.moving.inquiry import Inquiry
 from heliograph.moving.line import Line
+from heliograph.moving.line import Opens as Opens
 from heliograph.moving.parties import Party, count_units
 from heliograph.moving.progress import Progress, Run
 from heliograph.moving.taker import Taker
@@ -34,12 +35,6 @@ SEALED_SECONDS_MAX = 0.5  # the same for what is nobody's: its mail waits, and i
 KEPT_SECONDS = 14 * 86_400.0  # a copy that was handed over: as long as mail for it may still be on its way here
 
 
-class Opens(Protocol):
-    """Opens a stream to a host."""
-
-    async def open(self, host: str, purpose: str, /) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]: ...
-
-
 class Mover:
     """Hands over and takes, from `start` to `stop`."""
 
@@ -50,7 +45,8 @@ class Mover:
         subscribe: Callable[[Callable[[Directory], None]], Callable[[], None]],
     ) -> None:
         self.party, self._streams, self._subscribe = party, streams, subscribe
-        self.taker = Taker(party)
+        self.inquiry = Inquiry(party, streams)
+        self.taker = Taker(party, self.inquiry)
         self.progress: dict[str, Progress] = {}
         self.runs: dict[str, Run] = {}
         self._bell = asyncio.Event()
@@ -94,6 +90,7 @@ class Mover:
     async def _note(self) -> None:
         """Whom the zone names now, and named before."""
         party, zone, now = self.party, self.party.zone(), self.party.clock()
+        party.ownership.doubles.clear()  # who owns one too says so again
         await party.store.write(lambda tx: party.ownership.note_named(tx, zone, now))
 
     def _begin(self) -> None:

@@ -33,6 +33,19 @@ def gap_of(source: Source, which: str, unit: str, host: str) -> Any:
     return gaps.gap_of(source, unit, host) if which == "timeline" else lists.gap_of(source, unit, host)
 
 
+def own_gap(source: Source, which: str, unit: str, host: str) -> Any:
+    """What this host says of itself where another owns a unit too: from where its word is to be heard."""
+    if unit.startswith((feeds.NEWS, *feeds.PARTS)):
+        return None
+    return (gaps if which == "timeline" else lists).own_gap(source, unit, host)
+
+
+def note(tx: Transaction, which: str, unit: str, host: str, gap: Any) -> None:
+    """Note it at the other one."""
+    if gap is not None:
+        (gaps if which == "timeline" else lists).note(tx, unit, host, gap)
+
+
 def parts(source: Source, which: str, unit: str, gap: Any) -> Iterator[Part]:
     """Read what lies behind the gap's beginning."""
     if not gap:

@@ -43,7 +43,11 @@ class Returning:
         party = self._party
         while not await party.store.write(lambda tx: cargo.settle(tx, units, party.clock())):
             pass  # entries are made of the log, which stays here
-        gaps = (await self._line.ask(packed("gaps", units, map=which), "gaps")).value
+        asked = packed("gaps", units, map=which)
+        if party.host not in party.zone().lost:  # it gives way to another owner, who knows nothing of where it began
+            own = await party.store.read(partial(_own_gaps, which, units, party.host))
+            asked = packed("gaps", own, map=which, own=True)
+        gaps = (await self._line.ask(asked, "gaps")).value
         await party.at("returning")
         whole = [unit for unit, gap in zip(units, gaps, strict=True) if gap is None]
         for unit in whole:
@@ -59,6 +63,10 @@ class Returning:
             await self._ships.send("extras", which, read(reader), bodies_of)
         finally:
             reader.connection.close()
+
+
+def _own_gaps(which: str, units: list[str], host: str, reader: Reader) -> list[Any]:
+    return [[unit, remains.own_gap(reader, which, unit, host)] for unit in units]
 
 
 def _units(cargo: Cargo, wanted: Any, reader: Reader) -> list[str]:

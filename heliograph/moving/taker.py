@@ -11,10 +11,11 @@ import logging
 from functools import partial
 from typing import Any
 
-from heliograph.holding import ACQUIRING, Go, Holding, Offer, Taken, Wait, acquire, answer, take
-from heliograph.moving import frames
+from heliograph.holding import ACQUIRING, Holding, take
+from heliograph.moving.agreement import Agreement
 from heliograph.moving.clearing import clear, forget, release
 from heliograph.moving.frames import Broken, Ended, Word, hear, packed, say
+from heliograph.moving.inquiry import Inquiry
 from heliograph.moving.merging import Merging
 from heliograph.moving.parties import REPLICA, Party, by_map
 from heliograph.ownership import find
@@ -22,7 +23,6 @@ from store import Bodies, Reader, Transaction, events
 
 log = logging.getLogger("heliograph.moving")
 
-BUCKETS_MAX = 64  # in one offer
 WORD_SECONDS_MAX = 600.0  # until the giver's next word: it may compare all that it gives, or wait for its own disk
 DIGEST_OCTETS = 32
 
@@ -32,8 +32,8 @@ Key = tuple[str, int]
 class Taker:
     """Serves the streams of hosts that hand over, one of each host."""
 
-    def __init__(self, party: Party) -> None:
-        self._party = party
+    def __init__(self, party: Party, inquiry: Inquiry) -> None:
+        self._party, self._inquiry = party, inquiry
         self._serving: dict[str, asyncio.Task[None]] = {}
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
@@ -41,7 +41,7 @@ class Taker:
         if before := self._serving.get(peer):
             before.cancel()
             await asyncio.gather(before, return_exceptions=True)
-        task = asyncio.ensure_future(_Stream(self._party, reader, writer, peer).run())
+        task = asyncio.ensure_future(_Stream(self._party, self._inquiry, reader, writer, peer).run())
         self._serving[peer] = task
         try:
             await task
@@ -74,13 +74,21 @@ class Taker:
 class _Stream:
     """One stream of one host."""
 
-    def __init__(self, party: Party, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
-        self._party, self._reader, self._writer, self._peer = party, reader, writer, peer
+    def __init__(
+        self,
+        party: Party,
+        inquiry: Inquiry,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        peer: str,
+    ) -> None:
+        self._party, self._agreement = party, Agreement(party, inquiry, peer)
+        self._reader, self._writer, self._peer = reader, writer, peer
         self._merging = Merging(party, peer)
 
     async def run(self) -> None:
         doing = {
-            "offer": self._offer,
+            "offer": self._agreement.answer,
             "lacks": self._lacks,
             "bodies": self._bodies,
             "rows": self._rows,
@@ -101,43 +109,6 @@ class _Stream:
         finally:
             coming.cancel()
             await asyncio.gather(coming, return_exceptions=True)
-
-    # --- whether
-
-    async def _offer(self, word: Word) -> Word:
-        said = word.value
-        lost = self._peer in self._party.zone().lost
-        offers = [
-            Offer(of, bucket, self._peer, epoch, serial, sealed, lost)
-            for of, bucket, epoch, serial, sealed in said["buckets"][:BUCKETS_MAX]
-        ]
-        layouts = {which: cargo.layout() for which, cargo in self._party.cargo.items()}
-        if said["version"] != frames.VERSION or said["layouts"] != layouts:
-            why = f"{self._party.host} and {self._peer} run different versions: bring both up to date"
-            return packed("answers", [["wait", why] for _ in offers])
-        answers = [self._answer(offer) for offer in offers]
-        begun = [offer for offer, given in zip(offers, answers, strict=True) if isinstance(given, Go)]
-        await self._begin([offer for offer in begun if not self._goes_on(offer)])
-        return packed("answers", [_said(given) for given in answers])
-
-    def _answer(self, offer: Offer) -> Go | Taken | Wait:
-        party = self._party
-        if offer.map not in party.cargo or not 0 <= offer.bucket < party.names.buckets:
-            return Wait("there is no such bucket")
-        if why := party.holds_back(self._peer, offer.map, offer.bucket):
-            return Wait(why)
-        mine = find(party.store.reader, offer.map, offer.bucket)
-        return answer(party.host, mine, offer, party.view(offer.map, offer.bucket))
-
-    def _goes_on(self, offer: Offer) -> bool:
-        mine = find(self._party.store.reader, offer.map, offer.bucket)
-        return mine is not None and (mine.state, mine.peer, mine.epoch) == (ACQUIRING, offer.giver, offer.epoch)
-
-    async def _begin(self, offers: list[Offer]) -> None:
-        """What is here of an older time goes first."""
-        await clear(self._party, [(offer.map, offer.bucket) for offer in offers])
-        begun = [acquire(offer, self._party.clock()) for offer in offers]
-        await self._party.store.write(lambda tx: self._party.ownership.put(tx, *begun))
 
     # --- what comes
 
@@ -244,13 +215,3 @@ class _Stream:
         party.ownership.put(tx, *taken)
         party.hurry(tx)
         return taken
-
-
-def _said(given: Go | Taken | Wait) -> list[Any]:
-    match given:
-        case Go():
-            return ["go", ""]
-        case Taken(epoch):
-            return ["taken", epoch]
-        case Wait(reason):
-            return ["wait", reason]
