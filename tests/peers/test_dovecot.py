@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import imaplib
+import re
 import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from heliograph.demo.__main__ import settings, tell
-from heliograph.demo.stage import stage
+from heliograph.demo.people import Person
+from heliograph.demo.stage import PASSWORD, Stage, stage
 from heliograph.demo.story import Story
+from mailbox_host.passwords import hash_password
 from tests.peers import beside
 
 pytestmark = [
@@ -36,3 +45,65 @@ def test_the_demo_with_mailboxes_at_dovecot() -> None:
         said = (folder / "log").read_text()
     assert not story.failed, "\n".join([*told, said[-4000:]])
     assert "saved mail to INBOX" in said
+
+
+QUOTA = "plugin {\n  quota_rule = *:storage=100K\n}\n"
+READERS = tuple(f"reader-{number}" for number in range(30))
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[tuple[Stage, Path]]:
+    """One host and a Dovecot with small quotas."""
+    lmtp, imaps = beside.free_port(), beside.free_port()
+    with ExitStack() as scenery:
+        here = scenery.enter_context(stage(hosts=1, settings=lambda text, net: elsewhere(text, net, lmtp)))
+        here.add_people("alice", "bob", "carol")
+        hashed = hash_password(PASSWORD.encode())
+        (here.root / "readers").write_text("".join(f"{name}:{hashed}\n" for name in READERS))
+        here.ask("account", "import", str(here.root / "readers"))
+        here.start()
+        folder = scenery.enter_context(beside.dovecot(here, lmtp, imaps, QUOTA))
+        here.imap_at = here.address(1), imaps
+        yield here, folder
+
+
+def test_a_follow_has_its_folder(place: tuple[Stage, Path]) -> None:
+    here, _ = place
+    alice, bob, source = Person(here, "alice"), Person(here, "bob"), f"bob@reflectors.{here.config.domain}"
+    alice.send(source, 'subscribe folder="Evening Papers/London"')
+    assert alice.wait_for(lambda letter: letter.subject == "You follow bob")
+    bob.send(source, "Fog in the channel")
+    give_up, found = time.monotonic() + 15, list[str]()
+    while not found and time.monotonic() < give_up:
+        with contextlib.suppress(imaplib.IMAP4.error):  # the folder is made with its first post
+            found = [letter.subject for letter in alice.letters('"Evening Papers/London"')]
+    assert found == ["Fog in the channel"]
+    assert "Fog in the channel" not in [letter.subject for letter in alice.letters()]
+
+
+def test_a_post_to_many_is_one_transaction(place: tuple[Stage, Path]) -> None:
+    here, folder = place
+    source = f"carol@reflectors.{here.config.domain}"
+    for name in READERS:
+        assert Person(here, name).send(source, "subscribe")[0] == 250
+    assert Person(here, READERS[-1]).wait_for(lambda letter: letter.subject == "You follow carol", 30)
+    Person(here, "carol").send(source, "To many", "unmistakable")
+    last = Person(here, READERS[-1])
+    assert last.wait_for_subject("To many")
+    kept = [path for path in (folder / "mail").rglob("*,S=*") if "unmistakable" in path.read_text(errors="replace")]
+    lines = re.findall(r"lmtp\((reader-\d+)\)<\d+><([^:>]+:T\d+)[:>].*saved mail", (folder / "log").read_text())
+    transactions = Counter(transaction for _, transaction in lines)
+    assert len(kept) == len(READERS) and max(transactions.values()) == len(READERS)
+
+
+def test_who_is_over_quota_is_refused_at_the_door(place: tuple[Stage, Path]) -> None:
+    here, _ = place
+    to, content = f"bob@{here.config.domain}", ("y" * 70 + "\n") * 900
+    said = [Person(here, "alice").send(to, f"large {number}", content) for number in range(2)]
+    assert said[0][0] == 250
+    give_up = time.monotonic() + 20
+    while said[-1][0] == 250 and time.monotonic() < give_up:  # an answer of before is remembered for a while
+        time.sleep(0.3)
+        said = [Person(here, "carol").send(f"bob+{time.monotonic_ns()}@{here.config.domain}", "more", content)]
+    report = Person(here, "alice").wait_for(lambda letter: "5.2.2" in letter.text, 5)
+    assert (said[-1][0] >= 500 and "5.2.2" in said[-1][1]) or report, said
