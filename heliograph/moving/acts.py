@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from heliograph.holding import OWNER, SEALED, TOMBSTONE, is_to_go
+from heliograph.holding import OWNER, TOMBSTONE, is_to_go
 from heliograph.moving.demoting import demote_all
 from heliograph.moving.mover import Mover
 from heliograph.moving.progress import Progress
@@ -57,12 +57,9 @@ def move_acts(mover: Mover) -> Mapping[str, Act]:
 
 def moves_under_way(mover: Mover) -> list[Answer]:
     """One for each host that buckets go to."""
-    party, left = mover.party, Counter[str]()
     if not mover.progress:
         return []
-    for one in party.ownership.held():
-        view = party.view(one.map, one.bucket)
-        left[one.peer if one.state == SEALED else view.named] += one.state == SEALED or is_to_go(party.host, one, view)
+    left = Counter(map(mover.goes_to, mover.party.ownership.held()))
     return [_shown(mover, one, left[one.peer]) for one in mover.progress.values()]
 
 

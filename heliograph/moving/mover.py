@@ -94,11 +94,12 @@ class Mover:
         await party.store.write(lambda tx: party.ownership.note_named(tx, zone, now))
 
     def _begin(self) -> None:
-        for peer in {self._goes_to(one) for one in self.party.ownership.held()} - {""}:
+        for peer in {self.goes_to(one) for one in self.party.ownership.held()} - {""}:
             if peer not in self._going or self._going[peer].done():
                 self._going[peer] = asyncio.create_task(self._give(peer), name=f"move to {peer}")
 
-    def _goes_to(self, one: Holding) -> str:
+    def goes_to(self, one: Holding) -> str:
+        """Whom a bucket is to be given to; "": nobody."""
         if one.map not in self.party.cargo:
             return ""
         if one.state == SEALED:  # whoever is lost has an heir
@@ -125,7 +126,7 @@ class Mover:
 
     def _group(self, peer: str) -> list[Holding]:
         """What was sealed goes first, for that is nobody's."""
-        found = [one for one in self.party.ownership.held() if self._goes_to(one) == peer]
+        found = [one for one in self.party.ownership.held() if self.goes_to(one) == peer]
         sealed = [one for one in found if one.state in GIVEN_UP]
         return (sealed or [one for one in found if one.state == OWNER])[:BUCKETS_AT_ONCE]
 
