@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable
 from directory import wire
 from directory.tsig import Key, Signer
 
-WAITS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # RFC 1996 3.6: retries with back-off; after that, refresh finds it
+# RFC 1996 3.6: retries with back-off, until refresh finds it anyway. Who was away for a minute is told soon after.
+WAITS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0, 60.0, 60.0, 60.0)
 TARGETS_MAX = 1_000  # hosts and foreign secondaries: a limit on what one edit sets going
 
 Send = Callable[[bytes, tuple[str | int, ...]], None]

@@ -17,9 +17,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from heliograph.demo.outside import Site
-from heliograph.demo.stage import PASSWORD, Stage
+from heliograph.demo.stage import Stage
 from heliograph.settings import Config
-from tests.soak.traffic import PEOPLE, RESTLESS, SOURCES, STEADY, ZOE, Traffic
+from tests.soak.traffic import PEOPLE, RESTLESS, SOURCES, STEADY, ZOE, Traffic, signed_in
 
 BOXES = ("Box.one", "Box.two")  # one folder, whose name changes
 PAUSE_SECONDS = 1.5  # at most, between two steps of one person
@@ -103,8 +103,7 @@ class MovingTraffic(Traffic):
 
 def rename(host: str, port: int, name: str, habits: Habits) -> None:
     """Give the folder its other name; a name is known once it was said OK to."""
-    with imaplib.IMAP4(host, port, timeout=15) as client:
-        client.login(name, PASSWORD)
+    with signed_in(host, port, name) as client:
         if name not in habits.named:
             client.create(BOXES[0])  # it may be there: nobody heard the OK
             there = [box for box in BOXES if client.select(box, readonly=True)[0] == "OK"]
@@ -117,8 +116,7 @@ def rename(host: str, port: int, name: str, habits: Habits) -> None:
 
 def expunge(host: str, port: int, name: str, content: bytes) -> bool:
     """A letter into the Trash, and out of it; True: all of it was said OK to."""
-    with imaplib.IMAP4(host, port, timeout=15) as client:
-        client.login(name, PASSWORD)
+    with signed_in(host, port, name) as client:
         done, said = client.append("Trash", "", "", content)
         uid = re.search(rb"APPENDUID [0-9]+ ([0-9]+)", said[0])
         if done != "OK" or uid is None or client.select("Trash")[0] != "OK":
@@ -142,8 +140,7 @@ def digest(config: Config, name: str) -> str:
 
 def _digest(host: str, port: int, name: str) -> str:
     total = hashlib.sha256()
-    with imaplib.IMAP4(host, port, timeout=60) as client:
-        client.login(name, PASSWORD)
+    with signed_in(host, port, name) as client:
         for line in sorted(bytes(line) for line in client.list()[1] if isinstance(line, bytes)):
             folder = line.rpartition(b' "/" ')[2].decode()
             client.select(folder, readonly=True)  # what is due is filed now

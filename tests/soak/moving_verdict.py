@@ -6,18 +6,16 @@ Law: as in verdict.py, it is counted and not believed; a pause is told without t
 from __future__ import annotations
 
 import asyncio
-import imaplib
 import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from heliograph.demo.outside import Mailbox
-from heliograph.demo.stage import PASSWORD
 from tests.soak.fleet import Fleet
 from tests.soak.moving_faults import Faults
 from tests.soak.moving_traffic import BOXES, MovingTraffic
-from tests.soak.traffic import Journal, read_folder
+from tests.soak.traffic import Journal, read_folder, signed_in
 from tests.soak.verdict import audit, home, judge
 
 STILL_SECONDS = 600.0
@@ -38,8 +36,7 @@ def _habits(fleet: Fleet, traffic: MovingTraffic) -> Iterator[str]:
     """A folder has the name that was said OK to, and what was expunged stays away."""
     config, habits = fleet.stage.config, traffic.habits
     for name, box in habits.named.items():
-        with imaplib.IMAP4(config.host(home(fleet, name)).address, config.ports.imap, timeout=60) as client:
-            client.login(name, PASSWORD)
+        with signed_in(config.host(home(fleet, name)).address, config.ports.imap, name) as client:
             there = [one for one in BOXES if client.select(one, readonly=True)[0] == "OK"]
         if there != [box]:
             yield f"{name}: the folder {box} is named {there}"
