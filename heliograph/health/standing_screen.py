@@ -51,6 +51,11 @@ def of_standing(rows: Sequence[Row]) -> Iterator[str]:
         if (held := row.get("queue", {}).get("held")) and (row.get("coming") or row.get("not_handed_over")):
             yield f"{host}: mail for {held} recipients is held there until their buckets have come"
     yield from why_waiting(rows)
+    alone = [
+        row["host"] for row in rows if "standby" in row and not row["standby"] and any(row.get("owned", {}).values())
+    ]
+    if alone and any(row.get("standby") for row in rows):
+        yield f"without a standby, unlike others: {', '.join(alone)}: `host standby {alone[0]} HOST`"
 
 
 def why_waiting(rows: Sequence[Row]) -> Iterator[str]:
