@@ -196,12 +196,13 @@ def _watch(config: Config, source: str) -> None:
 def _list_of(config: Config, name: str) -> str:
     """A list is ``bob``, ``bob@reflectors.D``, or one of its tree: ``bob+sub.7``."""
     from heliograph.commands.whose import entity_of
+    from mail.address import mirrored
     from reflector.tree import list_of
 
     text = name.removesuffix(f"@reflectors.{config.domain}")
     entity, plus, below = text.partition("+sub.")
     if not plus:
-        return entity_of(config, entity)
+        return entity if mirrored(entity) else entity_of(config, entity)
     if not (below.isascii() and below.isdigit() and 0 < len(below) <= 9 and not below.startswith("0")):
         raise CommandError(exits.DATA, f"{name!r}: is no list: write bob, or bob+sub.7")
     return list_of(entity_of(config, entity), int(below))

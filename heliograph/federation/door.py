@@ -16,10 +16,9 @@ from directory.names import Foreign, Reflector
 from heliograph.federation.fabrics import Fabrics
 from heliograph.federation.flood import Allowances
 from heliograph.federation.seals import unseal
-from heliograph.federation.wishes import WORDS, Wish, own_wish, read_wish
+from heliograph.federation.wishes import WORDS, Said, Wish, own_wish, read_wish
 from heliograph.flow import Flow
 from mail.address import Address, mirrored
-from mail.envelope import Arrival
 from mail.headers import Headers, add_headers, drop_headers, first_addr_spec, split_message
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mail.signature import TRUSTED_PREFIX, sign
@@ -27,6 +26,9 @@ from reflector.fabric_wishes import is_mirror_of
 from reflector.mirrors import NO
 from spool.door import Door, Envelope, RcptTo, Session
 
+Clock = Callable[[], float]
+
+WISH_OCTETS_MAX = 65_536  # ours have one thousand: whoever sends more has something else in mind
 WISHES_MAX = 20  # recipients of one letter that may be wishes: each can cost a question to the DNS
 
 OPEN_TO_ALL = (f"{NO}.", "bounce")  # of a mirror's details: a host of the other fabric may send back what it took
@@ -43,9 +45,10 @@ class FederatedDoor:
     """Implements `spool.door.Door` by the host's own. `refuse`: domains of fabrics with which there is no traffic."""
 
     def __init__(
-        self, door: Taker, flow: Flow, fabrics: Fabrics, refuse: Collection[str], clock: Callable[[], float]
+        self, door: Taker, flow: Flow, fabrics: Callable[[], Fabrics], refuse: Collection[str], clock: Clock
     ) -> None:
-        self._door, self._flow, self._fabrics, self._refuse, self._clock = door, flow, fabrics, refuse, clock
+        self._door, self._flow, self._refuse, self._clock = door, flow, refuse, clock
+        self._fabrics, self._strangers = fabrics(), fabrics()
         self._allowances = Allowances()
 
     async def authenticate(self, session: Session, username: str, password: bytes) -> Outcome:
@@ -78,7 +81,7 @@ class FederatedDoor:
     async def _submitted(self, session: Session, envelope: Envelope, content: bytes) -> Outcome:
         """Turn wishes for sources of other fabrics to mirrors here. Where nobody can say now whether there is a fabric,
         a mirror finds out if the address names one; else it goes there like any letter, and a list asks her itself."""
-        wishes = self._wishes(envelope, Arrival("", content, 0))
+        wishes = self._wishes(envelope, Said(content))
         domains = sorted({wish.domain for wish in wishes.values()})
         if refused := next((domain for domain in domains if domain in self._refuse), ""):
             return Refused(f"5.7.1 this fabric has no traffic with {refused}")
@@ -95,16 +98,18 @@ class FederatedDoor:
         envelope.recipients = recipients
         return await self._door.accept(session, envelope, content)
 
-    def _wishes(self, envelope: Envelope, letter: Arrival) -> dict[RcptTo, Wish]:
+    def _wishes(self, envelope: Envelope, said: Said) -> dict[RcptTo, Wish]:
         found: dict[RcptTo, Wish] = {}
         for recipient in envelope.recipients:
             name = self._flow.name_of(address := _address(recipient))
             if isinstance(name, Foreign):
-                wish = read_wish(address, letter)
+                wish = read_wish(address, said)
             else:  # a mirror's own address
-                wish = own_wish(name, letter) if isinstance(name, Reflector) else None
-            if wish and len(found) < WISHES_MAX:
+                wish = own_wish(name, said) if isinstance(name, Reflector) else None
+            if wish:
                 found[recipient] = wish
+            if len(found) == WISHES_MAX:
+                break
         return found
 
     # other fabrics
@@ -117,12 +122,10 @@ class FederatedDoor:
         outcome: Outcome = Delivered()
         for domain, recipients in sorted(groups.items(), reverse=True):
             part = replace(envelope, recipients=recipients)
-            take = (
-                self._door.accept(session, part, content)
-                if not domain
-                else self._sealed(session, part, content, domain)
-            )
-            outcome = await take
+            if domain:
+                outcome = await self._sealed(session, part, content, domain)
+            else:
+                outcome = await self._door.accept(session, part, content)
             if not isinstance(outcome, Delivered):
                 return outcome
         return outcome
@@ -142,20 +145,25 @@ class FederatedDoor:
     async def _sealed(self, session: Session, envelope: Envelope, content: bytes, domain: str) -> Outcome:
         if domain in self._refuse:
             return Refused(f"5.7.1 this fabric has no traffic with {domain}")
+        name = self._flow.name_of(_address(envelope.recipients[0]))
+        entity = name.entity if isinstance(name, Reflector) else ""
+        ours = mirrored(entity) is not None
+        if not ours and len(content) > WISH_OCTETS_MAX:
+            return Refused(f"5.3.4 a wish of a mirror's has {WISH_OCTETS_MAX} octets at most", 552)
         known_by = hashlib.sha256(content).hexdigest()
-        part = await unseal(self._fabrics, content, domain)
+        # A stranger may name any domain: what he has us look up waits for nobody's turn but his own kind's.
+        part = await unseal(self._fabrics if ours else self._strangers, content, domain)
         if isinstance(part, Deferred | Refused):
             return part
-        if not self._allowances.take(f"{domain} {envelope.recipients[0].address}", len(content), self._clock()):
+        if not self._allowances.take(f"{domain} {entity}", len(content), self._clock()):
             return FLOOD
         return await self._door.accept(session, envelope, self._vouched(part, domain), known_by)
 
     def _vouched(self, content: bytes, domain: str) -> bytes:
-        content = add_headers(
-            drop_headers(content, prefix=TRUSTED_PREFIX), [("Heliograph-Authenticated", f"@{domain}")]
-        )
-        me = self._flow.me
-        return sign(content, domain=self._flow.directory().names.domain, host=me.host, key=me.key)
+        me, ours = self._flow.me, self._flow.directory().names.domain
+        content = drop_headers(content, prefix=TRUSTED_PREFIX)
+        vouched = add_headers(content, [("Heliograph-Authenticated", f"@{domain}")])
+        return sign(vouched, domain=ours, host=me.host, key=me.key)
 
 
 def _is_foreign(flow: Flow, recipient: RcptTo) -> bool:

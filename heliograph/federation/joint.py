@@ -6,6 +6,7 @@ Law: here the parts meet the configuration; none of them reads it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from heliograph.federation.door import FederatedDoor, Taker
 from heliograph.federation.fabrics import Fabrics
@@ -14,4 +15,4 @@ from heliograph.settings import Config
 
 
 def federated(config: Config, door: Taker, flow: Flow, clock: Callable[[], float]) -> FederatedDoor:
-    return FederatedDoor(door, flow, Fabrics(config.smtp.resolver, clock), config.refused_fabrics, clock)
+    return FederatedDoor(door, flow, partial(Fabrics, config.smtp.resolver, clock), config.refused_fabrics, clock)

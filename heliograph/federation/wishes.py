@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from directory.names import Reflector
 from mail.address import Address, is_entity, mirror_name, mirrored
@@ -30,30 +31,49 @@ class Wish:
     explicit: bool
 
 
-def read_wish(address: Address, letter: Arrival) -> Wish | None:
-    """Read a foreign address, with the letter to it, as a wish; None where it is none."""
+class Said:
+    """What a letter says in its Subject and first line, read once for all its recipients."""
+
+    def __init__(self, content: bytes) -> None:
+        self._letter = Arrival("", content, 0)
+
+    @cached_property
+    def subject(self) -> str:
+        return _command(subject_of(self._letter))
+
+    @cached_property
+    def line(self) -> str:
+        return self.subject or _command(first_line(self._letter))
+
+
+def read_wish(address: Address, said: Said) -> Wish | None:
+    """Read a foreign address, with what the letter to it says, as a wish; None where it is none."""
     entity, detail = address.detail
     at_reflectors = _AT_REFLECTORS.match(address.domain)
     if entity.endswith("-request") and not detail:
         entity, detail = entity.removesuffix("-request"), "request"
-    word = _word(detail, letter, bool(at_reflectors))
+    word = _word(detail, said, bool(at_reflectors))
     domain = at_reflectors[1] if at_reflectors else address.domain
     mirror = mirror_name(entity, domain)
     explicit = at_reflectors is not None and detail in WORDS
     return Wish(word, mirror, domain, explicit) if word in WORDS and is_entity(entity) and mirror else None
 
 
-def own_wish(name: Reflector, letter: Arrival) -> Wish | None:
+def own_wish(name: Reflector, said: Said) -> Wish | None:
     """The same of a mirror's address here, to begin with it."""
     source = mirrored(name.entity)
-    wishes = source and _word(name.detail, letter, True) == "subscribe"
+    wishes = source and _word(name.detail, said, True) == "subscribe"
     return Wish("subscribe", name.entity, source[1], True) if source and wishes else None
 
 
-def _word(detail: str, letter: Arrival, at_reflectors: bool) -> str:
+def _word(detail: str, said: Said, at_reflectors: bool) -> str:
     if detail in WORDS:
         return detail if at_reflectors else ""
-    if detail not in ("", "request") or (detail and not at_reflectors):
-        return ""
-    line = read_line(subject_of(letter)) or (read_line(first_line(letter)) if detail else None)
-    return line.word if line else ""
+    if detail == "request" and at_reflectors:
+        return said.line
+    return said.subject if not detail else ""
+
+
+def _command(line: str) -> str:
+    command = read_line(line)
+    return command.word if command else ""
