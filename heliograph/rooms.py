@@ -20,6 +20,7 @@ from ingest.news_room import NewsRoom
 from ingest.room import IngestRoom
 from ingest.settings import Settings as IngestSettings
 from mail.envelope import Outgoing
+from mailbox_host import leaves
 from mailbox_host.bell import Bell
 from mailbox_host.outward_room import OutwardRoom
 from mailbox_host.room import MailboxRoom
@@ -40,7 +41,7 @@ class HostRooms:
         self._shelf = config.shelf_of(name)
         self.mailbox = self._mailbox_room(config, name)
         token_key = read_key(config, name, TOKEN_KEY)
-        self.reflector = ReflectorRoom(name, self.now, token_key, config.reflectors)
+        self.reflector = ReflectorRoom(name, self.now, token_key, config.reflectors, leaves.count)
         self.ingest = IngestRoom(name, self.now, _feeds(config, name, token_key))
         self.news = NewsRoom(self.now, token_key)
         self.queue = Queue()

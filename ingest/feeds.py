@@ -27,7 +27,7 @@ Source = Reader | Transaction
 class Feed:
     """A feed as a poll needs it. `gap`: mean seconds between its items; `errors`: failed polls in a row.
 
-    `floor`, `skip`, `standing`, `followers`, `edits`, `fulltext`: see `tables.py`.
+    `floor`, `skip`, `standing`, `followers`, `edits`, `fulltext`, `counted_at`: see `tables.py`.
     """
 
     id: int
@@ -49,6 +49,7 @@ class Feed:
     followers: int
     edits: str
     fulltext: bool = False
+    counted_at: float = 0.0
 
     def quiet(self, now: float) -> float:
         """Return for how long nothing new came."""
@@ -73,7 +74,7 @@ class Polled:
 
 _COLUMNS = (
     "id, url, domain, bucket, source, title, etag, modified, found_at, digest, gap, errors, last_post_at, created_at, "
-    "floor, skip, standing, failing_since, followers, edits, fulltext"
+    "floor, skip, standing, failing_since, followers, edits, fulltext, counted_at"
 )
 
 # The last follower may leave, or the operator suspend it, in the middle of a poll.
@@ -178,7 +179,7 @@ def again(tx: Transaction, feed: int, at: float) -> None:
 def followed_by(tx: Transaction, feed: Feed, followers: int, now: float) -> None:
     """Hear how many follow: a feed is not polled for nobody, and at once for who comes first."""
     asleep = "asleep" if followers == 0 else "" if feed.standing == "asleep" else feed.standing
-    due = NEVER if followers == 0 else now if feed.standing == "asleep" else None
+    due = now + DAY if followers == 0 else now if feed.standing == "asleep" else None
     if feed.standing == "suspended":
         asleep, due = feed.standing, None
     tx.execute(
@@ -220,7 +221,7 @@ def _differs(mark: Seen, before: Seen | None) -> bool:
 
 def _feed(row: tuple[object, ...]) -> Feed:
     number, url, domain, bucket, source, title, etag, modified, found_at, digest, gap, errors, *rest = row
-    last_post_at, created_at, floor, skip, standing, failing_since, followers, edits, fulltext = rest
+    last_post_at, created_at, floor, skip, standing, failing_since, followers, edits, fulltext, counted_at = rest
     assert isinstance(etag, bytes) and isinstance(modified, bytes) and isinstance(digest, bytes)
     return Feed(
         id=int(str(number)),
@@ -242,4 +243,5 @@ def _feed(row: tuple[object, ...]) -> Feed:
         followers=int(str(followers)),
         edits=str(edits),
         fulltext=bool(fulltext),
+        counted_at=float(str(counted_at)),
     )

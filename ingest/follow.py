@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ingest import deliver, feeds, requests
 from ingest.articles import with_articles
+from ingest.counting import somebody_came
 from ingest.feeds import Feed
 from ingest.fetched import Failed, Fetched
 from ingest.found import Found, read, reason_of
@@ -176,6 +177,7 @@ def _subscribe(tools: Tools, tx: Transaction, asked: str, feed: Feed, *, new: bo
         _spool(tools, tx, _subscribe_to_edits(tools, tx, feed, wanting, now))
     if any(each.fulltext for each in everyone):
         feeds.want_articles(tx, feed.id)
+    somebody_came(tx, feed)
     if feed.standing == "asleep":
         feeds.followed_by(tx, feed, -1, now)
     _spool(tools, tx, deliver.welcomes(names, everyone, source=feed.source, title=feed.title, now=now))

@@ -84,7 +84,7 @@ def feed_resume(tx: Transaction, which: str, now: float) -> bool:
     """Poll a suspended feed from now on, unless nobody follows it; False where there is none."""
     sql = f"""
         UPDATE feed SET standing = CASE followers WHEN 0 THEN 'asleep' ELSE '' END,
-        next_due = CASE followers WHEN 0 THEN {NEVER} ELSE ? END WHERE {_WHICH} AND standing = 'suspended'
+        next_due = ? WHERE {_WHICH} AND standing = 'suspended'
     """
     return tx.execute(sql, (now, which, _url(which))).rowcount > 0
 

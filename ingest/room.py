@@ -104,7 +104,7 @@ class IngestRoom:
     def _hear_followers(self, tx: Transaction, told: Followers, now: float) -> None:
         """A feed that nobody follows is not polled. Its edits' source is not asked about: it goes with the feed."""
         feed = feeds.by_source(tx, told.source)
-        if feed:
+        if feed and (told.followers > 0 or feed.counted_at):  # who came since we asked may not be counted
             feeds.followed_by(tx, feed, max(0, told.followers), now)
             tx.after_commit(self.on_request)
 

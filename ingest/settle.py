@@ -7,6 +7,7 @@ ended or fell silent, and once when it is back, in the transaction that remember
 from __future__ import annotations
 
 from ingest import deliver, feeds, moved, push
+from ingest.counting import ASLEEP_SECONDS, ask, asked, question
 from ingest.feeds import Feed, Polled
 from ingest.fetched import Failed, Fetched, Unchanged
 from ingest.found import Found
@@ -51,6 +52,18 @@ async def write_elsewhere(tools: Tools, feed: Feed) -> None:
     """Another host polls it now."""
     until = tools.clock() + ELSEWHERE_SECONDS
     await tools.store.write(lambda tx: tx.execute("UPDATE feed SET next_due = ? WHERE id = ?", (until, feed.id)))
+
+
+async def write_asleep(tools: Tools, feed: Feed) -> None:
+    """Nobody follows it, as far as is known: ask, and poll nothing."""
+    now = tools.clock()
+
+    def settle(tx: Transaction) -> None:
+        tools.spool(tx, ask(tools.names, feed, now))
+        asked(tx, feed, now)
+        tx.execute("UPDATE feed SET next_due = ? WHERE id = ?", (now + ASLEEP_SECONDS, feed.id))
+
+    await tools.store.write(settle)
 
 
 async def write_unchanged(tools: Tools, feed: Feed, answer: Fetched | Unchanged, said: str) -> None:
@@ -126,6 +139,9 @@ def next_due(tools: Tools, feed: Feed, now: float, *, gap: float, floor: float, 
 def _write_polled(tools: Tools, tx: Transaction, feed: Feed, polled: Polled, lasting: str) -> None:
     if feed.standing in ("silent", "ended"):
         tools.spool(tx, deliver.back_again(tools.names, feed, polled.at))
+    for each in question(tools.names, feed, polled.at):
+        tools.spool(tx, each)
+        asked(tx, feed, polled.at)
     feeds.store_poll(tx, feed.id, polled)
     _heed_redirect(tools, tx, feed, lasting, polled.at)
 

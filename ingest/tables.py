@@ -148,4 +148,6 @@ FULLTEXT = Migration(
     ALTER TABLE request ADD COLUMN fulltext INTEGER NOT NULL DEFAULT 0
     """,
 )
-MIGRATIONS = (MIGRATION, PACKED, PUBLISHERS, PUSHED, MOVING, FAR, FULLTEXT)
+# `counted_at`: when its list was last asked how many follow; 0 where somebody came since.
+COUNTED = Migration("ingest", 8, "ALTER TABLE feed ADD COLUMN counted_at REAL NOT NULL DEFAULT 0")
+MIGRATIONS = (MIGRATION, PACKED, PUBLISHERS, PUSHED, MOVING, FAR, FULLTEXT, COUNTED)

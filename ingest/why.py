@@ -9,7 +9,7 @@ from ingest.listing import FeedLine
 
 _STANDING = {
     "suspended": "the operator suspended it: `feed resume` has it polled again",
-    "asleep": "nobody follows it: who comes first has it polled",
+    "asleep": "nobody follows it: its list is asked once a day, and who comes first has it polled",
     "ended": "its site says that it is gone: looked after once a week",
     "silent": "nothing but errors for a month: looked after once a week",
 }

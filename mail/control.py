@@ -147,6 +147,14 @@ class KeepSent:
 
 
 @dataclass(frozen=True, slots=True)
+class TellFollowers:
+    """To a reflector, from the ingest room of a bucket, which polls its source's feed: how many follow?"""
+
+    source: str
+    bucket: int
+
+
+@dataclass(frozen=True, slots=True)
 class Followers:
     """To the ingest room that polls a source's feed (the envelope sender of its posts): so many follow it now."""
 
@@ -164,6 +172,7 @@ Control = (
     | FollowFeed
     | UnfollowFeed
     | Followers
+    | TellFollowers
     | Sift
     | TellFollows
     | GatherFeeds
@@ -181,6 +190,7 @@ _WORDS: dict[str, type[Any]] = {
     "follow-feed": FollowFeed,
     "unfollow-feed": UnfollowFeed,
     "followers": Followers,
+    "tell-followers": TellFollowers,
     "sift": Sift,
     "tell-follows": TellFollows,
     "gather-feeds": GatherFeeds,

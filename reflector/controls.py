@@ -15,6 +15,7 @@ from mail.outcome import Deferred, Delivered, Outcome, Refused
 from reflector.answers import control_mail, voice
 from reflector.command_words import Command, clean_folder
 from reflector.commands import BUSY, hear_stranger, obey
+from reflector.counting import take_questions
 from reflector.dissolving import dissolve_branches
 from reflector.letter import House, Letter, untitled
 from reflector.repeats import drop_repeats, taken
@@ -37,6 +38,8 @@ def take_controls(house: House, tx: Transaction, arrival: Arrival, name: str) ->
         return _refuse(tx, arrival, name, Refused(f"5.5.4 {error}"))
     if is_tree(controls) or not is_root(name):
         return take_tree_control(house, tx, arrival, name, controls)
+    if counted := take_questions(house, tx, arrival, name, controls):
+        return counted
     verdict = judge(house, tx, name, controls)
     if isinstance(verdict, Refused):
         return _refuse(tx, arrival, name, verdict)

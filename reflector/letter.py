@@ -17,7 +17,7 @@ from mail.envelope import Arrival, Receipt
 from mail.outcome import Delivered
 from reflector.settings import DAY_SECONDS, Settings
 from reflector.sources import Source
-from store import Transaction, events
+from store import Reader, Transaction, events
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class House:
     directory: Directory
     key: bytes
     settings: Settings
+    local: Callable[[Reader | Transaction, str], int] = lambda place, source: 0  # followers with their timelines here
 
     @property
     def names(self) -> FabricNames:

@@ -70,7 +70,12 @@ class ReflectorRoom:
     """All reflectors of the buckets that this host owns."""
 
     def __init__(
-        self, host: str, directory: Callable[[], Directory], token_key: bytes, settings: Settings | None = None
+        self,
+        host: str,
+        directory: Callable[[], Directory],
+        token_key: bytes,
+        settings: Settings | None = None,
+        local: Callable[[Reader | Transaction, str], int] = lambda place, source: 0,
     ) -> None:
         if not KEY_OCTETS_MIN <= len(token_key) <= 64:  # BLAKE2b takes no longer one
             raise ValueError(f"the token key has {KEY_OCTETS_MIN} to 64 octets")
@@ -78,6 +83,7 @@ class ReflectorRoom:
         self._directory = directory
         self._key = token_key
         self._settings = settings or Settings()
+        self._local = local
 
     def knows(self, reader: Reader | Transaction, name: Reflector) -> bool:
         """Tell whether mail to this name can be taken."""
@@ -107,7 +113,7 @@ class ReflectorRoom:
 
     def receive(self, tx: Transaction, arrival: Arrival, name: Reflector) -> Receipt:
         """Take one arrival for one name."""
-        house = House(self.host, self._directory(), self._key, self._settings)
+        house = House(self.host, self._directory(), self._key, self._settings, self._local)
         if name.detail.startswith(SUB):
             list_ = f"{name.entity}+{name.detail}"
             take = take_controls if is_control(arrival) else relay_post

@@ -12,6 +12,7 @@ from ingest.listing import feed_list
 from ingest.schedule import not_skipped, skip_mask
 from ingest.seen import Seen, pack, unpack
 from ingest.tables import MIGRATIONS
+from mail.control import TellFollowers
 from store import Store
 
 DAY = 86_400
@@ -181,14 +182,21 @@ async def test_a_feed_that_nobody_follows_is_not_polled_until_somebody_does(host
     site.pages["/feed"] = rss(item(1))
     await followed(host, site)
     told = f"Heliograph-Control: followers source={the_feed(host).source} followers=0\n\n"
+    host.receive(told, sender="", signed_by="host-2", bucket=the_feed(host).bucket)  # nobody asked since it began
+    assert the_feed(host).standing == ""
+    await host.poll_again(3_700)
+    question = TellFollowers(the_feed(host).source, the_feed(host).bucket)
+    assert host.controls[-1] == question and host.letters[-1].signed
     host.receive(told, sender="", bucket=the_feed(host).bucket)  # anybody may say so
     assert the_feed(host).standing == ""
     host.receive(told, sender="", signed_by="host-2", bucket=the_feed(host).bucket)
     asked = len(site.asked)
-    host.now += 100 * DAY
-    host.poller.wake()
-    await host.until(lambda: not host.poller._busy)
+    for _ in range(3):  # its list is asked, day after day, and not its site
+        host.now += 1.1 * DAY
+        host.poller.wake()
+        await host.until(lambda: the_feed(host).next_due == host.now + DAY)
     assert len(site.asked) == asked and the_feed(host).standing == "asleep"
+    assert host.controls.count(question) == 4
     site.pages["/feed"] = rss(item(2), item(1))
     await followed(host, site)
     await host.until(lambda: len(host.posts) == 2)
@@ -200,15 +208,16 @@ async def test_a_feed_that_nobody_follows_is_not_polled_until_somebody_does(host
 async def test_the_last_follower_may_leave_in_the_middle_of_a_poll(host, site, rss, item):
     site.pages["/feed"] = rss(item(1))
     await followed(host, site)
+    await host.poll_again(5_000)
     site.gate = asyncio.Event()
     host.now += 5_000
     host.poller.wake()
-    await host.until(lambda: len(site.asked) == 2)
+    await host.until(lambda: len(site.asked) == 3)
     told = f"Heliograph-Control: followers source={the_feed(host).source} followers=0\n\n"
     host.receive(told, sender="", signed_by="host-2", bucket=the_feed(host).bucket)
     site.gate.set()
     await host.until(lambda: the_feed(host).last_at == host.now)
-    assert the_feed(host).standing == "asleep" and the_feed(host).next_due > host.now + 1_000 * DAY
+    assert the_feed(host).standing == "asleep" and the_feed(host).next_due == host.now + DAY
 
 
 async def test_the_site_is_told_how_many_read(host, site, rss, item):
