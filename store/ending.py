@@ -10,7 +10,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from store.wal import Position
+from store.wal import START, Position
 
 BODY = struct.Struct(">8sI8sQQQ")  # the position; the file's inode, size, time
 CHECKED = struct.Struct(">I")
@@ -18,8 +18,8 @@ CHECKED = struct.Struct(">I")
 
 def note_end(database: Path, position: Position) -> None:
     """After the last connection was closed, and the log with it."""
-    if _log(database).exists():
-        return  # somebody still reads: it stays, and says so itself
+    if _log(database).exists() or position == START:
+        return  # somebody still reads, and it stays; or nothing was written: each log begins there
     body = BODY.pack(*position, *_stamp(database))
     aside = database.with_name(f"{database.name}-ended.new")
     with aside.open("wb") as file:

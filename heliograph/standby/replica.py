@@ -113,8 +113,7 @@ class Replica:
             self._next_log()
             self._log.append([(packed, True)])
         else:
-            self.place = Place(database, False, self._log.number, record.after)
-            write_place(self.folder, self.place)
+            self._put(Place(database, False, self._log.number, record.after))
             _write(self.path, [], record.pages * record.page_octets)
         self.chunks_seen = 0
         self._copy = _Copy(record, self._log.number, self.place.whole)
@@ -138,8 +137,7 @@ class Replica:
             raise Bad("there is no copy, or it ends in a commit")
         if not copy.aside:
             _write(self.path, [], flush=True)
-        self.place = Place(database, True, copy.first, copy.begun.after, copy.begun.at)
-        write_place(self.folder, self.place)
+        self._put(Place(database, True, copy.first, copy.begun.after, copy.begun.at))
         self._copy = None
 
     def cut(self) -> None:
@@ -188,8 +186,12 @@ class Replica:
         if found:
             step = found[0].page_octets
             _write(self.path, [(page * step, pages[page]) for page in sorted(pages)], length, flush=True)
-        self.place = replace(self.place, first=number + 1, base=base, as_of=as_of)
-        write_place(self.folder, self.place)
+        self._put(replace(self.place, first=number + 1, base=base, as_of=as_of))
+
+    def _put(self, place: Place) -> None:
+        """It is so when it is on disk."""
+        write_place(self.folder, place)
+        self.place = place
 
     # --- logs
 

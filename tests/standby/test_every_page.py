@@ -18,7 +18,7 @@ from heliograph.standby.record import Kind, Record, copied, copy_begins, of_span
 from heliograph.standby.replica import CHUNK_OCTETS, Replica, digest
 from store import Store, Transaction
 from store.shipping import Shipment
-from store.wal import Position
+from store.wal import START, Position
 from tests.standby.pair import MIGRATIONS, whole
 
 Move = tuple[str, int]
@@ -205,3 +205,14 @@ def test_a_commit_of_many_pieces_counts_when_it_has_ended(monkeypatch: pytest.Mo
         put(*pieces)
         assert here.replica.reached == pieces[-1].after and pieces[-1].kind == Kind.FRAMES
         here.same()
+
+
+def test_a_log_that_nobody_has_written_to_is_like_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "owner.db"
+    for _ in range(3):
+        store = Store(path, MIGRATIONS)
+        held = store.shipping.hold().result()
+        if held.position == START:
+            assert not held.goes_on_from(START)
+        store.close()
+    assert held.position == START and not list(tmp_path.glob("*-ended"))

@@ -8,10 +8,11 @@ import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from heliograph.standby import sender
+from heliograph.standby import replica, sender
 from heliograph.standby.page_log import PageLog
 from heliograph.standby.replica import Replica
 from heliograph.standby.replicas import NoReplica
@@ -186,10 +187,35 @@ async def test_a_full_disk_of_the_standby(
     assert "No space left" in caplog.text and "holds everything again" in caplog.text
 
 
+async def test_what_cannot_be_put_into_the_file_stays_in_the_logs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(replica, "LOG_OCTETS", 50_000)
+    full, write = [True], replica._write
+
+    def no_room(*args: Any, **options: Any) -> None:
+        if full[0] and options.get("flush"):
+            raise OSError(28, "No space left on device")
+        write(*args, **options)
+
+    async with Pair(tmp_path).at_work() as pair:
+        await pair.in_step()
+        monkeypatch.setattr(replica, "_write", no_room)
+        for n in range(20):
+            await pair.add(f"{n}" + "x" * 10_000)
+        await until(lambda: "cannot be put into its replica" in caplog.text)
+        with pytest.raises(OSError):
+            await pair.held()
+        full[0] = False
+        assert len(await pair.held()) == 20
+        await pair.same()
+
+
 async def test_a_slow_standby_is_sent_what_it_missed_from_the_log(
     tmp_path: Path, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("store.shipping.ON_THEIR_WAY_OCTETS_MAX", 100_000)
+    monkeypatch.setattr("store.shipping.CHECKPOINT_PAGES", 20)  # the log begins anew all the time, if it may
     append = PageLog.append
     slow = [0.1]
 
