@@ -16,7 +16,7 @@ from pathlib import Path
 from store.ending import note_end
 from store.telling import Terms
 from store.transaction import Transaction
-from store.wal import Position, Span, Unreadable, Wal
+from store.wal import START, Position, Span, Unreadable, Wal
 from store.writer import CHECKPOINT_PAGES, Writer, nothing
 
 log = logging.getLogger("store")
@@ -68,7 +68,10 @@ class Shipping:
 
     def end_of_log(self) -> Position | None:
         """Return where the log ended, as far as anybody wants to know; while a connection is open and nobody writes."""
-        return self._wal.position() if self._wal else None
+        if self._wal is None:
+            return None
+        now = self._wal.position()
+        return self._ended if now == START else now  # nothing was written since
 
     def close(self, end: Position | None) -> None:
         """After the last connection was closed."""
