@@ -19,6 +19,7 @@ from heliograph.flow import Flow
 from heliograph.intake import Part, arrived, foreign_from, meaning, published, received_field, submitted
 from ingest.applications import Application, is_token
 from mail.address import Address
+from mail.headers import split_message
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mail.signature import is_proven
 from mailbox_host.sent import WELCOME_KEEPING_SENT
@@ -31,6 +32,9 @@ OK = Delivered("2.1.5 Ok")
 FULL = Deferred("4.2.2 the mailbox is full, try again later", 452)  # RFC 5321 4.2.3; RFC 3463 3.3
 
 SLOW = Deferred("4.7.1 too many posts at once, try again later", 450)
+ELSEWHERE = Deferred("4.3.2 by the zone here, this address lives on another host")
+AGAIN = Deferred("4.4.6 it was here before: the zones of two hosts differ, and it waits until they do not")
+PASSES_MAX = 2  # of one mail through one host: once by an old zone and back again is nothing strange
 
 # People who were there a moment ago need no look into the database: a fan-out names the same ones with every post. Who
 # is removed meanwhile gets a notice instead of a refusal, as from another host that asked before (spool.callout).
@@ -123,8 +127,8 @@ class HostDoor:
                 known = self._known_here(session, envelope, address, name)
                 shelf = self._ask.shelf(name) if known is OK and not _delivers(session, envelope) else None
                 return self._known_there(shelf) if shelf else known
-            case Via():
-                return self._known_there(route)
+            case Via():  # who asks believes this host to be the owner: only an owner says that somebody is unknown
+                return self._known_there(route) if _delivers(session, envelope) or not session.host else ELSEWHERE
             case Refused():
                 return route
             case Deferred() if _is_between_hosts(name):
@@ -141,12 +145,22 @@ class HostDoor:
         parts = self._parts(session, envelope, content, now)
         if isinstance(parts, Deferred | Refused):
             return parts
+        if session.host and self._comes_again(envelope, content):
+            return AGAIN
         given = envelope.envid if session.host else known_by
         envid = given or hashlib.sha256(content).hexdigest()
         me = f"{self._flow.me.host}.{directory.names.domain}"
         trace = received_field(session, envelope, me, envid[:16], now)
         ids = await self._store.write(lambda tx: [self._spool(tx, envelope, trace, part, envid, now) for part in parts])
         return Delivered(f"2.0.0 Ok: queued as {' '.join(str(number) for number in ids)}")
+
+    def _comes_again(self, envelope: Envelope, content: bytes) -> bool:
+        """Tell whether mail goes round between hosts whose zones differ: it was here twice, and is not for this host
+        yet. It waits where it is; that is no mail loop (RFC 5321 6.3), which would be bounced."""
+        me = f"by {self._flow.me.host}.{self._flow.directory().names.domain} with ".encode()
+        if split_message(content)[0].count(me) < PASSES_MAX:
+            return False
+        return any(isinstance(self._flow.route(to.address), Via) for to in envelope.recipients)
 
     def _parts(
         self, session: Session, envelope: Envelope, content: bytes, now: float

@@ -43,8 +43,8 @@ class Room:
 class DataReader:
     """One message on its way in."""
 
-    def __init__(self, octets_max: int, room: Room) -> None:
-        self._octets_max = octets_max
+    def __init__(self, octets_max: int, room: Room, hops_max: int = RECEIVED_MAX) -> None:
+        self._octets_max, self._hops_max = octets_max, hops_max
         self._room = room
         self._raw = bytearray(b"\r\n")  # a dot at the very start stands at the start of a line
         self._held = 0
@@ -79,7 +79,7 @@ class DataReader:
         if len(raw) - 2 > self._octets_max:
             return self._too_large
         content = bytes(memoryview(raw)[2:])
-        return fault_of(content) or content
+        return fault_of(content, self._hops_max) or content
 
     def close(self) -> None:
         """Give the room back, however it ended."""
@@ -104,7 +104,7 @@ class DataReader:
         return Refused(f"5.3.4 Message over {self._octets_max} octets", 552)
 
 
-def fault_of(content: bytes) -> Refused | None:
+def fault_of(content: bytes, hops_max: int = RECEIVED_MAX) -> Refused | None:
     """Tell what is wrong with a message, if anything is."""
     line_ends = content.count(b"\r\n")
     if content.count(b"\n") != line_ends or content.count(b"\r") != line_ends:
@@ -116,4 +116,4 @@ def fault_of(content: bytes) -> Refused | None:
         if len(content) > HEADER_BLOCK_OCTETS_MAX:
             return HEADERS_TOO_LARGE
         text = len(content)
-    return LOOP if len(_RECEIVED.findall(content, 0, text)) > RECEIVED_MAX else None
+    return LOOP if len(_RECEIVED.findall(content, 0, text)) > hops_max else None

@@ -15,7 +15,7 @@ from spool.intake import OVERLONG
 from spool.lobby import Entrance
 from spool.replies import reply_of
 from spool.smtp_session import Due, SmtpSession
-from spool.smtp_settings import ASKED_MAX, COMMAND_OCTETS_MAX
+from spool.smtp_settings import ASKED_MAX, COMMAND_OCTETS_MAX, RECEIVED_FROM_HOSTS_MAX, RECEIVED_MAX
 
 HOT = (b"MAIL", b"DATA", b"RSET", b"NOOP")
 
@@ -95,7 +95,8 @@ class SmtpPipeline(SmtpSession):
     def _data(self) -> bytes:
         refusal = self.transaction.data_refusal()
         if refusal is None:
-            self._message = DataReader(self.settings.message_octets_max, self.entrance.lobby.room)
+            hops_max = RECEIVED_FROM_HOSTS_MAX if self.guest.host else RECEIVED_MAX
+            self._message = DataReader(self.settings.message_octets_max, self.entrance.lobby.room, hops_max)
             self.clock.begin_phase(self.settings.data_seconds_max)
         return refusal or replies.GO_AHEAD
 
