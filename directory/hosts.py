@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from directory import wire
 from directory.fabric import (
+    LOST,
     MAIL,
     MAPS,
     bucket_name,
@@ -100,7 +101,7 @@ def without_host(zone: Zone, host: str, selectors: Iterable[str]) -> Nodes:
             _keep(nodes, zone.origin, owner, wire.MX, lambda rdata: rdata[2:].lower() != name)
     _keep(nodes, zone.origin, zone.origin, wire.NS, lambda rdata: rdata.lower() != name)
     under = label("_domainkey") + zone.origin
-    for gone in (name, key_name(zone, host), *(label(selector) + under for selector in selectors)):
+    for gone in (name, key_name(zone, host), LOST + name, *(label(selector) + under for selector in selectors)):
         nodes[gone] = {}
     return nodes
 

@@ -99,7 +99,9 @@ def remove(context: click.Context, name: str, dead: bool, wait: bool) -> None:
     config.host(name)
     if name == config.primary:
         raise CommandError(exits.UNAVAILABLE, f"{name} is the zone's primary: `zone primary` another host first")
-    _check_unnamed(name, read_live(config)[1])
+    zone = read_live(config)[1]
+    _check_unnamed(name, zone)
+    _check_inherited(config, name, zone)
     if not dead:
         _check_empty(config, name, wait)
     folder = config.host_folder(name)
@@ -158,6 +160,17 @@ def _check_unnamed(name: str, zone: Any) -> None:
     named = directory.timeline.count(name) + directory.reflectors.count(name)
     if named:
         raise CommandError(exits.UNAVAILABLE, f"the zone gives {name} {named} buckets: `host drain {name}` first")
+
+
+def _check_inherited(config: Any, name: str, zone: Any) -> None:
+    """Of a host that was given up the heir must have everything: its part ends with the record that says so."""
+    from directory.fabric import lost_of
+
+    heir = lost_of(zone).get(name)
+    if heir and not any(name in word.get("succession", {}).get("inherited", ()) for word in _words(config)):
+        raise CommandError(
+            exits.TEMPFAIL, f"{heir} does not say that it has all that {name} had: see `status`, then repeat"
+        )
 
 
 def _check_empty(config: Any, name: str, wait: bool) -> None:

@@ -6,6 +6,7 @@ from directory import wire
 from directory.fabric import bucket_name, pair_of, to_directory
 from directory.hosts import with_owners, with_standby, without_host
 from directory.lint import lint
+from directory.losses import with_heir
 from directory.zone import Zone
 from tests.directory import fabricated
 
@@ -52,3 +53,7 @@ def test_who_is_taken_out_stands_by_for_nobody() -> None:
     zone = named(zone, "host-1", "host-3")
     gone = Zone(zone.origin, without_host(zone, "host-3", ()))
     assert to_directory(gone).standbys == {} and not any("host-3" in p.text for p in lint(gone, buckets=8))
+    lost = Zone(zone.origin, with_heir(zone, "host-3", "host-2"))
+    assert to_directory(lost).lost == {"host-3": "host-2"}
+    gone = Zone(zone.origin, without_host(lost, "host-3", ()))
+    assert to_directory(gone).lost == {} and not any("host-3" in p.text for p in lint(gone, buckets=8))
