@@ -151,7 +151,8 @@ class Inheritance:
         await estate.pass_over(mine)
         party = self._party
         rows = [*estate.named(), *party.store.reader.all("SELECT map, bucket, host FROM named")]
-        asked = named_lately([row for row in rows if row[:2] in _keys(estate)], {party.host, self._lost})
+        undecided = _keys(estate)
+        asked = named_lately([row for row in rows if row[:2] in undecided], {party.host, self._lost})
         asked = {host: keys for host, keys in asked.items() if host in party.zone().hosts}
         while estate.undecided():
             waiting = set().union(*asked.values())
