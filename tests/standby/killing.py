@@ -50,13 +50,17 @@ class Two:
         self.start("standby")
         self.start("owner")
         for _ in range(kills):
-            self._more()
+            self.more()
             time.sleep(self._chance.random() * 0.2)
             roles = self._chance.choice([("owner",), ("standby",), ("owner", "standby")])
             self.kill(*roles)
             for role in roles:
                 self.start(role)
-        self._more()
+        self.more()
+        self.end()
+
+    def end(self) -> None:
+        """Kill both, and hear all that they said."""
         self.kill()
         for thread in self._hearing:
             thread.join()
@@ -75,7 +79,8 @@ class Two:
         await replicas.close()
         assert self.told and self.told <= held, len(self.told - held)
 
-    def _more(self) -> None:
+    def more(self) -> None:
+        """Wait until something more was acknowledged."""
         known, give_up = len(self.told), time.monotonic() + WAIT_SECONDS_MAX
         while len(self.told) < known + 20:
             assert time.monotonic() < give_up, "nothing is acknowledged any more"
