@@ -13,7 +13,7 @@ from heliograph.site import ROWS_MAX, Answer, Site, Source, check_account
 from ingest import listing
 from ingest.passing_on import IMPORTED, request_mail
 from ingest.urls import BadUrl, canonical
-from ingest.why import why_due
+from ingest.why import hub_words, why_due
 from ingest.wish import folder_of
 from mail.control import FollowFeed
 from mailbox_host.follows import follows
@@ -29,7 +29,11 @@ def list_feeds(reader: Reader, site: Site, now: float, after: str = "") -> Answe
 def show_feed(reader: Reader, site: Site, now: float, feed: str) -> Answer:
     """One feed, by its source's name or its URL; None where this host does not poll it."""
     row = listing.feed_show(reader, feed)
-    return {"host": site.host, "feed": _shown(row) if row else None}
+    if row is None:
+        return {"host": site.host, "feed": None}
+    hub = listing.hub_of(reader, row.source)
+    told = {"hub": hub_words(hub, now), "push": asdict(hub) if hub else None}
+    return {"host": site.host, "feed": _shown(row) | told}
 
 
 def poll_feed(tx: Transaction, site: Site, now: float, feed: str) -> Answer:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from directory.names import FabricNames
 from ingest.deliver import source_mail
 from ingest.feeds import DAY, Feed
-from mail.control import TellFollowers
 from mail.envelope import Outgoing
+from mail.feed_control import TellFollowers
 from store import Transaction
 
 ASKED_SECONDS = 7.0 * DAY

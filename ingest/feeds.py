@@ -78,7 +78,7 @@ _COLUMNS = (
 )
 
 # The last follower may leave, or the operator suspend it, in the middle of a poll.
-_RESTS = "CASE WHEN standing IN ('asleep', 'suspended') THEN"
+_RESTS = "CASE WHEN standing IN ('asleep', 'suspended', 'leaving') THEN"
 
 
 def by_url(source: Source, url: str) -> Feed | None:
@@ -180,7 +180,7 @@ def followed_by(tx: Transaction, feed: Feed, followers: int, now: float) -> None
     """Hear how many follow: a feed is not polled for nobody, and at once for who comes first."""
     asleep = "asleep" if followers == 0 else "" if feed.standing == "asleep" else feed.standing
     due = now + DAY if followers == 0 else now if feed.standing == "asleep" else None
-    if feed.standing == "suspended":
+    if feed.standing in ("suspended", "leaving"):
         asleep, due = feed.standing, None
     tx.execute(
         "UPDATE feed SET followers = ?, standing = ?, next_due = coalesce(?, next_due) WHERE id = ?",

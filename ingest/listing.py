@@ -68,9 +68,31 @@ def feed_show(reader: Reader, which: str) -> FeedLine | None:
     return _line(row) if row else None
 
 
+@dataclass(frozen=True, slots=True)
+class HubLine:
+    """What a feed's hub does: asked `tries` times since it answered; `lease_until`: 0 where it does not ring."""
+
+    hub: str
+    tries: int
+    next_due: float
+    lease_until: float
+    told_at: float
+    proven: bool
+
+
+def hub_of(reader: Reader, source: str) -> HubLine | None:
+    """Return what the hub of a feed does, by the feed's source; None where it names none."""
+    row = reader.one(
+        "SELECT hub, tries, push.next_due, lease_until, told_at, proven FROM push JOIN feed ON feed.id = push.feed"
+        " WHERE source = ?",
+        (source,),
+    )
+    return HubLine(*(*row[:-1], bool(row[-1]))) if row else None
+
+
 def feed_poll(tx: Transaction, which: str, now: float) -> bool:
     """Make a feed due now; False where there is none that is polled. Wake the poller after the commit."""
-    sql = f"UPDATE feed SET next_due = ? WHERE {_WHICH} AND standing NOT IN ('asleep', 'suspended')"
+    sql = f"UPDATE feed SET next_due = ? WHERE {_WHICH} AND standing NOT IN ('asleep', 'suspended', 'leaving')"
     return tx.execute(sql, (now, which, _url(which))).rowcount > 0
 
 

@@ -1,7 +1,7 @@
 """Feeds that say that they moved: what is believed, and when.
 
 Law: only a permanent redirect moves a feed (RFC 9110 15.4.2, 15.4.9), and only one that stays: a portal's log-in page
-answers 301 too. The old address is understood for ever.
+answers 301 too. The old address is understood for ever, by the host that polls it.
 """
 
 from __future__ import annotations

@@ -18,8 +18,9 @@ from ingest.opml import NoOpml, Outline, is_list, read_opml, write_opml
 from ingest.post import part
 from ingest.urls import BadUrl, canonical
 from ingest.wish import Wish, folder_of
-from mail.control import GatherFeeds, add_controls
+from mail.control import add_controls
 from mail.envelope import Arrival, Outgoing, Recipient
+from mail.feed_control import GatherFeeds
 from mail.gathering import Gathered, read, written
 from mail.headers import header_line, split_message
 from mail.parts import parts_of

@@ -10,7 +10,8 @@ from ingest.articles import with_articles
 from ingest.feeds import Feed
 from ingest.fetched import Failed, Fetched, Unchanged
 from ingest.found import digest_of, read
-from ingest.settle import write_asleep, write_elsewhere, write_failure, write_found, write_unchanged
+from ingest.handing_on import LEAVING
+from ingest.settle import write_asleep, write_elsewhere, write_failure, write_found, write_leaving, write_unchanged
 from ingest.tools import Tools
 
 
@@ -18,6 +19,9 @@ async def poll(tools: Tools, feed: Feed) -> None:
     """Ask a feed's site once, and post what is new."""
     if not tools.room.polls(feed.bucket):
         await write_elsewhere(tools, feed)
+        return
+    if feed.standing == LEAVING:
+        await write_leaving(tools, feed)
         return
     if feed.standing == "asleep":
         await write_asleep(tools, feed)

@@ -16,6 +16,7 @@ from ingest.answers import answer
 from ingest.carry_out import Asker, carry_out
 from ingest.errand_text import answer_words
 from ingest.errands import Errand, Errands, Unfollow, errands_of, lines_of
+from ingest.handing_on import answered, take
 from ingest.leaving import unfollow_feed
 from ingest.opml_mail import gather, with_list
 from ingest.passing_on import DIRECT, IMPORTED, Word, request_mail
@@ -24,8 +25,9 @@ from ingest.urls import BadUrl, canonical
 from ingest.wish import options_of
 from mail.address import BadAddress, parse_address
 from mail.automatic import why_automatic
-from mail.control import Followers, FollowFeed, GatherFeeds, Sift, UnfollowFeed, read_controls
+from mail.control import Followers, FollowFeed, Sift, UnfollowFeed, read_controls
 from mail.envelope import Arrival, Outgoing, Receipt
+from mail.feed_control import GatherFeeds, TakeFeed, TookFeed
 from mail.headers import first_addr_spec
 from mail.outcome import Deferred, Delivered, Refused
 from store import Transaction
@@ -80,8 +82,8 @@ class IngestRoom:
         if not all(requests.has_room(tx, each.subscriber) for each in asked):
             return Receipt(Deferred("4.3.1 too many requests are waiting"))
         for told in wanted:
-            if isinstance(told, Followers):
-                self._hear_followers(tx, told, arrival.now)
+            if isinstance(told, Followers | TookFeed):
+                self._hear_of_feed(tx, told, arrival.now)
         direct = arrival.headers.get(DIRECT) == "yes"
         about = message_id_of(arrival, "in-reply-to")
         sift = next((each for each in wanted if isinstance(each, Sift)), requests.ALL)
@@ -91,6 +93,9 @@ class IngestRoom:
         names, unwanted = self.directory().names, [each for each in wanted if isinstance(each, UnfollowFeed)]
         outgoing = [out for each in unwanted for out in unfollow_feed(tx, names, each, about, arrival.now)]
         gathering = [each for each in wanted if isinstance(each, GatherFeeds)]
+        taking = [each for each in wanted if isinstance(each, TakeFeed)]
+        outgoing += [take(tx, names, arrival, each, bucket) for each in taking]
+        tx.after_commit(self.on_request)
         outgoing += [gather(tx, names, arrival, each, self._bucket_of_host) for each in gathering]
         return Receipt(outgoing=tuple(outgoing))
 
@@ -101,8 +106,11 @@ class IngestRoom:
             (each for each in range(directory.names.buckets) if directory.owner("reflectors", each) == host), None
         )
 
-    def _hear_followers(self, tx: Transaction, told: Followers, now: float) -> None:
+    def _hear_of_feed(self, tx: Transaction, told: Followers | TookFeed, now: float) -> None:
         """A feed that nobody follows is not polled. Its edits' source is not asked about: it goes with the feed."""
+        if isinstance(told, TookFeed):
+            answered(tx, told, now)
+            return
         feed = feeds.by_source(tx, told.source)
         if feed and (told.followers > 0 or feed.counted_at):  # who came since we asked may not be counted
             feeds.followed_by(tx, feed, max(0, told.followers), now)

@@ -11,6 +11,7 @@ from ingest.counting import ASLEEP_SECONDS, ask, asked, question
 from ingest.feeds import Feed, Polled
 from ingest.fetched import Failed, Fetched, Unchanged
 from ingest.found import Found
+from ingest.handing_on import offer, offer_again
 from ingest.resting import rest
 from ingest.schedule import SILENT_SECONDS, backed_off, expected_gap, interval, not_skipped, seldom
 from ingest.tools import Tools
@@ -62,6 +63,17 @@ async def write_asleep(tools: Tools, feed: Feed) -> None:
         tools.spool(tx, ask(tools.names, feed, now))
         asked(tx, feed, now)
         tx.execute("UPDATE feed SET next_due = ? WHERE id = ?", (now + ASLEEP_SECONDS, feed.id))
+
+    await tools.store.write(settle)
+
+
+async def write_leaving(tools: Tools, feed: Feed) -> None:
+    """It was offered to another host, which has not answered."""
+    now = tools.clock()
+
+    def settle(tx: Transaction) -> None:
+        for each in offer_again(tx, tools.names, feed, now):
+            tools.spool(tx, each)
 
     await tools.store.write(settle)
 
@@ -160,3 +172,5 @@ def _heed_redirect(tools: Tools, tx: Transaction, feed: Feed, lasting: str, now:
         ours = tools.room.polls(tools.room.bucket_of(there.text))
         if ours and (known is None or known.id == feed.id):
             moved.settle_at(tx, feed, there.text, there.domain)
+        elif not ours:
+            tools.spool(tx, offer(tx, tools.names, feed, there, now))

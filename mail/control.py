@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import quote, unquote
 
+from mail.feed_control import WORDS as FEED_WORDS
+from mail.feed_control import FeedControl
 from mail.headers import Headers, add_headers
 from mail.tree_control import WORDS as TREE_WORDS
 from mail.tree_control import TreeControl
@@ -120,15 +122,6 @@ class TellFollows:
 
 
 @dataclass(frozen=True, slots=True)
-class GatherFeeds:
-    """To an ingest room, with a letter of `gathering.py`: say which of these sources are feeds that you poll, and let
-    it go on; the last host answers `account`, who asked in the mail `about`."""
-
-    account: str
-    about: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class WantNewsletter:
     """To the ingest room of a timeline's host: its owner wants an address to give away, or (`drop`) no more mail to
     it."""
@@ -144,14 +137,6 @@ class KeepSent:
     """To a timeline: this letter was submitted by its owner, who wants a copy kept."""
 
     entity: str
-
-
-@dataclass(frozen=True, slots=True)
-class TellFollowers:
-    """To a reflector, from the ingest room of a bucket, which polls its source's feed: how many follow?"""
-
-    source: str
-    bucket: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +157,11 @@ Control = (
     | FollowFeed
     | UnfollowFeed
     | Followers
-    | TellFollowers
     | Sift
     | TellFollows
-    | GatherFeeds
     | WantNewsletter
     | KeepSent
+    | FeedControl
     | TreeControl
 )
 _WORDS: dict[str, type[Any]] = {
@@ -190,12 +174,11 @@ _WORDS: dict[str, type[Any]] = {
     "follow-feed": FollowFeed,
     "unfollow-feed": UnfollowFeed,
     "followers": Followers,
-    "tell-followers": TellFollowers,
     "sift": Sift,
     "tell-follows": TellFollows,
-    "gather-feeds": GatherFeeds,
     "want-newsletter": WantNewsletter,
     "keep-sent": KeepSent,
+    **FEED_WORDS,
     **TREE_WORDS,
 }
 _NAMES = {kind: word for word, kind in _WORDS.items()}

@@ -10,8 +10,9 @@ from email.utils import formatdate
 
 from directory.names import FabricNames
 from directory.snapshot import Directory
-from mail.control import GatherFeeds, TellFollows, add_controls
+from mail.control import TellFollows, add_controls
 from mail.envelope import Outgoing, Recipient
+from mail.feed_control import GatherFeeds
 from mail.gathering import FEEDS_MAX, Gathered, written
 from mail.headers import header_line
 from mailbox_host.folder_names import INBOX

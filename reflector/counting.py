@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 from email.utils import formatdate
 
-from mail.control import Control, Followers, TellFollowers, add_controls
+from mail.control import Control, Followers, add_controls
 from mail.envelope import Arrival, Outgoing, Receipt, Recipient
+from mail.feed_control import TellFollowers
 from mail.headers import header_line
 from reflector.letter import House
 from reflector.nodes import branches

@@ -49,7 +49,8 @@ def show(context: click.Context, which: str) -> None:
             found = host.ask("feed show", feed=which)["feed"]
         if found:
             row = {"host": name, **found}
-            say(row, "\n".join(f"{key:<14}{value}" for key, value in row.items()))
+            shown = {key: value for key, value in row.items() if key != "push"}
+            say(row, "\n".join(f"{key:<14}{value}" for key, value in shown.items()))
             return
     raise _unknown(which)
 

@@ -109,6 +109,13 @@ def test_a_feed_is_suspended_and_resumed_and_says_why_it_is_due(run: Run, fabric
     )
     assert "every 4 hours" in run("feed", "show", "a-1").stdout and "304" in run("feed", "list").stdout
     assert run("feed", "suspend", "https://a.example/feed").exit_code == 0
+    assert "none is asked" in run("feed", "show", "a-1").stdout
+    on_host(
+        fabric,
+        lambda tx: tx.execute("INSERT INTO push VALUES (1, 'https://hub.example/', 't', 'x', 's', 0, 9, 0, 0, 0)"),
+    )
+    told = json.loads(run("feed", "show", "a-1", "--json").stdout)
+    assert "hub.example/ does not ring" in told["hub"] and told["push"]["lease_until"] == 0
     assert "not due" in run("feed", "list").stdout and "suspended" in run("feed", "list").stdout
     refused = run("feed", "poll", "a-1")
     assert refused.exit_code == 69 and "feed resume" in refused.stderr

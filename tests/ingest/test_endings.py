@@ -12,7 +12,7 @@ from ingest.listing import feed_list
 from ingest.schedule import not_skipped, skip_mask
 from ingest.seen import Seen, pack, unpack
 from ingest.tables import MIGRATIONS
-from mail.control import TellFollowers
+from mail.feed_control import TellFollowers
 from store import Store
 
 DAY = 86_400

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from ingest.feeds import create
 from ingest.opml import Outline, read_opml, write_opml
 from ingest.opml_mail import FEEDS_MAX
-from mail.control import FollowFeed, GatherFeeds, TellFollows
+from mail.control import FollowFeed, TellFollows
+from mail.feed_control import GatherFeeds
 from mail.gathering import Gathered, read, written
 from mail.parts import parts_of
 from tests.ingest.conftest import Host, Letter, MakeHost

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 import pytest
 
 from ingest.hub import HubDesk
 from ingest.links import hub_and_topic, linked
+from ingest.listing import HubLine
 from ingest.push import is_signed
+from ingest.why import hub_words
 
 TOPIC = "http://blog.example/feed.xml"
 
@@ -174,3 +177,16 @@ def test_signatures(method):
     assert not is_signed(b"body", digest, "k") and not is_signed(b"body", "", "k")
     assert not is_signed(b"body", "md5=" + hashlib.md5(b"body").hexdigest(), "k")
     assert not is_signed(b"body", f"{method}=é", "k")
+
+
+def test_the_operator_is_told_what_a_hub_does() -> None:
+    now = 1_700_000_000.0
+    hub = HubLine("https://hub.example/", 0, now, 0.0, 0.0, False)
+    assert "none is asked" in hub_words(None, now)
+    assert "does not ring: not asked yet" in hub_words(hub, now)
+    assert "asked 3 times, again at 2023-11-1" in hub_words(replace(hub, tries=3, next_due=now + 60), now)
+    granted = replace(hub, lease_until=now + 86_400)
+    assert "rings until 2023-11-1" in hub_words(granted, now) and "never rang" in hub_words(granted, now)
+    rang = hub_words(replace(granted, told_at=now - 60, proven=True), now)
+    assert "rang last at 2023-11-1" in rang and "quicker than polls" in rang
+    assert "does not ring" in hub_words(granted, now + 90_000)

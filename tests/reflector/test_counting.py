@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mail.control import CreateSource, Followers, Subscribe, TellFollowers
+from mail.control import CreateSource, Followers, Subscribe
+from mail.feed_control import TellFollowers
 from reflector.tables import OPEN
 from tests.reflector.town import NAMES, REMOTE, Town
 
