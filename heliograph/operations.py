@@ -17,7 +17,7 @@ from heliograph.federation import mirrors
 from heliograph.location import NAMES_RULE, locate
 from heliograph.site import ROWS_MAX, Answer, Site, Source, check_account
 from heliograph.source_word import source_word
-from ingest import applications, newsletters
+from ingest import newsletters, owners
 from mail.address import is_entity
 from mail.control import CreateSource, RemoveSource
 from mailbox_host import accounts, leaves, passing
@@ -66,7 +66,8 @@ def remove_account(tx: Transaction, site: Site, now: float, name: str) -> Answer
     check_account(tx, site, name)
     accounts.remove(tx, name)
     newsletters.drop_all(tx, name)
-    applications.revoke_all(tx, name)  # of this host's; elsewhere they post for nobody until they are revoked there
+    for each in owners.is_gone_everywhere(tx, site.directory(), site.host, name):
+        site.dispatch(tx, each, now)
     site.dispatch(tx, source_word(site, name, RemoveSource(name), now), now)
     events.append(tx, now, "account-removed", account=name)
     return {"account": name, "host": site.host}

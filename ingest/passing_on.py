@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from directory.names import FabricNames
 from mail.control import Followers, FollowFeed, Sift, UnfollowFeed, add_controls
 from mail.envelope import Outgoing, Recipient
-from mail.feed_control import GatherFeeds, TakeFeed, TookFeed
+from mail.feed_control import GatherFeeds, OwnerGone, TakeFeed, TookFeed
 from mail.headers import header_line
 
 DIRECT = "Heliograph-Direct"  # on a passed-on request: its address was looked for already
 IMPORTED = "<import@follow>"  # instead of a Message-ID: who asked sees what it came to, and is welcomed by nobody
-Word = FollowFeed | UnfollowFeed | Followers | GatherFeeds | TakeFeed | TookFeed | Sift  # of another host
+Word = FollowFeed | UnfollowFeed | Followers | GatherFeeds | TakeFeed | TookFeed | OwnerGone | Sift  # of another host
 
 
 def request_mail(

@@ -19,6 +19,7 @@ from ingest.errands import Errand, Errands, Unfollow, errands_of, lines_of
 from ingest.handing_on import answered, take
 from ingest.leaving import unfollow_feed
 from ingest.opml_mail import gather, with_list
+from ingest.owners import is_gone
 from ingest.passing_on import DIRECT, IMPORTED, Word, request_mail
 from ingest.settings import Settings
 from ingest.urls import BadUrl, canonical
@@ -27,7 +28,7 @@ from mail.address import BadAddress, parse_address
 from mail.automatic import why_automatic
 from mail.control import Followers, FollowFeed, Sift, UnfollowFeed, read_controls
 from mail.envelope import Arrival, Outgoing, Receipt
-from mail.feed_control import GatherFeeds, TakeFeed, TookFeed
+from mail.feed_control import GatherFeeds, OwnerGone, TakeFeed, TookFeed
 from mail.headers import first_addr_spec
 from mail.outcome import Deferred, Delivered, Refused
 from store import Transaction
@@ -93,6 +94,8 @@ class IngestRoom:
         names, unwanted = self.directory().names, [each for each in wanted if isinstance(each, UnfollowFeed)]
         outgoing = [out for each in unwanted for out in unfollow_feed(tx, names, each, about, arrival.now)]
         gathering = [each for each in wanted if isinstance(each, GatherFeeds)]
+        gone = [each.owner for each in wanted if isinstance(each, OwnerGone)]
+        outgoing += [out for owner in gone for out in is_gone(tx, names, owner)]
         taking = [each for each in wanted if isinstance(each, TakeFeed)]
         outgoing += [take(tx, names, arrival, each, bucket) for each in taking]
         tx.after_commit(self.on_request)

@@ -44,10 +44,18 @@ class TellFollowers:
     bucket: int
 
 
-FeedControl = TakeFeed | TookFeed | GatherFeeds | TellFollowers
+@dataclass(frozen=True, slots=True)
+class OwnerGone:
+    """To the ingest room of each host: this person's account was removed. What posts in its name posts no more."""
+
+    owner: str
+
+
+FeedControl = OwnerGone | TakeFeed | TookFeed | GatherFeeds | TellFollowers
 WORDS: dict[str, type[Any]] = {
     "take-feed": TakeFeed,
     "took-feed": TookFeed,
     "gather-feeds": GatherFeeds,
     "tell-followers": TellFollowers,
+    "owner-gone": OwnerGone,
 }
