@@ -58,10 +58,15 @@ class Login:
 
     async def check(self, entity: str, password: bytes, client: str) -> Outcome:
         """Judge a password, for submission. `client`: its address, for these limits and the owner's."""
-        await asyncio.sleep(self._throttle.attempt(client, entity, self._clock()))
-        outcome = await self._judged(entity, password, client)
-        if isinstance(outcome, Delivered):
-            self._throttle.succeeded(client, entity)
+        outcome: Outcome = MOVING
+        try:
+            await asyncio.sleep(self._throttle.attempt(client, entity, self._clock()))
+            outcome = await self._judged(entity, password, client)
+        finally:
+            if isinstance(outcome, Delivered):
+                self._throttle.succeeded(client, entity)
+            elif isinstance(outcome, Deferred):
+                self._throttle.undecided(client, entity)
         return outcome
 
     async def _judged(self, entity: str, password: bytes, client: str) -> Outcome:

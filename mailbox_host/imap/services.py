@@ -94,19 +94,25 @@ class Services:
 
     async def sign_in(self, asked: SignIn, peer: str, *, relayed: bool) -> SignedIn | NotSignedIn | Upstream:
         """Check a password, here or at the account's owner. `relayed`: another host asks for its client."""
-        await asyncio.sleep(self._throttle.attempt(peer, asked.account, self._clock()))
-        place = self._locate(asked.account) if is_entity(asked.account) else proxy.Local()
-        outcome: SignedIn | NotSignedIn | Upstream
-        if isinstance(place, proxy.Remote):
-            outcome = await self._sign_in_elsewhere(asked, peer, place, relayed)
-        else:
-            outcome = await self._sign_in_here(asked)
+        outcome: SignedIn | NotSignedIn | Upstream = NotSignedIn(proxy.UNAVAILABLE)
+        try:
+            await asyncio.sleep(self._throttle.attempt(peer, asked.account, self._clock()))
+            outcome = await self._judged(asked, peer, relayed)
+        finally:
+            if not isinstance(outcome, NotSignedIn):
+                self._throttle.succeeded(peer, asked.account)
+            elif outcome.status == proxy.UNAVAILABLE:
+                self._throttle.undecided(peer, asked.account)
         if isinstance(outcome, NotSignedIn):
             name = asked.account[:NAME_LENGTH_MAX]
             log.warning("sign-in of %r from %s: %s", name, peer, outcome.status.decode("ascii", "replace"))
-        else:
-            self._throttle.succeeded(peer, asked.account)
         return outcome
+
+    async def _judged(self, asked: SignIn, peer: str, relayed: bool) -> SignedIn | NotSignedIn | Upstream:
+        place = self._locate(asked.account) if is_entity(asked.account) else proxy.Local()
+        if isinstance(place, proxy.Remote):
+            return await self._sign_in_elsewhere(asked, peer, place, relayed)
+        return await self._sign_in_here(asked)
 
     async def _sign_in_here(self, asked: SignIn) -> SignedIn | NotSignedIn:
         stored = accounts.stored_hash(self.store.reader, asked.account) if is_entity(asked.account) else None

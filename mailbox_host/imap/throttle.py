@@ -46,6 +46,14 @@ class Throttle:
         if count > 1:
             self._tries[_network(address)] = (count - 1, at)
 
+    def undecided(self, address: str, account: str) -> None:
+        """Take a try back of which nobody could say whether it was right: the account's host was away, or who asked
+        did not wait for the answer. Else a client that tries again and again would keep itself out."""
+        for key in (_name(account), _network(address)):
+            count, at = self._tries.pop(key, (0, 0.0))
+            if count > 1:
+                self._tries[key] = (count - 1, at)
+
     def _count(self, key: str, now: float) -> int:
         count, at = self._tries.pop(key, (0, now))
         count = 1 if now - at > FORGET_SECONDS else count + 1

@@ -24,14 +24,14 @@ from typing import Any
 
 from heliograph.control_socket import ControlClient, NotRunning
 from heliograph.demo.__main__ import settings
-from heliograph.demo.outside import PLACE, foreign_mailbox, web_site
+from heliograph.demo.outside import PLACE, Mailbox, foreign_mailbox, web_site
 from heliograph.demo.stage import PASSWORD, Stage, command_line, stage
 from heliograph.exits import CommandError
 from mailbox_host.passwords import hash_password
 from tests.soak.moving_faults import CLOCK_OFF, Faults, MovingFleet
 from tests.soak.moving_traffic import MovingTraffic, digest
 from tests.soak.moving_verdict import moves_of, verdict
-from tests.soak.test_kills import set_out
+from tests.soak.test_kills import confirm
 from tests.soak.test_power_cut import disk_of
 from tests.soak.traffic import PEOPLE, SOURCES, STEADY, Journal
 from tests.soak.yard import NET, Yard
@@ -130,7 +130,7 @@ async def run(options: argparse.Namespace, here: Stage, scenery: ExitStack) -> d
     rounds = Rounds(fleet, faults, chance, options.share if options.faults else 0.0)
     began = time.monotonic()
     try:
-        await set_out(fleet, traffic, outside, site)
+        await set_out(fleet, traffic, outside)
         running = asyncio.create_task(traffic.run())
         differ: list[str] = []
         try:
@@ -153,6 +153,21 @@ async def run(options: argparse.Namespace, here: Stage, scenery: ExitStack) -> d
         fleet.close()
 
 
+async def set_out(fleet: MovingFleet, traffic: MovingTraffic, outside: Mailbox) -> None:
+    """Start all hosts; the steady followers follow."""
+    for name in fleet.names:
+        await fleet.start(name)
+    for name in fleet.names:
+        await fleet.ready(name)
+    for name in STEADY:
+        client = traffic.client(name)
+        for source in SOURCES:
+            await traffic.command(client, name, source, "subscribe")
+        await client.close()
+    await asyncio.to_thread(confirm, fleet.stage, outside)
+    await fleet.still()
+
+
 async def go_round(
     options: argparse.Namespace, rounds: Rounds, traffic: MovingTraffic, running: asyncio.Task[None]
 ) -> list[str]:
@@ -162,17 +177,17 @@ async def go_round(
         await rounds.round()
         if rounds.done >= quiet:
             quiet += QUIET_EVERY
-            differ += await compared(rounds, traffic)
+            differ += await compared(rounds, traffic, running)
         if time.monotonic() - told > TELL_SECONDS:
             told = time.monotonic()
             print(f"{rounds.done} moves", flush=True)
-    return [*differ, *await compared(rounds, traffic)]
+    return [*differ, *await compared(rounds, traffic, running)]
 
 
-async def compared(rounds: Rounds, traffic: MovingTraffic) -> list[str]:
+async def compared(rounds: Rounds, traffic: MovingTraffic, running: asyncio.Task[None]) -> list[str]:
     """Every mailbox is moved while nothing happens; a client sees the same before and after."""
     await rounds._faults.revive()
-    await traffic.hold()
+    await traffic.hold(running)
     await rounds._fleet.still()
     config = rounds._fleet.stage.config
     before = {name: await asyncio.to_thread(digest, config, name) for name in (*STEADY, *SOURCES)}

@@ -23,7 +23,7 @@ from tests.soak.traffic import PEOPLE, RESTLESS, SOURCES, STEADY, ZOE, Traffic, 
 
 BOXES = ("Box.one", "Box.two")  # one folder, whose name changes
 PAUSE_SECONDS = 1.5  # at most, between two steps of one person
-TRY_SECONDS_MAX = 120.0
+TRY_SECONDS_MAX = 240.0
 
 
 @dataclass(slots=True)
@@ -65,11 +65,15 @@ class MovingTraffic(Traffic):
         super().stop()
         self._open.set()
 
-    async def hold(self) -> None:
+    async def hold(self, running: asyncio.Task[None]) -> None:
         """Return when everybody has finished what they were doing."""
         self._open.clear()
-        while self._busy:  # noqa: ASYNC110
+        give_up = time.monotonic() + TRY_SECONDS_MAX
+        while self._busy:
             await asyncio.sleep(0.05)
+            if running.done():
+                await running  # somebody was refused
+            assert time.monotonic() < give_up, f"{self._busy} people do not come to an end"
 
     def go_on(self) -> None:
         self._open.set()

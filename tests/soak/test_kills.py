@@ -121,14 +121,14 @@ async def _follow(fleet: Fleet, traffic: Traffic, outside: Mailbox, site: Journa
             content = f"From: {name}@{domain}\r\nSubject: {site.url}\r\nMessage-ID: <{name}@soak>\r\n\r\n{site.url}\r\n"
             await client.say(content.encode(), f"{name}@{domain}", [f"follow@{domain}"])
         await client.close()
-    await asyncio.to_thread(_confirm, fleet.stage, outside)
+    await asyncio.to_thread(confirm, fleet.stage, outside)
     await fleet.still()
     site.publish("item-0")
     traffic.promises.items.append("item-0")
     await _polled(fleet, traffic, site)
 
 
-def _confirm(here: Stage, outside: Mailbox) -> None:
+def confirm(here: Stage, outside: Mailbox) -> None:
     """zoe's way of following: a question, an answer to its Reply-To."""
     name = ZOE.partition("@")[0]
     outside.send(name, f"bob+subscribe@reflectors.{here.config.domain}", "please")

@@ -100,6 +100,13 @@ def test_sessions_side_by_side(talk, steps):
             assert len(mirror.uids) == len(client.session.selected.uids)
 
 
+def test_who_could_not_be_judged_does_not_wait_the_longer():
+    throttle = Throttle()
+    for _ in range(50):
+        assert throttle.attempt("192.0.2.1", "alice", 0.0) == 0.0
+        throttle.undecided("192.0.2.1", "alice")
+
+
 def test_guessing_becomes_slow_and_nobody_is_locked_out():
     throttle = Throttle()
     waits = [throttle.attempt("192.0.2.1", "alice", 0.0) for _ in range(FREE_TRIES + 10)]
