@@ -17,8 +17,8 @@ from heliograph.config import load
 from heliograph.lock import HostLock
 from heliograph.tables import MIGRATIONS
 from mail.control import CreateSource, RemoveSource, read_controls
-from mail.feed_control import OwnerGone
 from mail.envelope import Recipient
+from mail.feed_control import OwnerGone
 from mail.headers import Headers
 from mailbox_host.accounts import stored_hash
 from mailbox_host.passwords import verify
