@@ -6,6 +6,7 @@ up fresh mail; while nothing fresh waits, half of the window stays free for it.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -61,6 +62,7 @@ class Destination:
     starting: int = 0  # of these, those that have taken nothing yet
     retrying: int = 0
     idle: list[Session] = field(default_factory=list)
+    attempts: set[asyncio.Timeout] = field(default_factory=set)  # batches on their way, each can be broken off
 
     def add(self, message: Message, row: Row, mailbox: str, retry: bool) -> None:
         """Let a row wait, in one transaction with its neighbours where that is possible."""

@@ -21,6 +21,7 @@ from spool.smtp_client import Client, Session
 
 log = logging.getLogger("heliograph.spool")
 
+HANG_UP_LOOK_SECONDS = 0.02
 DESTINATIONS_KEPT = 10_000  # that are quiet but remembered for their breaker
 
 
@@ -89,6 +90,16 @@ class Outbox:
         for destination in self._destinations.values():
             destination.breaker.reset()
 
+    async def hang_up(self, name: str) -> None:
+        """Break off all that is under way to a destination that is gone for good; return when it is in the ledger."""
+        gone = [destination for destination in self._destinations.values() if destination.name == name]
+        for destination in gone:
+            self._give_up(destination)
+            for attempt in destination.attempts:
+                attempt.reschedule(asyncio.get_running_loop().time())
+        while any(destination.running for destination in gone):  # noqa: ASYNC110
+            await asyncio.sleep(HANG_UP_LOOK_SECONDS)
+
     async def stop(self, seconds: float) -> None:
         """Finish the transactions that are under way, within a bound; then hang up."""
         self._stopping = True
@@ -129,18 +140,14 @@ class Outbox:
             self._settle(destination, batch, self._away(destination))
             return session
         try:
-            used = session or self._kept(destination)
-            outcomes = await deliver(used, batch, destination, self._contents, self._clock()) if used else []
-            if used is None or used.is_stale:
-                reached = await self._reach(destination)
-                if not isinstance(reached, Session):
-                    self._unreached(destination, batch, reached)
-                    return None
-                used = reached
-                outcomes = await deliver(used, batch, destination, self._contents, self._clock())
+            tried = await self._try(destination, batch, session)
         except BaseException:
             destination.breaker.abandoned()
             raise
+        if not isinstance(tried, tuple):
+            self._unreached(destination, batch, tried)
+            return None
+        used, outcomes = tried
         self._judge(destination, outcomes, used)
         answered, outcomes, rest = cut(batch, outcomes)
         self._ledger.add(settled(answered, outcomes, destination, used))
@@ -148,6 +155,31 @@ class Outbox:
             destination.recipients_max = max(len(answered.rows), 1)
             destination.again(rest)
         return used if used.is_usable else None
+
+    async def _try(
+        self, destination: Destination, batch: Batch, session: Session | None
+    ) -> tuple[Session, list[Outcome]] | Deferred | Refused:
+        """Send one batch; broken off where the destination is given up meanwhile."""
+        used, attempt = session or self._kept(destination), asyncio.timeout(None)
+        destination.attempts.add(attempt)
+        try:
+            async with attempt:
+                outcomes = await deliver(used, batch, destination, self._contents, self._clock()) if used else []
+                if used is None or used.is_stale:
+                    reached = await self._reach(destination)
+                    if not isinstance(reached, Session):
+                        return reached
+                    used = reached
+                    outcomes = await deliver(used, batch, destination, self._contents, self._clock())
+                return used, outcomes
+        except TimeoutError:
+            if not attempt.expired():
+                raise
+            if used:
+                used.close()
+            return Deferred(f"4.4.1 {destination.name} is given up")
+        finally:
+            destination.attempts.discard(attempt)
 
     async def _reach(self, destination: Destination) -> Session | Deferred | Refused:
         """Connect to the first of the destination's peers that takes the connection."""

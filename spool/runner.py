@@ -118,6 +118,16 @@ class Runner:
         """There may be new work. May be called from any thread."""
         self._soon(self._ring)
 
+    def give_up(self, name: str) -> None:
+        """A host is gone for good: break off what is under way to it, and look again where its mail belongs."""
+        if self._tasks:
+            self._beside(self._elsewhere(name))
+
+    async def _elsewhere(self, name: str) -> None:
+        await self._outbox.hang_up(name)
+        await self._ledger.flushed()
+        await self._hurry(name)
+
     def _hurried(self) -> None:
         """The operator wants it tried now: breakers have to let it pass."""
         self._soon(self._retry_now)

@@ -35,6 +35,8 @@ class Runs(Protocol):
 
     async def stop(self) -> None: ...
 
+    def give_up(self, name: str) -> None: ...
+
 
 class Homecoming:
     """This host's, if the zone says that it is lost."""

@@ -75,6 +75,7 @@ class Succession:
         self._home = Homecoming(party, mover, streams)
         self._inheritances: dict[str, Inheritance] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._given_up: frozenset[str] = frozenset()
         self._bell = asyncio.Event()
         self._end: Callable[[], None] = lambda: None
 
@@ -155,6 +156,7 @@ class Succession:
     async def _look(self) -> None:
         zone, me = self._party.zone(), self._party.host
         await self._home.look()
+        self._give_up(frozenset(zone.lost) - {me})
         begun = {host for host, step in steps(self._party) if step == BEGUN}
         for lost in (begun | set(self._inheritances)) - set(self._mine()):
             await self._take_back(lost)
@@ -168,6 +170,12 @@ class Succession:
             if step == DONE and host not in zone.lost:
                 await self._party.store.write(partial(set_step, host, OVER))
         self._mover.wake()
+
+    def _give_up(self, lost: frozenset[str]) -> None:
+        """What is on its way to a host that may never answer goes where its mail belongs now."""
+        for host in lost - self._given_up:
+            self._home.runner.give_up(host)
+        self._given_up = lost
 
     def _mine(self) -> list[str]:
         """Whose heir this host is."""

@@ -404,6 +404,26 @@ async def test_a_hung_destination_s_rows_come_back_when_it_works_again(tmp_path:
         assert len(peer.recipients) == 300 and all(w.attempts == 0 for w in house.waiting())
 
 
+async def test_what_hangs_at_a_host_that_is_gone_goes_where_it_belongs_now(tmp_path: Path) -> None:
+    """Some are at a command that is never answered, the rest wait behind them; nobody waits for a timeout."""
+
+    async def mute(line: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        await asyncio.sleep(60)
+        return True
+
+    settings = replace(SETTINGS, fabric_recipients_max=5, timeouts=replace(SETTINGS.timeouts, command=60, greeting=60))
+    async with Peer(hook=mute) as frozen, Peer() as heir, House(tmp_path, settings) as house:
+        names = [f"u{n}@host-2" for n in range(40)]
+        house.fabric.ports = {"host-2": frozen.port}
+        await house.put(*names)
+        await house.until(lambda: frozen.busiest > 0)
+        for name in names:
+            house.fabric.routes[name] = Via("host-3", "127.0.0.1", heir.port, name)
+        house.runner.give_up("host-2")
+        await house.empty()
+        assert sorted(heir.recipients) == sorted(names)
+
+
 async def test_no_more_connections_than_allowed(tmp_path: Path) -> None:
     async def slow(line: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         await asyncio.sleep(0.002)
