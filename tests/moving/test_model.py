@@ -21,17 +21,18 @@ def test_a_letter_is_filed_once_and_the_bucket_has_one_owner(history: tuple[int,
 @pytest.mark.parametrize(
     ("mutant", "breaks"),
     [
-        (Mutant(owner_by_zone=True), "two owners"),
-        (Mutant(seal_not_durable=True), "two owners"),
-        (Mutant(refuses_unknown=True), "wrong bounce"),
-        (Mutant(deletes_on_send=True), "lost"),
-        (Mutant(no_dedup=True), "doubled"),
-        (Mutant(keys_stay=True), "doubled"),
-        (Mutant(grant_without_serial=True), "ownership goes to and fro"),
-        (Mutant(acks_what_it_holds=True), "lost"),
-        (Mutant(takes_any_epoch=True), "lost"),
+        pytest.param(Mutant(owner_by_zone=True), "two owners", id="ownership by the zone alone"),
+        pytest.param(Mutant(seal_not_durable=True), "two owners", id="seal not durable"),
+        pytest.param(Mutant(refuses_unknown=True), "wrong bounce", id="550 for an unknown bucket"),
+        pytest.param(Mutant(deletes_on_send=True), "lost", id="delete on send"),
+        pytest.param(Mutant(no_dedup=True), "doubled", id="no dedup"),
+        pytest.param(Mutant(keys_stay=True), "doubled", id="dedup keys not moved"),
+        pytest.param(
+            Mutant(grant_without_serial=True), "ownership goes to and fro", id="grant without the zone's serial"
+        ),
+        pytest.param(Mutant(acks_what_it_holds=True), "lost", id="acking a forward with a copy already held"),
+        pytest.param(Mutant(takes_any_epoch=True), "lost", id="a grant of any epoch taken"),
     ],
-    ids=str,
 )
 def test_no_rule_is_there_for_nothing(mutant: Mutant, breaks: str) -> None:
     found = {explore(World(history, mutant))[0] for history in (THERE, THERE_AND_BACK)}

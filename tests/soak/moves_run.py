@@ -36,11 +36,12 @@ from tests.soak.test_power_cut import disk_of
 from tests.soak.traffic import PEOPLE, SOURCES, STEADY, Journal
 from tests.soak.yard import NET, Yard
 
-AT_ONCE_MAX = 6  # buckets in one edit
+AT_ONCE_MAX = 8  # buckets in one edit
 QUIET_EVERY = 100  # moves: then the load is held, and mailboxes are compared before and after a move
 SETTLE_SECONDS_MAX = 300.0
 LOOK_SECONDS = 0.1
 THREADS = 64
+BUCKETS = ("--buckets", "256")  # a small zone: reading it is not what is tried here
 TELL_SECONDS = 20.0
 Key = tuple[str, int]
 
@@ -52,8 +53,8 @@ class Rounds:
         self._fleet, self._faults, self._chance, self._share = fleet, faults, chance, share
         config = fleet.stage.config
         self._file, bucket = config.zone_file, config.names.bucket
-        self.timelines: list[Key] = [("timeline", bucket(name)) for name in PEOPLE]
-        self.all: list[Key] = [*self.timelines, *(("reflectors", bucket(name)) for name in SOURCES)]
+        self.timelines: list[Key] = sorted({("timeline", bucket(name)) for name in PEOPLE})
+        self.all: list[Key] = sorted({*self.timelines, *(("reflectors", bucket(name)) for name in SOURCES)})
         self.done = 0
 
     async def round(self) -> None:
@@ -203,7 +204,9 @@ def in_yard() -> Iterator[Stage]:
     """A stage whose hosts have addresses of their own namespaces."""
     with tempfile.TemporaryDirectory(prefix="heliograph-yard-") as folder:
         root = Path(folder) / "fabric"
-        subprocess.run(command_line(root, "init", str(root), "--hosts", "3", "--net", NET), check=True, timeout=60)
+        subprocess.run(
+            command_line(root, "init", str(root), "--hosts", "3", "--net", NET, *BUCKETS), check=True, timeout=60
+        )
         configured = root / "heliograph.toml"
         configured.write_text(settings(configured.read_text(), NET))
         yield Stage(root, NET)
@@ -221,7 +224,7 @@ def main() -> int:
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     with ExitStack() as scenery:
-        here = scenery.enter_context(in_yard() if options.yard else stage(settings=settings))
+        here = scenery.enter_context(in_yard() if options.yard else stage(settings=settings, options=BUCKETS))
         try:
             found = asyncio.run(run(options, here, scenery))
         except BaseException:
