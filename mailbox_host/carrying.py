@@ -18,6 +18,7 @@ from typing import Any
 
 from mailbox_host import passing, timeline
 from mailbox_host.filing import FILED_AT_ONCE_MAX
+from mailbox_host.hashing import Folder, Hashed, pieces_of
 from mailbox_host.outward import is_pending, owe_all
 from store import Bodies, Reader, Transaction
 
@@ -183,6 +184,10 @@ def entry_rows(layout: Layout, source: Source, folder: int, after: int, since: i
         " ORDER BY uid LIMIT ?",
         (folder, after, since, ENTRIES_MAX),
     )
+    return _named(source, rows)
+
+
+def _named(source: Source, rows: list[tuple[Any, ...]]) -> list[Row]:
     digests = Bodies.digests(source, {row[1] for row in rows})
     named = {body: digest.hex() for body, digest in digests.items()}
     return [[row[0], named.get(row[1], ""), *row[2:]] for row in rows]
@@ -196,20 +201,28 @@ def bodies_of(part: dict[str, Any]) -> set[bytes]:
 # --- and whether both have the same
 
 
-def digest(layout: Layout, source: Source, name: str) -> str:
-    """Return the digest of all that is carried of a unit; "" where there is none of it."""
+def digest(layout: Layout, source: Source, name: str, hashed: Hashed | None = None) -> str:
+    """Return the digest of all that is carried of a unit; "" where there is none of it. `hashed`: what is remembered of
+    the last time."""
     row = source.one("SELECT id FROM account WHERE name = ?", (name,))
+    of = "SELECT uidvalidity, id, modseq, forgotten FROM folder WHERE account = ? ORDER BY uidvalidity"
+    folders = source.all(of, row) if row else []  # before all else: what changes meanwhile has a higher modseq
     head = _head(layout, source, name, row[0] if row else None)
     if row is None and head["former"] is None:
         return ""
+    known = (hashed or Hashed()).folders
+
+    def rows_of(place: Source, folder: int, lowest: int, end: int) -> list[Row]:
+        sql = (
+            f"SELECT uid, body, {layout.of('entry')} FROM entry WHERE folder = ? AND uid >= ? AND uid < ? ORDER BY uid"
+        )
+        return _named(place, place.all(sql, (folder, lowest, end)))
+
     total = hashlib.sha256(_digest(head))
-    folders = source.all("SELECT id FROM folder WHERE account = ? ORDER BY uidvalidity", row) if row else []
-    for (folder,) in folders:
-        after = 0
-        while rows := entry_rows(layout, source, folder, after, 0):
-            after = rows[-1][0]
-            total.update(_digest(rows))
-        total.update(_digest(expunged_since(source, folder, 0)))
+    for validity, *folder in folders:
+        for piece in pieces_of(source, rows_of, known.setdefault(validity, Folder()), *folder):
+            total.update(piece)
+        total.update(_digest(expunged_since(source, folder[0], 0)))
     return total.hexdigest()
 
 

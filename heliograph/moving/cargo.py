@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ingest import carrying as feeds
 from ingest.mailboxes.vault import Vault
 from mailbox_host import carrying, leaves, passing, unpacking
+from mailbox_host.hashing import Hashed
 from reflector import carrying as lists
 from store import Reader, Transaction
 
@@ -32,7 +33,8 @@ class Wanted:
 
 class Cargo(Protocol):
     """A *unit* is what moves whole: an account, a source's lists. See mailbox_host.carrying for the words. `leave`:
-    they are nobody's from here on; `left`: what went to a host is there; `aside`: what is here is an old copy."""
+    they are nobody's from here on; `left`: what went to a host is there; `aside`: what is here is an old copy.
+    `hashed`: what is remembered of a unit's digest, for the next time; `touch`: a part was put in since."""
 
     def layout(self) -> dict[str, list[str]]: ...
 
@@ -60,7 +62,11 @@ class Cargo(Protocol):
 
     def forget(self, tx: Transaction, unit: str, most: int, /) -> bool: ...
 
-    def digest(self, source: Source, unit: str, /) -> str: ...
+    def hashed(self) -> Any: ...
+
+    def touch(self, hashed: Any, part: Part, /) -> None: ...
+
+    def digest(self, source: Source, unit: str, hashed: Any = None, /) -> str: ...
 
 
 class Timelines:
@@ -115,8 +121,14 @@ class Timelines:
     def forget(self, tx: Transaction, unit: str, most: int) -> bool:
         return feeds.forget(tx, unit) if _is_news(unit) else unpacking.forget(tx, unit, most)
 
-    def digest(self, source: Source, unit: str) -> str:
-        return feeds.digest(source, unit) if _is_news(unit) else carrying.digest(self._layout, source, unit)
+    def hashed(self) -> Hashed:
+        return Hashed()
+
+    def touch(self, hashed: Any, part: Part) -> None:
+        hashed.touch(part)
+
+    def digest(self, source: Source, unit: str, hashed: Any = None) -> str:
+        return feeds.digest(source, unit) if _is_news(unit) else carrying.digest(self._layout, source, unit, hashed)
 
 
 class Reflectors:
@@ -178,7 +190,13 @@ class Reflectors:
     def forget(self, tx: Transaction, unit: str, most: int) -> bool:
         return feeds.forget(tx, unit) if _is_feed(unit) else lists.forget(tx, unit, most)
 
-    def digest(self, source: Source, unit: str) -> str:
+    def hashed(self) -> None:
+        return None
+
+    def touch(self, hashed: Any, part: Part) -> None:
+        pass
+
+    def digest(self, source: Source, unit: str, hashed: Any = None) -> str:
         return feeds.digest(source, unit, self._vault) if _is_feed(unit) else lists.digest(self._layout, source, unit)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PURPOSE = "move"
-VERSION = 1
+VERSION = 2
 LINE_OCTETS_MAX = 16_384  # streams.BUFFER_OCTETS: a reader holds no longer line
 OCTETS_MAX = 64 << 20  # the largest message, and a page of rows with much in it
 ANSWER_SECONDS_MAX = 120.0  # the other side may have to let go of an old copy first, or wait for a full disk

@@ -16,7 +16,7 @@ from heliograph.moving.demoting import demote_all
 from heliograph.moving.frames import Broken, packed
 from heliograph.moving.line import Line
 from heliograph.moving.offering import offer, yield_bare
-from heliograph.moving.parties import Party, by_map
+from heliograph.moving.parties import Hashes, Party, by_map
 from heliograph.moving.progress import Progress
 from heliograph.moving.returning import Returning
 from heliograph.moving.shipping import Shipping
@@ -38,6 +38,7 @@ class Giver:
         self._party, self._line, self._progress = party, line, progress
         self._peer = progress.peer
         self._ships = Shipping(party.store, line, progress)
+        self._hashes = Hashes(party)
 
     async def give(self, held: list[Holding]) -> list[Holding]:
         """Hand over what the other host takes now; return what it took, or had already."""
@@ -96,7 +97,11 @@ class Giver:
         for _ in range(ROUNDS_MAX):
             self._check_wanted(keys)
             if await self._send(keys) <= LITTLE and await self._settle(keys):
-                return
+                break
+        self._progress.phase = "hashing"
+        await self._line.ask(packed("hash", keys), "ok")
+        await self._party.store.read(lambda reader: self._hashes.of(reader, keys))
+        await self._send(keys)  # what changed while that was done
 
     def _check_wanted(self, keys: list[tuple[str, int]]) -> None:
         if any(self._party.view(*key).named != self._peer for key in keys):
@@ -183,7 +188,7 @@ class Giver:
         keys = [(one.map, one.bucket) for one in sealed]
         for _ in range(TRIES_MAX):
             await self._send(keys)
-            digests = await self._party.store.read(lambda reader: self._digests(reader, keys))
+            digests = await self._party.store.read(lambda reader: self._hashes.of(reader, keys))
             await self._party.at("before-grant")
             buckets = [[one.map, one.bucket, one.epoch, one.serial] for one in sealed]
             grant = packed("grant", {"buckets": buckets, "units": digests})
@@ -193,14 +198,8 @@ class Giver:
                 return await self._bury(sealed, 0)
             log.error("%s has other contents of %s: sent again", self._peer, ", ".join(answer.value)[:200])
             self._progress.told.clear()
+            self._hashes.clear()
         raise Broken(f"{self._peer} does not come to the same contents")
-
-    def _digests(self, reader: Reader, keys: list[tuple[str, int]]) -> dict[str, dict[str, str]]:
-        units = self._units_in(reader, keys)
-        return {
-            which: {name: self._party.cargo[which].digest(reader, name) for name in names}
-            for which, names in units.items()
-        }
 
     async def _bury(self, sealed: list[Holding], epoch: int) -> list[Holding]:
         party, now = self._party, self._party.clock()

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from directory.names import FabricNames
 from directory.snapshot import Directory, Map
 from heliograph.holding import Holding, View
-from heliograph.moving.cargo import Cargo, Wanted
+from heliograph.moving.cargo import Cargo, Part, Wanted
 from heliograph.ownership import Ownership
 from spool.queue import Queue
 from store import Reader, Store, Transaction
@@ -60,6 +61,38 @@ class Party:
         now = self.clock()
         for destination in ("", "here"):
             self.queue.hurry(tx, destination, now)
+
+
+class Hashes:
+    """What one end of a stream remembers of the digests of units: hashed while they are served, they are not hashed
+    again, but for what changed, while they are nobody's."""
+
+    def __init__(self, party: Party) -> None:
+        self._party = party
+        self._known: dict[tuple[str, str], Any] = {}
+
+    def of(self, reader: Reader, keys: Iterable[tuple[str, int]]) -> dict[str, dict[str, str]]:
+        """Return the digest of each unit in these buckets. In a thread: it takes as long as they are large."""
+        found: dict[str, dict[str, str]] = {}
+        for which, buckets in by_map(keys).items():
+            cargo = self._party.cargo[which]
+            units = cargo.units(reader, self._party.in_buckets(buckets))
+            found[which] = {unit: cargo.digest(reader, unit, self._memory(which, unit)) for unit in units}
+        return found
+
+    def touch(self, which: str, parts: Iterable[Part]) -> None:
+        for part in parts:
+            if hashed := self._known.get((which, part["name"])):
+                self._party.cargo[which].touch(hashed, part)
+
+    def forget(self, which: str, unit: str) -> None:
+        self._known.pop((which, unit), None)
+
+    def clear(self) -> None:
+        self._known.clear()
+
+    def _memory(self, which: str, unit: str) -> Any:
+        return self._known.setdefault((which, unit), self._party.cargo[which].hashed())
 
 
 def by_map(keys: Iterable[tuple[str, int]]) -> dict[Map, list[int]]:

@@ -17,7 +17,7 @@ from heliograph.moving.clearing import clear, forget, release
 from heliograph.moving.frames import Broken, Ended, Word, hear, packed, say
 from heliograph.moving.inquiry import Inquiry
 from heliograph.moving.merging import Merging
-from heliograph.moving.parties import REPLICA, Party, by_map
+from heliograph.moving.parties import REPLICA, Hashes, Party, by_map
 from heliograph.ownership import find
 from store import Bodies, Reader, Transaction, events
 
@@ -85,6 +85,7 @@ class _Stream:
         self._party, self._agreement = party, Agreement(party, inquiry, peer)
         self._reader, self._writer, self._peer = reader, writer, peer
         self._merging = Merging(party, peer)
+        self._hashes = Hashes(party)
 
     async def run(self) -> None:
         doing = {
@@ -92,6 +93,7 @@ class _Stream:
             "lacks": self._lacks,
             "bodies": self._bodies,
             "rows": self._rows,
+            "hash": self._hash,
             "grant": self._grant,
             "gaps": self._merging.gaps,
             "extras": self._merging.extras,
@@ -144,8 +146,18 @@ class _Stream:
                 Bodies.release(tx, body)
 
     async def _rows(self, word: Word) -> Word:
-        await self._party.store.write(partial(self._put, word.about["map"], word.value))
+        which, parts = word.about["map"], word.value
+        await self._party.store.write(partial(self._put, which, parts))
+        self._hashes.touch(which, parts)
         await self._party.at("rows")
+        return Word("ok")
+
+    async def _hash(self, word: Word) -> Word:
+        """Hash what has come, before it is nobody's: then what changed since is all that is left to hash."""
+        keys = [(str(which), int(bucket)) for which, bucket in word.value]
+        for key in keys:
+            self._must_be_coming(self._party.store.reader, key)
+        await self._party.store.read(lambda reader: self._hashes.of(reader, keys))
         return Word("ok")
 
     def _put(self, which: str, parts: list[dict[str, Any]], tx: Transaction) -> None:
@@ -179,24 +191,17 @@ class _Stream:
 
     async def _differing(self, keys: list[Key], told: dict[str, dict[str, str]]) -> list[str]:
         """Compare what is here with what the giver has; what it has not any more goes."""
-        here = await self._party.store.read(lambda reader: self._digests(reader, keys))
+        here = await self._party.store.read(lambda reader: self._hashes.of(reader, keys))
         differ: list[str] = []
         for which, digests in here.items():
             theirs = told.get(which, {})
             for name in digests.keys() - theirs.keys():
                 await forget(self._party, which, name)
+                self._hashes.forget(which, name)
             differ += [name for name, digest in theirs.items() if digests.get(name, "") != digest]
+        if differ:  # it is hashed whole next time
+            self._hashes.clear()
         return differ
-
-    def _digests(self, reader: Reader, keys: list[Key]) -> dict[str, dict[str, str]]:
-        party = self._party
-        return {
-            which: {
-                name: party.cargo[which].digest(reader, name)
-                for name in party.cargo[which].units(reader, party.in_buckets(buckets))
-            }
-            for which, buckets in by_map(keys).items()
-        }
 
     def _take(self, tx: Transaction, granted: list[tuple[str, int, int, int]]) -> list[Holding]:
         """The one transaction in which the owner changes."""

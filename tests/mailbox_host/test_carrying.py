@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mail.control import Goodbye, Welcome
-from mailbox_host import accounts, carrying, entries, folders, timeline, unpacking
+from mailbox_host import accounts, carrying, entries, folders, hashing, timeline, unpacking
 from mailbox_host.carrying import Told
+from mailbox_host.hashing import Hashed
 from mailbox_host.tables import MIGRATIONS
 from store import Bodies, Store
 from store.bodies import MIGRATION as STORE_MIGRATION
@@ -23,7 +24,7 @@ class Pair:
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.a, self.b = (Store(root / f"{name}.db", [STORE_MIGRATION, *MIGRATIONS]) for name in "ab")
-        self.told = Told()
+        self.told, self.hashed = Told(), (Hashed(), Hashed())
         self.layout = carrying.layout(self.a.reader)
 
     def carry(self, name: str = "alice") -> None:
@@ -39,6 +40,11 @@ class Pair:
                     Bodies.release(tx, body)
 
             self.b.write_now(work)
+            self.hashed[1].touch(part)
+
+    def digests(self, hashed: tuple[Hashed | None, Hashed | None]) -> list[str]:
+        both = zip((self.a, self.b), hashed, strict=True)
+        return [carrying.digest(self.layout, store.reader, "alice", known) for store, known in both]
 
     def same(self, name: str = "alice") -> bool:
         return carrying.digest(self.layout, self.a.reader, name) == carrying.digest(self.layout, self.b.reader, name)
@@ -97,7 +103,8 @@ def swap(tx, one: str, two: str) -> None:  # type: ignore[no-untyped-def]
     folders.rename_folder(tx, "alice", "aside", two, 1.0)
 
 
-STEPS = st.lists(st.tuples(st.integers(0, 10), st.integers(0, 1000)), max_size=40)  # 10: what is new is carried
+# 10: what is new is carried; 11: both hash what they have
+STEPS = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 1000)), max_size=40)
 
 
 @settings(max_examples=25, deadline=None)
@@ -106,14 +113,18 @@ def test_whatever_happens_on_the_way_both_have_the_same_at_the_end(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int]]
 ) -> None:
     pair = Pair(tmp_path_factory.mktemp("pair"))
+    hashing.PIECE_UIDS = 3
     pair.a.write_now(lambda tx: accounts.add(tx, "alice", "hash", 5.0))
     for what, at in steps:
         if what == 10:
             pair.carry()
+        elif what == 11:
+            assert pair.digests(pair.hashed) == pair.digests((None, None))
         else:
             pair.a.write_now(lambda tx, what=what, at=at: change(tx, what, at))
     pair.carry()
     assert pair.same()
+    assert pair.digests(pair.hashed) == pair.digests((None, None))
     counted = pair.b.reader.all("SELECT id, refs FROM body")
     held = dict(pair.b.reader.all("SELECT body, count(*) FROM entry GROUP BY body"))
     assert dict(counted) == held
@@ -150,3 +161,19 @@ def test_every_table_of_an_account_is_carried(pair: Pair) -> None:
     """A new one has to be named in carrying.py, or it stays behind."""
     sql = "SELECT m.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND c.name = ?"
     assert {name for (name,) in pair.a.reader.all(sql, ("account",))} <= set(carrying.NOT_CARRIED)
+
+
+def test_what_was_hashed_is_not_hashed_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a folder of 100 letters one is flagged: one piece is read."""
+    monkeypatch.setattr(hashing, "PIECE_UIDS", 10)
+    pair.a.write_now(lambda tx: [change(tx, 0, 1) for _ in range(100)])
+    read: list[int] = []
+    hashed, reader = Hashed(), pair.a.reader
+    bodies_digests = Bodies.digests
+    monkeypatch.setattr(Bodies, "digests", lambda place, ids: read.append(1) or bodies_digests(place, ids))
+    carrying.digest(pair.layout, reader, "alice", hashed)
+    (folder,) = reader.one("SELECT folder FROM entry LIMIT 1") or (0,)
+    pair.a.write_now(lambda tx: entries.store_flags(tx, folder, [55], "+", 0, frozenset({"k"}), 1.0))
+    read.clear()
+    carrying.digest(pair.layout, reader, "alice", hashed)
+    assert len(read) == 1
