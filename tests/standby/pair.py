@@ -17,6 +17,7 @@ from heliograph.standby.sender import Sender
 from heliograph.streams import NoStream
 from store import Migration, Store, Transaction
 from store.identity import MIGRATION as IDENTITY
+from store.telling import Terms
 
 TABLE = Migration("test", 1, "CREATE TABLE word (n INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT")
 MIGRATIONS = (IDENTITY, TABLE)
@@ -73,6 +74,7 @@ class Pair:
         self.receiver = Receiver(self.replicas, lambda name: True)
         self.wire = Wire(self.receiver, owner)
         self.standbys = {owner: "host-2"}
+        self._patience = 60.0  # a busy machine is no fault of the standby
         self._listeners: list[Callable[[Any], object]] = []
 
     @contextlib.asynccontextmanager
@@ -91,10 +93,17 @@ class Pair:
         zone = lambda: SimpleNamespace(standbys=self.standbys)  # noqa: E731
         self.sender = Sender(self.owner, self.store, self.wire, zone, self.mode)  # type: ignore[arg-type]
         await self.sender.start(self._subscribe)  # type: ignore[arg-type]
+        if self.sender.state():
+            self.wait(self._patience)
 
     async def stop(self) -> None:
         await self.sender.stop()
         self.store.close()
+
+    def wait(self, seconds: float) -> None:
+        """From now on a commit waits so long for the standby."""
+        self._patience = seconds
+        self.store.shipping.agree(Terms(self.mode == "required", seconds))
 
     def name(self, standby: str | None) -> None:
         """Edit the zone."""
@@ -103,7 +112,9 @@ class Pair:
             listener(None)
 
     async def in_step(self) -> None:
+        """Wait until the standby holds everything; from then on it is waited for."""
         await until(lambda: self.phase == "in step" and not self.store.shipping.is_behind)
+        self.wait(60.0)
 
     @property
     def phase(self) -> str:

@@ -19,14 +19,13 @@ from heliograph.standby.replicas import NoReplica
 from store import StandbyBehind, Store, StoreFull, Transaction, open_reader
 from tests.standby.pair import MIGRATIONS, Pair, insert, until, words
 
+NOT_LONG = 0.1
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits long for a standby."""
-    monkeypatch.setattr(sender, "REQUIRED_PATIENCE_SECONDS", 0.3)
-    monkeypatch.setattr(sender, "PREFERRED_PATIENCE_SECONDS", 0.3)
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(sender, "AGAIN_SECONDS", (0.05,))
+    monkeypatch.setattr(sender, "AGAIN_SECONDS", (0.02,))
 
 
 async def test_what_was_acknowledged_is_in_the_replica(tmp_path: Path) -> None:
@@ -68,9 +67,10 @@ async def test_nobody_is_told_before_the_standby_holds_it(tmp_path: Path, monkey
         assert heard == ["second"]
 
 
-async def test_required_takes_nothing_while_the_standby_is_away(tmp_path: Path, impatient: None) -> None:
+async def test_required_takes_nothing_while_the_standby_is_away(tmp_path: Path) -> None:
     async with Pair(tmp_path).at_work() as pair:
         await pair.add("before")
+        pair.wait(NOT_LONG)
         pair.wire.is_up = False
         pair.wire.cut()
         heard: list[int] = []
@@ -90,9 +90,10 @@ async def test_required_takes_nothing_while_the_standby_is_away(tmp_path: Path, 
         await pair.same()
 
 
-async def test_preferred_goes_on_and_catches_up(tmp_path: Path, impatient: None) -> None:
+async def test_preferred_goes_on_and_catches_up(tmp_path: Path) -> None:
     async with Pair(tmp_path, "preferred").at_work() as pair:
         await pair.add("before")
+        pair.wait(NOT_LONG)
         pair.wire.is_up = False
         pair.wire.cut()
         for n in range(20):
@@ -105,7 +106,7 @@ async def test_preferred_goes_on_and_catches_up(tmp_path: Path, impatient: None)
         assert await pair.held() == ["before", *(f"{n}" for n in range(20)), "after"]
 
 
-async def test_no_standby_costs_nothing_and_the_zone_says_when(tmp_path: Path, impatient: None) -> None:
+async def test_no_standby_costs_nothing_and_the_zone_says_when(tmp_path: Path) -> None:
     pair = Pair(tmp_path)
     pair.name(None)
     async with pair.at_work():
@@ -126,11 +127,8 @@ async def test_no_standby_costs_nothing_and_the_zone_says_when(tmp_path: Path, i
         assert await pair.held() == ["alone"]
 
 
-async def test_an_owner_lost_at_any_moment_has_acknowledged_nothing_that_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_owner_lost_at_any_moment_has_acknowledged_nothing_that_is_lost(tmp_path: Path) -> None:
     """Streams break all the time; ten lives of an owner, the next of which goes on with the same disk."""
-    monkeypatch.setattr(sender, "AGAIN_SECONDS", (0.01,))
     chance, told = random.Random(5), set[str]()
 
     async def write_on(pair: Pair, life: int) -> None:
@@ -162,7 +160,7 @@ async def test_an_owner_lost_at_any_moment_has_acknowledged_nothing_that_is_lost
 
 
 async def test_a_full_disk_of_the_standby(
-    tmp_path: Path, impatient: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     write, full = PageLog._write, [False]
 
@@ -174,6 +172,7 @@ async def test_a_full_disk_of_the_standby(
     monkeypatch.setattr(PageLog, "_write", no_room)
     async with Pair(tmp_path).at_work() as pair:
         await pair.add("before")
+        pair.wait(NOT_LONG)
         full[0] = True
         with pytest.raises(StandbyBehind):
             await pair.add("no room")
@@ -187,14 +186,13 @@ async def test_a_full_disk_of_the_standby(
     assert "No space left" in caplog.text and "holds everything again" in caplog.text
 
 
-async def test_what_was_not_flushed_is_not_acknowledged(
-    tmp_path: Path, impatient: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_was_not_flushed_is_not_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(file: int) -> None:
         raise OSError(5, "Input/output error")
 
     async with Pair(tmp_path).at_work() as pair:
         await pair.add("before")
+        pair.wait(NOT_LONG)
         with monkeypatch.context() as patch:
             patch.setattr("heliograph.standby.page_log.os.fdatasync", failing)
             with pytest.raises(StandbyBehind):
@@ -231,7 +229,7 @@ async def test_what_cannot_be_put_into_the_file_stays_in_the_logs(
 
 
 async def test_a_slow_standby_is_sent_what_it_missed_from_the_log(
-    tmp_path: Path, impatient: None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("store.shipping.ON_THEIR_WAY_OCTETS_MAX", 100_000)
     monkeypatch.setattr("store.shipping.CHECKPOINT_PAGES", 20)  # the log begins anew all the time, if it may
@@ -245,6 +243,7 @@ async def test_a_slow_standby_is_sent_what_it_missed_from_the_log(
     monkeypatch.setattr(PageLog, "append", slowly)
     async with Pair(tmp_path, "preferred").at_work() as pair:
         await pair.in_step()
+        pair.wait(NOT_LONG)
         for n in range(12):
             await asyncio.gather(*(pair.add(f"{n} {m}" + "x" * 20_000) for m in range(4)))
         slow[0] = 0.0
@@ -254,18 +253,20 @@ async def test_a_slow_standby_is_sent_what_it_missed_from_the_log(
         await pair.same()
 
 
-async def test_a_copy_is_made_while_writes_go_on_and_a_second_one_sends_little(tmp_path: Path, impatient: None) -> None:
+async def test_a_copy_is_made_while_writes_go_on_and_a_second_one_sends_little(tmp_path: Path) -> None:
     pair = Pair(tmp_path, "preferred")
     pair.name(None)
     async with pair.at_work():
         for _ in range(20):
             await asyncio.gather(*(pair.add("x" * 10_000) for n in range(100)))
         pair.name("host-2")
+        pair.wait(NOT_LONG)
         for _ in range(100):
             await asyncio.gather(*(pair.add(f"meanwhile {n}") for n in range(20)))
         await pair.in_step()
         assert len(await pair.held()) == 4_000
         await pair.same()
+        pair.wait(NOT_LONG)
         pair.wire.is_up = False
         pair.wire.cut()
         await pair.stop()
@@ -281,12 +282,13 @@ async def test_a_copy_is_made_while_writes_go_on_and_a_second_one_sends_little(t
         await pair.same()
 
 
-async def test_a_whole_replica_stays_whole_while_another_copy_comes(tmp_path: Path, impatient: None) -> None:
+async def test_a_whole_replica_stays_whole_while_another_copy_comes(tmp_path: Path) -> None:
     """The owner's disk may be lost in the middle of it."""
     pair = Pair(tmp_path, "preferred")
     async with pair.at_work():
         await pair.add("before")
         await pair.in_step()
+        pair.wait(NOT_LONG)
         pair.wire.is_up = False
         pair.wire.cut()
         for _ in range(2):  # where the first one ended the standby knows; where the second did, nobody told it
@@ -332,6 +334,33 @@ async def test_an_owner_that_starts_again_goes_on_where_it_ended(tmp_path: Path)
         await pair.same()
 
 
+async def test_an_owner_whose_log_began_anew_since_then_is_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.database.CHECKPOINT_PAGES", 10)
+    pair = Pair(tmp_path, "preferred")
+    async with pair.at_work():
+        await pair.add("before")
+        pair.wait(NOT_LONG)
+        await pair.stop()
+        pair.wire.is_up = False
+        await pair.start()
+        for n in range(30):
+            await pair.add(f"{n}" + "x" * 9_000)
+        pair.wire.is_up = True
+        await pair.in_step()
+        assert len(await pair.held()) == 31
+        await pair.same()
+
+
+async def test_who_changed_nothing_does_not_wait_for_a_beat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heliograph.standby.passage.BEAT_SECONDS", 1e6)
+    async with Pair(tmp_path).at_work() as pair:
+        await pair.add("before")
+        for _ in range(3):
+            assert await pair.store.write(lambda tx: tx.one("SELECT count(*) FROM word")) == (1,)
+
+
 @pytest.mark.parametrize("what", ["written", "older", "damaged"])
 async def test_an_end_that_is_not_that_of_this_file_is_not_believed(tmp_path: Path, what: str) -> None:
     """A file that was put in its place, or written by others; and a note that a crash left."""
@@ -363,11 +392,12 @@ async def test_an_end_that_is_not_that_of_this_file_is_not_believed(tmp_path: Pa
         await pair.same()
 
 
-async def test_another_database_does_not_take_the_place_of_a_replica(tmp_path: Path, impatient: None) -> None:
+async def test_another_database_does_not_take_the_place_of_a_replica(tmp_path: Path) -> None:
     """Whoever sets a lost host up anew must not lose its last copy by it."""
     pair = Pair(tmp_path)
     async with pair.at_work():
         await pair.add("all that is left")
+        pair.wait(NOT_LONG)
         await pair.stop()
         pair.path.unlink()
         await pair.start()
