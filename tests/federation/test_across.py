@@ -38,6 +38,7 @@ async def test_one_copy_crosses_for_all(pair: list[Fabric]) -> None:
     assert "bob+owner@reflectors.north.test" in str(post["List-Owner"])
     assert post["List-Unsubscribe-Post"] is None and post["List-Mirror"] is None
     assert b"d=north.test" not in post.as_bytes() and b"+bounce." not in post.as_bytes()
+    assert len(post.get_all("List-Unsubscribe")) == 1 and b"+leave." not in post.as_bytes()
 
 
 async def test_the_last_who_leaves_ends_it_and_the_next_who_comes_begins_again(pair: list[Fabric]) -> None:
