@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from heliograph.dns import read_dns
+from heliograph.fronts import read_front
 from heliograph.settings import (
     FILE_NAME,
     MESSAGE_OCTETS_MAX,
@@ -160,6 +161,7 @@ def _smtp(table: Table, root: Path) -> SmtpSettings:
         relays=MappingProxyType({domain.lower(): relay for domain, relay in relays.items()}),
         smarthost=table.take("smarthost", str, ""),
         **read_access(table, root),
+        **read_front(table),
         resolver=table.take("resolver", str, ""),
         foreign_port=_number(table, "foreign_port", 1, 65_535, 25),
     )

@@ -58,6 +58,8 @@ metrics_allow_networks = []
 # smarthost_user = "fabric"            # sign in there, under TLS with a certificate that the system trusts
 # smarthost_password_file = "smarthost.password"  # its only line, mode 0600
 # smarthost_tls = "offered"            # "required": no mail without TLS and such a certificate, nor without a user
+# fronts = ["192.0.2.1"]               # servers of yours that hand mail over here (docs/postfix.md); believed in who
+# front_name = "mx.example.org"        # the client was, and in what stands under this name in Authentication-Results
 # resolver = "127.0.0.1:53"            # several with commas: who refuses is passed over; without it, the system's
 # foreign_port = {smtp.foreign_port}
 

@@ -30,6 +30,7 @@ from heliograph.health.neighbours import PURPOSE as STATUS
 from heliograph.health.neighbours import Neighbours
 from heliograph.health.pulse import Pulse
 from heliograph.health.standing import Standing
+from heliograph.judging.joint import judged
 from heliograph.keys import TOKEN_KEY, read_key
 from heliograph.lock import HostLock
 from heliograph.mail_doors import open_mail_doors
@@ -47,7 +48,7 @@ from heliograph.publishing import HttpPublisher
 from heliograph.rooms import HostRooms
 from heliograph.rounds import Rounds
 from heliograph.settings import Config
-from heliograph.shelves.handing import handing_out
+from heliograph.shelves.handing import handing_out, settle_shelves
 from heliograph.smarthost import access
 from heliograph.standby.receiver import Receiver
 from heliograph.standby.replicas import Replicas
@@ -134,6 +135,7 @@ class Host:
         await hear_newest(self.directory, self.name)
         self.ownership = await self.store.write(lambda tx: claim(tx, self.name, self.directory.current))
         await self.store.write(lambda tx: settle(tx, self.ownership, self.directory.current, self._clock()))
+        await settle_shelves(self.store, self.config.shelf_of(self.name))
         self._tell_unsettled(self.directory.current)
         self.directory.subscribe(self._tell_unsettled)
 
@@ -176,7 +178,7 @@ class Host:
             access=access(self.config.smtp),
         )
         stamp = postmark(self.config, self.name, lambda: self.directory.current)
-        await self._running.enter_async_context(handing_out(self.store, self.rooms.hand_out(self.store)))
+        await self._running.enter_async_context(handing_out(self.rooms.hand_out(self.store)))
         self.runner = Runner(self.store, self.queue, self.flow, settings, self._clock, stamp=stamp)
         if not self.succession.holds_mail:
             await self.runner.start()
@@ -243,7 +245,9 @@ class Host:
         """Every door of this host, at its own address, with the same ports as on every other host."""
         await self._open_streams()
         door = self._door()
-        self.counting = CountingDoor(federated(self.config, door, self.flow, self._clock))
+        self.counting = CountingDoor(
+            federated(self.config, judged(self.config, door, self._clock), self.flow, self._clock)
+        )
         await open_mail_doors(self.config, self.name, self.counting, self._tls.context, self._running)
         for port, implicit in ((self.config.ports.imap, False), (self.config.ports.imaps, True)):
             if port:  # 0: another server has that door

@@ -96,7 +96,8 @@ def received_field(session: Session, envelope: Envelope, me: str, number: str, n
     kind = "LMTP" if session.role == "lmtp" else "UTF8SMTP" if envelope.smtputf8 else "ESMTP"
     kind += ("S" if session.tls else "") + ("A" if session.entity else "")  # RFC 3848
     kind = "HTTPS" if session.role == "https" else kind
-    client = "" if session.entity else f"from {_clean_helo(session.helo)} ([{session.peer}])\r\n\t"
+    helo, peer = session.client_helo or session.helo, session.client or session.peer
+    client = "" if session.entity else f"from {_clean_helo(helo)} ([{peer}])\r\n\t"
     return f"Received: {client}by {me} with {kind} id {number};\r\n\t{formatdate(now)}\r\n".encode()
 
 

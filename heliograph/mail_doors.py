@@ -22,6 +22,7 @@ async def open_mail_doors(config: Config, name: str, door: Door, tls: ssl.SSLCon
     settings = SmtpSettings(
         hostname=f"{name}.{config.domain}",
         domain=config.domain,
+        fronts=config.smtp.fronts,
         message_octets_max=config.smtp.message_octets_max,
         recipients_max=config.smtp.recipients_max,
     )

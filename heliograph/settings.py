@@ -71,7 +71,7 @@ class TlsPaths:
 class SmtpSettings:
     """Mail in and out. `relays`: foreign domain -> "host:port"; `smarthost`: for all others, "" = by MX; the file of
     its password, and whether it must have a good certificate; `resolver`: "ip:port" of a DNS resolver, several with
-    commas, "" = the system's; `foreign_port`: where foreign MX hosts listen."""
+    commas, "" = the system's; `foreign_port`: where foreign MX hosts listen; `fronts`, `front_name`: see fronts.py."""
 
     message_octets_max: int = MESSAGE_OCTETS_MAX
     recipients_max: int = RECIPIENTS_MAX
@@ -80,6 +80,8 @@ class SmtpSettings:
     smarthost_user: str = ""
     smarthost_password: Path | None = None
     smarthost_strict: bool = False
+    fronts: frozenset[str] = frozenset()
+    front_name: str = ""
     resolver: str = ""
     foreign_port: int = 25
 

@@ -7,7 +7,7 @@ carries no bare CR or LF, so that nothing echoed into a header can start another
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from email.header import Header as EncodedHeader
 
@@ -118,6 +118,17 @@ def header_line(name: str, value: str) -> bytes:
 def add_headers(content: bytes, lines: Iterable[tuple[str, str]]) -> bytes:
     """Put fields in front of a message."""
     return b"".join(header_line(name, value) for name, value in lines) + content
+
+
+def drop_some(content: bytes, name: str, unwanted: Callable[[str], bool]) -> bytes:
+    """Remove the fields of one name whose value is not wanted."""
+    block, text = split_message(content)
+
+    def kept(match: re.Match[bytes]) -> bytes:
+        mine = match[1].decode("ascii").lower() == name
+        return b"" if mine and unwanted(_text(match[2])) else match[0]
+
+    return _FIELD.sub(kept, block) + text
 
 
 def drop_headers(content: bytes, names: Iterable[str] = (), prefix: str = "") -> bytes:

@@ -19,7 +19,7 @@ Role = Literal["mx", "submission", "lmtp", "https"]
 class Session:
     """What is known of a connection's other end. `entity`: who signed in; `keeps_sent`: she wants copies of what she
     sends; `source`: an application of hers signed in, which posts there and nowhere else; `host`: a fabric host that
-    proved itself."""
+    proved itself; `front`: a server of the operator's, which has told of its client (`client`, its `client_helo`)."""
 
     role: Role
     peer: str  # its IP address
@@ -29,6 +29,9 @@ class Session:
     keeps_sent: bool = False
     source: str = ""
     host: str = ""
+    front: bool = False
+    client: str = ""
+    client_helo: str = ""
 
 
 @dataclass(slots=True)

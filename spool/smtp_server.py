@@ -22,14 +22,15 @@ from spool.lobby import Entrance
 from spool.replies import printable, reply_of
 from spool.smtp_auth import MECHANISMS
 from spool.smtp_pipeline import SmtpPipeline
+from spool.xforward import ATTRIBUTES, read_xforward
 
 log = logging.getLogger("heliograph.smtp")
 
 COMMANDS = "EHLO HELO QUIT STARTTLS HELP VRFY EXPN".split()
 COMMANDS_OF: dict[Role, list[str]] = {
-    "mx": [*COMMANDS, "XHELIOGRAPH"],
+    "mx": [*COMMANDS, "XHELIOGRAPH", "XFORWARD"],
     "submission": [*COMMANDS, "AUTH"],
-    "lmtp": ["LHLO", "QUIT", "STARTTLS", "HELP", "VRFY"],
+    "lmtp": ["LHLO", "QUIT", "STARTTLS", "HELP", "VRFY", "XFORWARD"],
 }
 
 HOSTNAME_OCTETS_MAX = 255  # RFC 5321 4.5.3.1.2
@@ -78,6 +79,8 @@ class SmtpServer(SmtpPipeline):
             offers.append("STARTTLS")
         if self.guest.role == "submission" and not self._auth_require_tls:
             offers.append(f"AUTH {' '.join(MECHANISMS)}")
+        if self.guest.front:
+            offers.append(f"XFORWARD {' '.join(ATTRIBUTES)}")
         if self.guest.role == "mx":
             offers.append(f"XHELIOGRAPH {self._nonce}")
         return "".join(f"250-{offer}\r\n" for offer in offers[:-1]).encode() + f"250 {offers[-1]}\r\n".encode()
@@ -97,6 +100,19 @@ class SmtpServer(SmtpPipeline):
             self.abort()
             raise ConnectionResetError from error
         self._forget()
+
+    async def smtp_XFORWARD(self, arg: str) -> None:
+        """Of each message anew; what is not told this time is not known (Postfix's XFORWARD_README)."""
+        if not self.guest.front:
+            self.say(replies.NOT_HERE)
+            return
+        told = read_xforward(arg)
+        if told is None or self.transaction.envelope is not None:
+            self.say(replies.XFORWARD_SYNTAX if told is None else replies.NESTED_MAIL)
+            return
+        self.guest.client = told.get("ADDR", self.guest.client if "ADDR=" not in arg.upper() else "")
+        self.guest.client_helo = told.get("HELO", self.guest.client_helo if "HELO=" not in arg.upper() else "")
+        self.say(replies.SENDER_OK)
 
     def _forget(self) -> None:
         self.transport = self._writer.transport

@@ -67,6 +67,7 @@ class SmtpSession(SMTP):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = transport.get_extra_info("peername")
         self.guest.peer = str(peer[0]) if peer else ""
+        self.guest.front = self.guest.peer in self.settings.fronts
         self.guest.tls = transport.get_extra_info("sslcontext") is not None
         self._auth_require_tls = not (self.guest.tls or is_loopback(self.guest.peer))
         self.entrance.came(self)

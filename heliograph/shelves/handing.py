@@ -63,10 +63,15 @@ class HandingOut:
             self._queue.put(tx, sender="", recipients=recipients, body=lot.body, envid="", accepted_at=now, now=now)
 
 
+async def settle_shelves(store: Store, place: str) -> None:
+    """Note where the mailboxes are, before any room takes mail; "": here."""
+    if outward.is_outward(store.reader) != bool(place):
+        await store.write(outward.begin if place else outward.end)
+
+
 @asynccontextmanager
-async def handing_out(store: Store, work: HandingOut | None) -> AsyncIterator[None]:
+async def handing_out(work: HandingOut | None) -> AsyncIterator[None]:
     """`work` None: the mailboxes are ours."""
-    await store.write(outward.end if work is None else outward.begin)
     task = asyncio.create_task(work.run(), name="handing-out") if work else None
     try:
         yield

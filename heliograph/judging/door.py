@@ -1,0 +1,65 @@
+"""The mail door, towards strangers: what they bring is judged, and the verdict written in front of it.
+
+Law: a verdict changes nothing of what is let in, with one exception: a server in front of us (LMTP) has taken the mail
+already, and what we refuse now it would send back to whomever the mail names. So that is done only where the domain in
+From stands behind it; the rest is dropped, and the log says so (backscatter).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Awaitable
+
+from heliograph.federation.door import Taker
+from heliograph.judging.judge import Judge
+from heliograph.judging.results import Verdict, told, without, written
+from mail.address import Address
+from mail.outcome import Delivered, Outcome, Refused
+from spool.door import Envelope, Session
+
+log = logging.getLogger("heliograph.judging")
+
+DROPPED = Delivered("2.0.0 Ok, not wanted here and not sent back")
+
+
+class JudgingDoor:
+    """Implements `spool.door.Door` by another. `authserv`: under which name our verdicts stand; `front`: the name of
+    the server in front, where the operator trusts one."""
+
+    def __init__(self, door: Taker, judge: Judge, authserv: str, front: str = "") -> None:
+        self._door, self._judge, self._authserv, self._front = door, judge, authserv, front
+
+    async def authenticate(self, session: Session, username: str, password: bytes) -> Outcome:
+        return await self._door.authenticate(session, username, password)
+
+    def prove(self, session: Session, host: str, nonce: str, proof: str) -> Outcome:
+        return self._door.prove(session, host, nonce, proof)
+
+    def sender(self, session: Session, sender: Address | None) -> Outcome:
+        return self._door.sender(session, sender)
+
+    def recipient(self, session: Session, envelope: Envelope, address: Address) -> Outcome | Awaitable[Outcome]:
+        return self._door.recipient(session, envelope, address)
+
+    async def accept(self, session: Session, envelope: Envelope, content: bytes, known_by: str = "") -> Outcome:
+        """`known_by`: it was proven in another way."""
+        if session.entity or session.host or known_by:
+            return await self._door.accept(session, envelope, content, known_by)
+        known_by = hashlib.sha256(content).hexdigest()  # a verdict may change from try to try, the mail does not
+        verdict, content = await self._judged(session, content)
+        outcome = await self._door.accept(session, envelope, content, known_by)
+        if isinstance(outcome, Refused) and session.role == "lmtp" and not verdict.is_authentic:
+            log.info("dropped peer=%s recipients=%d: %s", session.peer, len(envelope.recipients), outcome.text)
+            return DROPPED
+        return outcome
+
+    async def _judged(self, session: Session, content: bytes) -> tuple[Verdict, bytes]:
+        if self._front and session.front:
+            content = without(content, {self._authserv})
+            verdict = told(content, self._front)
+            if verdict is not None:
+                return verdict, content
+        content = without(content, {self._authserv, self._front})
+        verdict = await self._judge.judge(content)
+        return verdict, written(verdict, self._authserv) + content

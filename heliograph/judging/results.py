@@ -1,0 +1,74 @@
+"""The Authentication-Results field (RFC 8601): read, written, and taken out where somebody else wrote it in our name.
+
+Law: pure. What is written holds only words that were checked; what cannot be read says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from mail.headers import Headers, drop_some, header_line, split_message
+
+FIELD = "authentication-results"
+
+_COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")
+_ID = re.compile(r'\s*"?([^\s;"]+)"?\s*(?:[0-9]+\s*)?(?:;|\Z)')
+_RESULT = re.compile(r"\s*(dkim|dmarc|spf)\s*=\s*([a-z]+)\b(.*)", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """One signature: "pass", "fail", "policy", "temperror", "permerror"."""
+
+    result: str
+    domain: str
+    selector: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`dmarc`: "pass", "none" (the domain has no policy), or "" where nobody can tell without SPF."""
+
+    seals: tuple[Seal, ...] = ()
+    dmarc: str = ""
+    from_domain: str = ""
+
+    @property
+    def is_authentic(self) -> bool:
+        """The domain in From stands behind this."""
+        return self.dmarc == "pass"
+
+
+def written(verdict: Verdict, authserv: str) -> bytes:
+    """Write the field."""
+    seals = [f"dkim={one.result} header.d={one.domain} header.s={one.selector}" for one in verdict.seals]
+    words = seals or ["dkim=none"]
+    if verdict.dmarc:
+        words.append(f"dmarc={verdict.dmarc} header.from={verdict.from_domain}")
+    return header_line("Authentication-Results", f"{authserv}; {'; '.join(words)}")
+
+
+def without(content: bytes, authservs: Collection[str]) -> bytes:
+    """Take out what claims to be a verdict of ours (RFC 8601 5); what has no readable name goes too."""
+    if not Headers.parse(split_message(content)[0]).has(FIELD):
+        return content
+    ours = {name.lower() for name in authservs}
+    return drop_some(content, FIELD, lambda value: _authserv(value) in ours | {""})
+
+
+def told(content: bytes, authserv: str) -> Verdict | None:
+    """Read what a server of the operator's has found; None where it says nothing."""
+    fields = Headers.parse(split_message(content)[0]).all(FIELD)
+    mine = [value for value in fields if _authserv(value) == authserv.lower()]
+    for value in mine[:1]:  # the topmost is the last that was written
+        parts = _COMMENT.sub(" ", value).split(";")[1:]
+        found = [(match[1].lower(), match[2].lower()) for match in map(_RESULT.match, parts) if match]
+        return Verdict((), next((result for method, result in found if method == "dmarc"), ""))
+    return None
+
+
+def _authserv(value: str) -> str:
+    match = _ID.match(_COMMENT.sub(" ", value))
+    return match[1].lower() if match else ""
