@@ -117,7 +117,7 @@ class Host:
         self._own_folder()
         await self._start_directory()
         self._make_rooms()
-        await self._start_standby()
+        self._make_standby()
         await self._settle_succession()
         await self._start_workers()
         await self._open_doors()
@@ -157,14 +157,14 @@ class Host:
         self.bell, self.queue, self.flow, self.reflector = rooms.bell, rooms.queue, rooms.flow, rooms.reflector
         self.poller = Poller(self.store, rooms.spool, rooms.ingest, self._clock)
 
-    async def _start_standby(self) -> None:
-        """Before anything is at work, for nothing may be acknowledged but under the standby's terms."""
+    def _make_standby(self) -> None:
+        """The standby of this host, and the replicas of others. It counts from the first door on: what is written while
+        a host starts must not wait for another one, which may be waiting for this one."""
         server, client = between_hosts(self.config.tls.of(self.name))
         self.streams = Streams(self.rooms.now, server, client, self.config.ports.streams)
         self.replicas = Replicas(self._folder / "standby")
         self._running.push_async_callback(self.replicas.close)
         self.sender = Sender(self.name, self.store, self.streams, self._zone, self.config.standby_mode, self._clock)
-        await self.sender.start(self.directory.subscribe)
         self._running.push_async_callback(self.sender.stop)
 
     async def _start_workers(self) -> None:
@@ -276,6 +276,7 @@ class Host:
             REPLICA: receiver.handle,
             **self.succession.purposes(),
         }
+        await self.sender.start(self.directory.subscribe)  # here, for nothing may be acknowledged before
         await self.streams.serve(self.address, purposes, between)
 
     def _door(self) -> HostDoor:
