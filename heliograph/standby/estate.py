@@ -23,6 +23,7 @@ from spool.queue import Queue
 from store import Store, Transaction, events
 
 UNITS_AT_ONCE = 200  # settled in one transaction
+LAID_OUT = "laid out"
 
 
 def copy_in(replica: Path, place: Path) -> None:
@@ -70,7 +71,9 @@ class Estate:
 
     def _lay_out(self, tx: Transaction) -> None:
         now = self._heir.clock()
-        if tx.execute("INSERT OR IGNORE INTO inheritance VALUES (?, 'laid out', '', 0, 0)", (self._lost,)).rowcount:
+        row = tx.one("SELECT step FROM inheritance WHERE host = ?", (self._lost,))
+        if row is None or row[0] != LAID_OUT:  # a host that was lost and came back before has a step of its own there
+            tx.execute("INSERT OR REPLACE INTO inheritance VALUES (?, ?, '', 0, 0)", (self._lost, LAID_OUT))
             folders, sources = gaps.skip_after(tx, self._lost), lists.skip_after(tx, self._lost)
             rows = tx.all("SELECT map, bucket, state, epoch, peer, serial, since, kept FROM holding")
             left = [found for row in rows if (found := leave_behind(Holding(*row)))]

@@ -300,6 +300,33 @@ async def test_the_heir_is_lost_too(town: LosingTown) -> None:
     assert not town.faults_found(), town.faults_found()
 
 
+async def test_who_came_back_is_lost_again(town: LosingTown) -> None:
+    """Its database has its own word of the first time; that is not its heir's of the second."""
+    await town.name_standby("host-2", "host-3")
+    await life(town)
+    town.replicate("host-2", "host-3")
+    await town.lose("host-2", disk=False)
+    await town.promote("host-2", "host-3")
+    await town.inherited("host-2", "host-3")
+    await town.start("host-2")
+    await town.returned("host-2")
+    await town.welcome("host-2")
+    await town.rename(town.bucket("heidi"), "timeline", "host-2")
+    await town.moved("heidi", "host-3", "host-2")
+    await town.person("alice").send(HEIDI, "at home again")
+    await town.still()
+    known = await asyncio.to_thread(uids, town.person("heidi"))
+    town.replicate("host-2", "host-3")
+    await town.lose("host-2", disk=True)
+    await town.promote("host-2", "host-3")
+    await town.inherited("host-2", "host-3")
+    assert town.owners("heidi") == ["host-3"]
+    await town.person("alice").send(HEIDI, "after")
+    await town.still()
+    now = await asyncio.to_thread(uids, town.person("heidi"))
+    assert now.pop("after")[0] > known["at home again"][0] + GAP - 1 and now == known
+
+
 async def test_without_a_whole_replica_all_waits_for_the_host_itself(town: LosingTown) -> None:
     """A zone that was edited by hand loses nothing: what the heir cannot take is handed over by who comes back."""
     await town.name_standby("host-2", "host-3")
