@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -28,11 +29,12 @@ pytestmark = [
 def outwards(text: str, net: str, port: int) -> str:
     """The demo's configuration, with the page's way out instead of its relay."""
     text = settings(text, net).replace(f'"{DOMAIN}" = "{net.replace("0/24", str(PLACE))}:{MAIL_PORT}"\n', "")
-    return text.replace("[smtp]\n", "[smtp]\n" + beside.placed(_smarthost(), net, "", {"25": port}))
+    lines = beside.placed(_smtp("The way out") + _smtp("Filters in front"), net, "fabric.test", {"25": port})
+    return text.replace("[smtp]\n", "[smtp]\n" + lines)
 
 
-def _smarthost() -> str:
-    return beside.blocks("postfix.md", "heliograph.toml", "The way out").replace("[smtp]\n", "")
+def _smtp(way: str) -> str:
+    return beside.blocks("postfix.md", "heliograph.toml", way).replace("[smtp]\n", "")
 
 
 def test_the_demo_with_postfix_before_and_behind_the_fabric() -> None:
@@ -131,3 +133,30 @@ def test_unknown_recipients_are_refused_in_front_and_nobody_gets_a_bounce(
         forged = (f"MAIL FROM:<victim-{number}@{DOMAIN}>\r\n".encode(), rcpt)
         assert conversation(here.address(1), port, here.address(PLACE), *opening, *forged)[-1].startswith(b"550")
     assert len(mailbox.mail) == before and "status=bounced" not in log.read_text().replace("undeliverable", "")
+
+
+def test_forged_posts_come_back_to_nobody_and_the_trace_names_who_brought_mail(
+    place: tuple[Stage, int, Mailbox, Path],
+) -> None:
+    here, port, mailbox, log = place
+    to, before = f"bob@reflectors.{here.config.domain}", len(mailbox.mail)
+    opening = [b"EHLO forger.example\r\n"]
+    for number in range(20):
+        victim = f"victim-{number}@{DOMAIN}"
+        opening += [f"MAIL FROM:<{victim}>\r\n".encode(), f"RCPT TO:<{to}>\r\n".encode(), b"DATA\r\n"]
+        opening += [f"From: {victim}\r\nSubject: forged {number}\r\n\r\nspam\r\n.\r\n".encode()]
+    said = conversation(here.address(1), port, here.address(PLACE), *opening)
+    assert [answer[:3] for answer in said[5::4]] == [b"250"] * 20
+    assert mailbox.send("zoe", f"alice@{here.config.domain}", "after the forgers")[0] == 250
+    found = Person(here, "alice").wait_for_subject("after the forgers")
+    assert found
+    give_up = time.monotonic() + 20
+    while here.log().count("dropped peer=") < 20 and time.monotonic() < give_up:
+        time.sleep(0.2)
+    assert here.log().count("dropped peer=") == 20
+    assert len(mailbox.mail) == before and "status=bounced" not in log.read_text()
+    with Person(here, "alice").mailbox() as client:
+        _, fetched = client.uid("FETCH", "*", "(BODY.PEEK[HEADER])")
+    header = b" ".join(part[1] for part in fetched if isinstance(part, tuple))
+    assert f"([{here.address(PLACE)}])".encode() in header.partition(b"Received:")[2].partition(b"Received:")[0]
+    assert b"Authentication-Results: fabric.test; dkim=none" in header
