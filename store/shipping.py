@@ -78,7 +78,8 @@ class Shipping:
         if self._wal and end:
             self._wal.close()
             self._wal = None
-            note_end(self._path, end)
+            with contextlib.suppress(OSError):  # then everything is compared
+                note_end(self._path, end)
 
     # --- who is told when
 

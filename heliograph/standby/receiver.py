@@ -38,8 +38,11 @@ class Receiver:
         if kept.stream:
             kept.stream.cancel()
             await asyncio.wait([kept.stream])
-        kept.stream = asyncio.create_task(_Stream(kept, reader, writer).run(), name=f"replica of {peer}")
-        await asyncio.wait([kept.stream])  # its end is told there
+        stream = kept.stream = asyncio.create_task(_Stream(kept, reader, writer).run(), name=f"replica of {peer}")
+        try:
+            await asyncio.wait([stream])  # its end is told there
+        except asyncio.CancelledError:  # the host ends; asyncio would tell of a task that was cancelled as of a fault
+            stream.cancel()
         return None
 
 
