@@ -9,6 +9,7 @@ import time
 
 from heliograph.demo.across import the_other_fabric
 from heliograph.demo.crowd import the_crowd
+from heliograph.demo.heirs import the_lost_host
 from heliograph.demo.moves import the_move
 from heliograph.demo.people import Idler
 from heliograph.demo.scene import PEOPLE, STRANGER, Scene
@@ -197,6 +198,7 @@ CHAPTERS = (
     the_crash,
     the_zone,
     the_move,
+    the_lost_host,
     the_end,
 )
 

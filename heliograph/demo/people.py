@@ -73,14 +73,15 @@ class Person:
                 client.quit()
 
     @contextlib.contextmanager
-    def mailbox(self, folder: str = "INBOX") -> Iterator[imaplib.IMAP4_SSL]:
+    def mailbox(self, folder: str = "INBOX", *, changes: bool = True) -> Iterator[imaplib.IMAP4_SSL]:
+        """Sign in and open a folder, for reading only where nothing `changes`."""
         config = self.stage.config
         place = self.stage.imap_at or (config.hosts[self.host - 1].address, config.ports.imaps)
         context = ssl.create_default_context(cafile=str(config.tls.ca))
         client = imaplib.IMAP4_SSL(*place, ssl_context=context, timeout=CONNECT_SECONDS_MAX)
         try:
             client.login(self.name, PASSWORD)
-            client.select(folder)
+            client.select(folder, readonly=not changes)
             yield client
         finally:
             with contextlib.suppress(imaplib.IMAP4.error, OSError):
@@ -88,7 +89,7 @@ class Person:
 
     def letters(self, folder: str = "INBOX") -> list[Letter]:
         """Read everything in a folder."""
-        with self.mailbox(folder) as client:
+        with self.mailbox(folder, changes=False) as client:
             _, found = client.uid("FETCH", "1:*", "(BODY.PEEK[])")
             return [read(part[1]) for part in found if isinstance(part, tuple)]
 
