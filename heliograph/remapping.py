@@ -6,15 +6,7 @@ have: what copies a host's disk copies the bucket with it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator
-
-import dns.asyncquery
-import dns.exception
-import dns.name
-import dns.rcode
-import dns.tsig
-import dns.update
 
 from directory import copy, wire
 from directory.amend import Amended, amend
@@ -22,17 +14,14 @@ from directory.copy import Kept
 from directory.fabric import pairings, standbys_of
 from directory.hosts import pair
 from directory.primary import LiveFile
-from directory.rdata import rdata_text
 from directory.update import Refused, Update
 from directory.wire import WireRecord
-from directory.zone import Zone
+from directory.zone import Zone, make_rrset
 from heliograph import exits
 from heliograph.desk import hosts_here
-from heliograph.dns import load_keys
 from heliograph.exits import CommandError
 from heliograph.settings import Config
-
-ANSWER_SECONDS_MAX = 10.0
+from heliograph.zone_request import difference, request
 
 Change = tuple[str, int, str]  # map, bucket, host
 
@@ -55,7 +44,10 @@ def remap(config: Config, changes: list[Change]) -> None:
     found = next((kept for kept in (_kept(config, name) for name in hosts_here(config)) if kept), None)
     if found is None:
         raise CommandError(exits.UNAVAILABLE, "no host here has a zone yet: run this where one has started")
-    asyncio.run(_send(config, found.zone, changes))
+    zone, nodes = found.zone, dict(found.zone.nodes)
+    for owner, ttl, _, after in _sets(zone, changes):
+        nodes[owner] = {**nodes[owner], wire.MX: make_rrset(zone.origin, wire.MX, ttl, after)}
+    request(config, difference(zone, nodes))
 
 
 def _kept(config: Config, host: str) -> Kept | None:
@@ -81,27 +73,3 @@ def _sets(zone: Zone, changes: Iterable[Change]) -> Iterator[tuple[bytes, int, t
         if there is None:
             raise CommandError(exits.DATA, f"b{bucket}.{which}: the zone has no such bucket")
         yield owner, there.ttl, there.rdatas, pair(zone, there.rdatas, host, standbys.get(host, ""))
-
-
-async def _send(config: Config, zone: Zone, changes: list[Change]) -> None:
-    """A dynamic update (RFC 2136), of whole sets. `zone`: as a host here knows it."""
-    keys = load_keys(config)
-    found = next((keys[name] for name in map(wire.name_of, config.dns.update_keys) if name in keys), None)
-    if found is None:
-        raise CommandError(
-            exits.UNAVAILABLE, "the zone's primary is not on this machine: run this there, or name update_keys in [dns]"
-        )
-    name = dns.name.from_wire(found.name, 0)[0]
-    key = dns.tsig.Key(name, found.secret, dns.name.from_wire(found.algorithm, 0)[0])
-    update = dns.update.UpdateMessage(config.domain, keyring={name: key}, keyname=name)
-    for owner, ttl, _, after in _sets(zone, changes):
-        update.replace(wire.text_of(owner) + ".", ttl, "MX", *(rdata_text(wire.MX, rdata) for rdata in after))
-    place = config.dns.primary or (config.host(config.primary).address, config.ports.dns)
-    try:
-        answer = await dns.asyncquery.tcp(update, place[0], port=place[1], timeout=ANSWER_SECONDS_MAX)
-    except (OSError, dns.exception.DNSException) as error:
-        raise CommandError(exits.TEMPFAIL, f"the zone's primary at {place[0]} did not answer: {error}") from None
-    if answer.rcode() != dns.rcode.NOERROR:
-        raise CommandError(
-            exits.CONFIG, f"the zone's primary refused it: {dns.rcode.to_text(answer.rcode())}: see its log"
-        )
