@@ -107,3 +107,12 @@ def test_a_page_is_decoded_as_it_says() -> None:
     assert decoded("<meta charset=koi8-r>\u041b".encode("koi8-r"), "text/html").endswith("\u041b")
     assert decoded(b"\xff\xfe", "text/html; charset=nonsense") == "\ufffd\ufffd"
     assert article_of(page(), "http://a.example/", "text/html") and not article_of(b"x" * 3_000_000, "", "")
+
+
+async def test_a_page_that_says_less_than_the_feed_changes_nothing(host: Host, site: Site) -> None:
+    words = "The feed says all of it, from the first lamp to the last. " * 100
+    site.pages["/feed"] = rss_xml(item_xml(1, link=site.url("/a1"), text=words))
+    site.pages["/a1"] = page()
+    host.ask(f"{site.url('/feed')} fulltext=yes")
+    await host.settled()
+    assert "/a1" in {asked.path for asked in site.asked} and "from the first lamp" in host.posts[0].text

@@ -72,8 +72,10 @@ HARMS: list[Harm] = [
 ]
 
 
-@pytest.mark.parametrize("command", ["UID FETCH", "IDLE"])
-@pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
+WHEN = [(harm, "UID FETCH") for harm in HARMS] + [(harm, "IDLE") for harm in (endless_lines, another_tag, farewell)]
+
+
+@pytest.mark.parametrize(("harm", "command"), WHEN, ids=lambda each: getattr(each, "__name__", each))
 async def test_a_hostile_answer_ends_its_connection(
     make_host: MakeHost, far: FarServer, harm: Harm, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,3 +180,19 @@ def test_a_folders_address_is_written_as_it_is_read() -> None:
     ):
         assert place_of(text).text == text and place_of(place_of(text).text) == place_of(text)
     assert place_of("IMAPS://a@b@2130706433").text == "imaps://a%40b@127.0.0.1/INBOX"
+
+
+async def test_a_letter_larger_than_its_server_says_is_told_of_and_passed(make_host: MakeHost, far: FarServer) -> None:
+    async def lies(server: FarServer, line: str, writer: asyncio.StreamWriter) -> bool:
+        if "UID FETCH 1 (UID BODY.PEEK[])" not in line:
+            return False
+        await huge_literal(writer, "")
+        return True
+
+    far.says, far.idle = lies, False
+    far.add(letter(1), letter(2))
+    host = await reading(make_host, far)
+    await host.until(lambda: row(host).errors == 1)
+    assert "larger than its server says" in host.posts[0].text
+    await look_again(host)
+    assert subjects(host)[1:] == ["Letter 2"]
