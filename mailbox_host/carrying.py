@@ -169,8 +169,10 @@ def expunged_since(source: Source, folder: int, since: int) -> list[Row]:
 def _entries(
     layout: Layout, source: Source, name: str, folder: tuple[int, ...], since: int
 ) -> Iterator[dict[str, Any]]:
-    if not since and (went := expunged_since(source, folder[0], 0)):
-        yield {"part": "gone", "name": name, "folder": folder[1], "forgotten": folder[3], "expunged": went}
+    if not since:  # a stream that broke off may have brought what is gone by now
+        gone = _gone(source, name, folder, 0)
+        if gone["expunged"] or "all" in gone:
+            yield gone
     after = 0
     while rows := entry_rows(layout, source, folder[0], after, since):
         after = rows[-1][0]

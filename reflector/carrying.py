@@ -24,6 +24,7 @@ Part = dict[str, Any]
 Told = dict[str, bytes]  # by table, the digest of what was sent
 
 ROWS_MAX = 500  # in one part
+BEGIN = ""  # the first part of a list, in place of a table: nothing of it is there
 LISTS = {  # by table, the column that holds the list; a source is the list that is its root
     "source": "name",
     "subscriber": "source",
@@ -109,10 +110,12 @@ def _add_leaf(tx: Transaction, list_: str, giver: str, now: float) -> None:
 
 def parts(layout: Layout, source: Source, list_: str, told: Told) -> Iterator[Part]:
     """Read the tables that are others than was told, in parts."""
+    if not told:  # a stream that broke off may have brought rows that are gone by now
+        yield {"part": BEGIN, "name": list_, "first": True, "rows": []}
     for table in LISTS:
         rows = _rows(layout, source, table, list_)
         digest = _digest(rows)
-        if digest == told.get(table, _digest([])):
+        if digest == told.setdefault(table, _digest([])):
             continue
         for at in range(0, max(len(rows), 1), ROWS_MAX):
             yield {"part": table, "name": list_, "first": not at, "rows": rows[at : at + ROWS_MAX]}
@@ -153,17 +156,18 @@ def _digest(rows: object) -> bytes:
 def put(layout: Layout, tx: Transaction, part: Part) -> None:
     """Put a part in; the first of a table takes the place of all that was there."""
     table, list_, rows = part["part"], part["name"], part["rows"]
-    columns = layout.columns[table]
+    columns = layout.columns.get(table, [])
     tx.execute("INSERT OR IGNORE INTO away VALUES (?)", (list_,))
-    if part["first"]:
-        _clear(tx, table, list_)
+    for cleared in LISTS if table == BEGIN else (table,) if part["first"] else ():
+        _clear(tx, cleared, list_)
     if table == "recent_post":
         bodies = Bodies.by_digest(tx, bodies_of(part))
         rows = [[*row[:-1], bodies[row[-1]]] for row in rows if row[-1] in bodies]
         Bodies.share_many(tx, Counter(row[-1] for row in rows))
         columns = [*columns, "body"]
-    marks = ", ".join("?" * len(columns))
-    tx.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+    if rows:
+        marks = ", ".join("?" * len(columns))
+        tx.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
 
 
 def _clear(tx: Transaction, table: str, list_: str) -> None:

@@ -73,6 +73,17 @@ def test_a_list_is_the_same_there_and_waits_until_it_is_here(hosts: list[Store])
     assert not is_due(a.reader, 2.0) and find_source(a.reader, "bob") is None
 
 
+def test_what_a_broken_stream_brought_and_is_gone_by_now_does_not_stay(hosts: list[Store]) -> None:
+    a, b = hosts
+    a.write_now(fill)
+    carry(a, b, {})
+    for table in ("look", "subscriber", "recent_post"):
+        a.write_now(lambda tx, table=table: carrying._clear(tx, table, "bob"))
+    carry(a, b, {})
+    layout = carrying.layout(a.reader)
+    assert carrying.digest(layout, a.reader, "bob") == carrying.digest(layout, b.reader, "bob") != ""
+
+
 def test_a_list_that_goes_is_taken_out_whole(hosts: list[Store]) -> None:
     a, b = hosts
     a.write_now(fill)
