@@ -13,6 +13,7 @@ from mail.outcome import Deferred, Outcome, Refused
 from spool.contents import Contents
 from spool.delivery import cut, deliver, settled
 from spool.destination import Batch, Destination, Key, destination_of, key_of
+from spool.kept import Kept
 from spool.ledger import Ledger
 from spool.peers import Peers
 from spool.route import Abroad, Shelf, Via
@@ -49,9 +50,8 @@ class Outbox:
         self._destinations: dict[Key, Destination] = {}
         self._denied: dict[Key, Destination] = {}  # have work, and no connection is left for them
         self._abroad = 0  # workers connected, or connecting, to foreign hosts
-        self._idle = 0
+        self._kept = Kept(settings)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._leaving: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     def destination(self, route: Via | Abroad | Shelf) -> Destination:
@@ -78,7 +78,7 @@ class Outbox:
                 self._abroad += 1
             destination.running += 1
             destination.starting += 1
-            self._start(self._work(destination), self._tasks)
+            self._start(self._work(destination))
 
     def states(self) -> dict[str, int]:
         """Count the destinations in memory: those that answer, and those that are left alone for a while."""
@@ -108,11 +108,7 @@ class Outbox:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for destination in self._destinations.values():
-            while destination.idle:
-                self._leave(destination.idle.pop())
-        if self._leaving:
-            await asyncio.wait(self._leaving, timeout=1.0)
+        await self._kept.close(self._destinations.values())
 
     # one worker
 
@@ -131,7 +127,7 @@ class Outbox:
         finally:
             destination.running -= 1
             self._release(destination)
-            self._keep(destination, session)
+            self._kept.put(destination, session)
             self.pump(destination)
 
     async def _serve(self, destination: Destination, batch: Batch, session: Session | None) -> Session | None:
@@ -160,7 +156,7 @@ class Outbox:
         self, destination: Destination, batch: Batch, session: Session | None
     ) -> tuple[Session, list[Outcome]] | Deferred | Refused:
         """Send one batch; broken off where the destination is given up meanwhile."""
-        used, attempt = session or self._kept(destination), asyncio.timeout(None)
+        used, attempt = session or self._kept.take(destination), asyncio.timeout(None)
         destination.attempts.add(attempt)
         try:
             async with attempt:
@@ -239,42 +235,10 @@ class Outbox:
                 waiting = self._denied.pop(next(iter(self._denied)))
                 asyncio.get_running_loop().call_soon(self.pump, waiting)
 
-    def _keep(self, destination: Destination, session: Session | None) -> None:
-        """Hold a connection open for a while: most mail comes in bursts."""
-        if session is None:
-            return
-        if self._stopping or self._idle >= self._settings.connections_max or not session.is_usable:
-            self._leave(session)
-            return
-        self._idle += 1
-        destination.idle.append(session)
-        asyncio.get_running_loop().call_later(self._settings.idle_seconds, self._expire, destination, session)
-
-    def _kept(self, destination: Destination) -> Session | None:
-        while destination.idle:
-            self._idle -= 1
-            session = destination.idle.pop()
-            if session.is_usable:
-                return session
-            session.close()
-        return None
-
-    def _expire(self, destination: Destination, session: Session) -> None:
-        if session in destination.idle:
-            self._idle -= 1
-            destination.idle.remove(session)
-            self._leave(session)
-
-    def _leave(self, session: Session) -> None:
-        if session.is_usable:
-            self._start(session.quit(), self._leaving)
-        else:
-            session.close()
-
-    def _start(self, work: Coroutine[None, None, None], tasks: set[asyncio.Task[None]]) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _forget(self) -> None:
         for key in [key for key, destination in self._destinations.items() if destination.is_forgettable]:
