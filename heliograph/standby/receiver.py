@@ -38,7 +38,9 @@ class Receiver:
         if kept.stream:
             kept.stream.cancel()
             await asyncio.wait([kept.stream])
-        stream = kept.stream = asyncio.create_task(_Stream(kept, reader, writer).run(), name=f"replica of {peer}")
+        stream = kept.stream = asyncio.create_task(
+            _Stream(kept, reader, writer, self._wanted).run(), name=f"replica of {peer}"
+        )
         try:
             await asyncio.wait([stream])  # its end is told there
         except asyncio.CancelledError:  # the host ends; asyncio would tell of a task that was cancelled as of a fault
@@ -47,8 +49,10 @@ class Receiver:
 
 
 class _Stream:
-    def __init__(self, kept: Kept, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._kept, self._reader, self._writer = kept, reader, writer
+    def __init__(
+        self, kept: Kept, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, wanted: Callable[[str], bool]
+    ) -> None:
+        self._kept, self._reader, self._writer, self._wanted = kept, reader, writer, wanted
         self._words: asyncio.Queue[Word | Exception] = asyncio.Queue(WORDS_AHEAD)
         self._database = ""
 
@@ -106,7 +110,10 @@ class _Stream:
         return words
 
     async def _serve(self, words: list[Word]) -> None:
-        """Do what was said, in order."""
+        """Do what was said, in order, as long as the zone wants it: whoever takes the place of an owner that was given
+        up takes all that was acknowledged to it, so nothing more may be."""
+        if not self._wanted(self._kept.owner):
+            raise Broken("the zone here names another standby")
         records = [word for word in words if word.do == "record"]
         if len(records) == len(words):
             return await self._take(words)

@@ -155,6 +155,24 @@ async def test_who_may_not_speak(pair: Pair) -> None:
     await pair.replicas.close()
 
 
+async def test_who_was_given_up_is_acknowledged_nothing_more(pair: Pair) -> None:
+    """Its heir takes what is here; what came later would be in nobody's hands."""
+    named = [True]
+    pair.wire._receiver = Receiver(pair.replicas, lambda name: named[0])
+    await pair.wire.start()
+    one = await owner(pair)
+    await one.greet()
+    await one.copy()
+    first = await one.commit(1)
+    named[0] = False
+    assert (await one.put(commit(2, first.after).pack())).do == "refused"
+    async with pair.replicas.lend("host-1") as path:
+        assert path.read_bytes()[PAGE : 2 * PAGE] == b"\x01" * PAGE
+        assert b"\x02" not in path.read_bytes()
+    await pair.wire.close()
+    await pair.replicas.close()
+
+
 async def test_a_newer_stream_takes_the_place_of_an_older_one(pair: Pair) -> None:
     """The older one may be half dead: nobody has noticed yet."""
     await pair.wire.start()
