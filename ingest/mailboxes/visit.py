@@ -27,7 +27,7 @@ from ingest.mailboxes.wire import Broken
 from ingest.settings import Settings
 from store import Transaction
 
-HELD_MAX = 300  # connections that wait in IDLE: each costs a socket and some 100 KB of TLS
+HELD_MAX = 200  # connections that wait in IDLE: each costs a socket and 320 KB, most of it for TLS
 LOOKS_AT_ONCE = 8  # each may hold a message
 LOOK_SECONDS_MAX = 300.0  # of one look; how far it came is written, and the next goes on
 IDLE_SECONDS = 1_200.0  # RFC 2177 3: under 29 minutes. Its end is a look, should the server have forgotten to tell
