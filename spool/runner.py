@@ -112,7 +112,7 @@ class Runner:
 
     def destinations(self) -> dict[str, int]:
         """Count the destinations that are known, by state."""
-        return self._outbox.states()
+        return self._outbox.states() if self._tasks else {}
 
     def wake(self) -> None:
         """There may be new work. May be called from any thread."""

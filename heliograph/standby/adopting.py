@@ -35,7 +35,8 @@ async def adopt_queue(party: Party, estate: Store, lost: str) -> None:
     while some := await estate.read(partial(_queued, after)):
         await party.store.write(partial(_adopt, party, lost, some))
         after = some[-1].message.id
-        await party.at("adopted")
+        await party.at("adopting")
+    await party.at("adopted")
 
 
 def _adopt(party: Party, lost: str, some: list[adopting.Adopted], tx: Transaction) -> None:

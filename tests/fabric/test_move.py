@@ -30,9 +30,10 @@ class Cut(Exception):
 
 @dataclass
 class Faults:
-    """Where a story breaks off, and how often."""
+    """Where a story breaks off, and how often; `spared`: how often it passes there before."""
 
     left: dict[str, int] = field(default_factory=dict)
+    spared: dict[str, int] = field(default_factory=dict)
     passed: list[str] = field(default_factory=list)
 
     def has_passed(self, point: str) -> bool:
@@ -40,7 +41,9 @@ class Faults:
 
     async def at(self, point: str) -> None:
         self.passed.append(point)
-        if self.left.get(point):
+        if self.spared.get(point):
+            self.spared[point] -= 1
+        elif self.left.get(point):
             self.left[point] -= 1
             raise Cut(point)
 

@@ -1,6 +1,7 @@
 """A host's process that ends itself, by SIGKILL, at a named point of a hand-over: what a test starts in its place.
 
-HELIOGRAPH_END_AT: the point (before-seal, after-seal, rows, before-grant, before-take, after-take, before-bury).
+HELIOGRAPH_END_AT: the point (before-seal, after-seal, rows, before-grant, before-take, after-take, before-bury),
+of a promotion (copied, laid-out, decided, adopting, adopted, inherited) or of a return (returning, merged, returned).
 """
 
 from __future__ import annotations

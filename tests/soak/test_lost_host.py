@@ -1,0 +1,155 @@
+"""A host dies with its disk while everybody writes, posts and reads; its heir dies at points of the promotion.
+
+HELIOGRAPH_SEED: of everything that is random here but the clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from functools import partial
+from typing import Any
+
+import pytest
+
+from heliograph.demo.__main__ import settings
+from heliograph.demo.outside import PLACE, Mailbox, foreign_mailbox, web_site
+from heliograph.demo.stage import PASSWORD, Stage, stage
+from mailbox_host.passwords import hash_password
+from tests.soak import verdict
+from tests.soak.moving_faults import MovingFleet
+from tests.soak.test_kills import set_out
+from tests.soak.traffic import PEOPLE, SOURCES, STEADY, Journal, Traffic
+
+SEED = int(os.environ.get("HELIOGRAPH_SEED", "0")) or random.randrange(1, 2**31)
+LOST, HEIR = "host-2", "host-3"
+ENDS = ("laid-out", "rows", "after-take", "adopted", "inherited")
+PATIENCE_SECONDS = 180.0
+
+
+def required(text: str, net: str) -> str:
+    changed = settings(text, net).replace('# mode = "preferred"  ', 'mode = "required"  ')
+    assert 'mode = "required"' in changed
+    return changed
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_a_host_s_disk_is_lost_and_its_heir_is_killed_at_each_point(capsys: Any) -> None:
+    with capsys.disabled():
+        print(f"\nseed {SEED}", flush=True)
+        assert run(ENDS, 8.0, lambda line: print(line, flush=True)) == []
+
+
+def run(ends: tuple[str, ...], seconds: float, told: Callable[[str], None]) -> list[str]:
+    with ExitStack() as scenery:
+        here = scenery.enter_context(stage(settings=required))
+        hashed = hash_password(PASSWORD.encode())
+        here.ask("account", "import", "-", typed="".join(f"{name}:{hashed}\n" for name in PEOPLE))
+        outside = scenery.enter_context(foreign_mailbox(here, Mailbox))
+        site = scenery.enter_context(web_site(here.address(PLACE), Journal))
+        assert isinstance(site, Journal)
+        return asyncio.run(_run(here, outside, site, ends, seconds, told))
+
+
+async def _run(
+    here: Stage, outside: Mailbox, site: Journal, ends: tuple[str, ...], seconds: float, told: Callable[[str], None]
+) -> list[str]:
+    fleet, traffic = MovingFleet(here, None, {}), Traffic(here, site, SEED)
+    try:
+        await set_out(fleet, traffic, outside, site)
+        await _ask(here, "host", "standby", LOST, HEIR, "--apply")
+        await _until(lambda: _copy(here).get("whole"), lambda: str(_copy(here)))
+        running = asyncio.create_task(traffic.run())
+        try:
+            await asyncio.sleep(seconds)
+            await _lose(fleet, ends, told)
+            await asyncio.sleep(seconds)
+        finally:
+            traffic.stop()
+            await running
+        await fleet.start(LOST)  # a new disk, with nothing on it
+        await fleet.ready(LOST)
+        await fleet.still()
+        posts = sum(map(len, traffic.promises.posts.values()))
+        told(f"{posts} posts, {sum(map(len, traffic.promises.letters.values()))} letters, {fleet.kills} kills")
+        found = await asyncio.to_thread(lambda: list(judge(fleet, traffic, outside)))
+        found += [f"a host ended with code {code}" for code in await fleet.stop() if code]
+        found += verdict.audit(fleet)
+        for line in found[:100]:
+            told(f"FAULT {line}")
+        return found
+    finally:
+        await fleet.stop()
+        fleet.close()
+
+
+async def _lose(fleet: MovingFleet, ends: tuple[str, ...], told: Callable[[str], None]) -> None:
+    """Kill a host, take its disk away, promote; kill the heir at one point after the other."""
+    here = fleet.stage
+    await fleet.kill(LOST)
+    for path in here.config.host_folder(LOST).glob("heliograph.db*"):
+        path.unlink()
+    began = time.monotonic()
+    for turn, end in enumerate((*ends, "")):
+        if end:
+            await fleet.kill(HEIR, anyway=True)
+            fleet.ends = {HEIR: end}
+            await fleet.start(HEIR)
+        elif turn:
+            fleet.ends = {}
+            await fleet.start(HEIR)
+        with suppress(AssertionError):  # it may be through before it is ready
+            await fleet.ready(HEIR)
+        if not turn:
+            await _ask(here, "host", "promote", LOST, "--apply")
+        if end:
+            await _until(lambda: fleet.has_ended(HEIR), partial("{} does not come to {}".format, HEIR, end))
+            told(f"{time.monotonic() - began:.1f} s: {HEIR} ended at {end}")
+            fleet.kills += 1
+    await _until(lambda: LOST in _word(here).get("succession", {}).get("inherited", ()), lambda: str(_word(here)))
+    told(f"{time.monotonic() - began:.1f} s: all that {LOST} left is at {HEIR}")
+
+
+def judge(fleet: MovingFleet, traffic: Traffic, outside: Mailbox) -> Iterator[str]:
+    """As after kills; numbers of posts skip where a list was inherited, and what a lost host told is lost with it."""
+    promises = traffic.promises
+    boxes = {name: verdict._read(fleet, name) for name in PEOPLE}
+    yield from promises.changed
+    yield from verdict._letters(boxes, promises)
+    yield from verdict._uids(boxes, promises)
+    yield from verdict._filed(fleet, promises)
+    yield from verdict._items(boxes, promises)
+    yield from verdict._strangers(boxes, promises)
+    yield from verdict._abroad(outside, promises)
+    for source in SOURCES:
+        for name in STEADY:
+            held = [mark for _, mark in boxes[name] if mark.startswith(f"post-{source}-")]
+            yield from verdict._once(f"{name}, posts of {source}", held, {*promises.posts[source], *held})
+
+
+def _word(here: Stage) -> dict[str, Any]:
+    said = here.command("status", "--json").stdout  # its code tells that a host is down
+    with suppress(ValueError):
+        return next((word for word in json.loads(said)["hosts"] if word["host"] == HEIR), {})
+    return {}
+
+
+def _copy(here: Stage) -> dict[str, Any]:
+    return next((copy for copy in _word(here).get("copies", ()) if copy["of"] == LOST), {})
+
+
+async def _ask(here: Stage, *words: str) -> None:
+    await asyncio.to_thread(here.ask, *words)
+
+
+async def _until(look: Callable[[], Any], what: Callable[[], str]) -> None:
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while not await asyncio.to_thread(look):
+        assert time.monotonic() < give_up, what()
+        await asyncio.sleep(0.2)
