@@ -11,6 +11,7 @@ import contextlib
 import logging
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Protocol
@@ -61,6 +62,8 @@ class StandIns:
         self._open_imap = open_imap
         self._clock = clock
         self._away: dict[str, float] = {}  # since when
+        self._heard: dict[str, float] = {}  # when last, of those that were asked
+        self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._shown: dict[str, tuple[StandIn, AsyncExitStack]] = {}
         self._opening = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,8 +106,15 @@ class StandIns:
         if not await self._answers(owner):
             self._away.setdefault(owner, self._clock())
             return
+        self._heard[owner] = self._clock()
         if self._away.pop(owner, None) is not None:
             await self._close(owner)
+
+    async def _look_once(self, owner: str) -> None:
+        """However many come at once, the owner is asked by one of them."""
+        async with self._looking[owner]:
+            if owner not in self._away and self._clock() >= self._heard.get(owner, -LOOK_SECONDS) + LOOK_SECONDS:
+                await self._look_at(owner)
 
     async def _answers(self, owner: str) -> bool:
         """Ask as a client's host would."""
@@ -128,8 +138,7 @@ class StandIns:
         """Return the copy to show an account from; None where that is not to be."""
         if not self._is_asked(owner, account):
             return None
-        if owner not in self._away:
-            await self._look_at(owner)
+        await self._look_once(owner)
         since = self._away.get(owner)
         if since is None or self._clock() - since < GRACE_SECONDS:
             return None

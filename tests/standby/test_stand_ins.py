@@ -41,7 +41,7 @@ class World:
         self.path = path
         self.zone = zone()
         self.state: ReplicaState | None = ReplicaState("host-3", True, 0.0)
-        self.now, self.up = 0.0, False
+        self.now, self.up, self.asked = 0.0, False, 0
         self.lent = 0
         self.people: set[str] = set()
         self.press: Callable[[str], object] = lambda owner: None
@@ -63,7 +63,9 @@ class World:
         self.lent -= 1
 
     async def open(self, host: str, client: str) -> tuple[asyncio.StreamReader, Any]:
+        self.asked += 1
         if not self.up:
+            await asyncio.sleep(0)
             raise OSError("refused")
         reader = asyncio.StreamReader()
         reader.feed_data(b"* OK here\r\n")
@@ -134,6 +136,16 @@ async def test_an_owner_that_answers_is_not_away_whatever_others_say(world: Worl
     async with at_work(world) as here:
         await absent(here, world)
         assert await here.borrow("host-3", HEIDI) is None and not world.lent
+
+
+async def test_many_who_come_at_once_ask_the_owner_once(world: World) -> None:
+    async with at_work(world) as here:
+        await asyncio.gather(*(here.borrow("host-3", HEIDI) for _ in range(50)))
+        assert world.asked == 1
+        world.up, world.asked = True, 0
+        await here.look()
+        await asyncio.gather(*(here.borrow("host-3", HEIDI) for _ in range(50)))
+        assert world.asked == 1
 
 
 def elsewhere(world: World) -> None:
