@@ -218,6 +218,23 @@ def test_a_log_that_nobody_has_written_to_is_like_no_other(tmp_path: Path) -> No
     assert held.position == START
 
 
+def test_what_is_too_much_to_keep_stays_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.shipping.ON_THEIR_WAY_OCTETS_MAX", 100_000)
+    monkeypatch.setattr("store.shipping.CHECKPOINT_PAGES", 10)  # the log begins anew all the time, if it may
+    store, took = Store(tmp_path / "owner.db", MIGRATIONS), list[Shipment]()
+    store.shipping.go_live(store.shipping.hold().result().position, took.append).result()
+    for n in range(1, 100):
+        store.write_now(lambda tx, n=n: work(tx, "small", n))
+    held = store.shipping.hold().result()
+    assert [shipment.spans is None for shipment in took].index(True) == len(took) - 1 > 5
+    assert took[-2].spans and held.goes_on_from(took[-2].spans[-1].after)
+    store.shipping.stop().result()
+    for n in range(1, 20):
+        store.write_now(lambda tx, n=n: work(tx, "small", n))
+    assert not store.shipping.hold().result().goes_on_from(held.position)
+    store.close()
+
+
 def test_a_position_is_all_that_was_before_it(tmp_path: Path) -> None:
     store = Store(tmp_path / "owner.db", MIGRATIONS)
     store.write_now(lambda tx: work(tx, "large", 3))

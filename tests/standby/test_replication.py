@@ -14,9 +14,11 @@ import pytest
 
 from heliograph.standby import replica, sender
 from heliograph.standby.page_log import PageLog
+from heliograph.standby.passage import Passage
 from heliograph.standby.replica import Replica
 from heliograph.standby.replicas import NoReplica
 from store import StandbyBehind, Store, StoreFull, Transaction, open_reader
+from store.shipping import Held
 from tests.standby.pair import MIGRATIONS, Pair, insert, until, words
 
 NOT_LONG = 0.1
@@ -233,14 +235,19 @@ async def test_a_slow_standby_is_sent_what_it_missed_from_the_log(
 ) -> None:
     monkeypatch.setattr("store.shipping.ON_THEIR_WAY_OCTETS_MAX", 100_000)
     monkeypatch.setattr("store.shipping.CHECKPOINT_PAGES", 20)  # the log begins anew all the time, if it may
-    append = PageLog.append
-    slow = [0.1]
+    slow, again = [0.3], list[int]()
+    say, catch_up = Passage._say_record, Passage._catch_up
 
-    def slowly(self: PageLog, packed: list[tuple[bytes, bool]]) -> None:
-        time.sleep(slow[0])
-        append(self, packed)
+    async def slowly(self: Passage, octets: bytes) -> None:
+        await asyncio.sleep(slow[0])
+        await say(self, octets)
 
-    monkeypatch.setattr(PageLog, "append", slowly)
+    async def counted(self: Passage, held: Held) -> None:
+        again.append(held.number)
+        await catch_up(self, held)
+
+    monkeypatch.setattr(Passage, "_say_record", slowly)
+    monkeypatch.setattr(Passage, "_catch_up", counted)
     async with Pair(tmp_path, "preferred").at_work() as pair:
         await pair.in_step()
         pair.wait(NOT_LONG)
@@ -249,7 +256,7 @@ async def test_a_slow_standby_is_sent_what_it_missed_from_the_log(
         slow[0] = 0.0
         await pair.in_step()
         await pair.add("after")
-        assert len(await pair.held()) == 49 and pair.wire.opened == 1
+        assert len(await pair.held()) == 49 and pair.wire.opened == 1 and len(again) > 1
         await pair.same()
 
 
