@@ -160,7 +160,7 @@ def the_zone(story: Story, scene: Scene) -> None:
     story.check("`doctor` names the line at fault", "nowhere" in report.stdout, _line_with(report.stdout, "nowhere"))
     served = {host["host"]: host["serial"] for host in scene.stage.ask("status")["hosts"]}
     story.check("the last good zone goes on", served == before, served)
-    path.write_text(good.replace("b7.timeline MX 10 host-1", "b7.timeline MX 10 host-1\nb7.timeline MX 20 host-2"))
+    path.write_text(good.replace("b7.timeline MX 10 host-1", "b7.timeline 120 MX 10 host-1"))
     give_up = time.monotonic() + 15
     serials: set[int] = set()
     while time.monotonic() < give_up and (len(serials) != 1 or min(serials) <= max(before.values())):
