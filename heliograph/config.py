@@ -26,7 +26,7 @@ from heliograph.settings import (
     SmtpSettings,
     TlsPaths,
 )
-from heliograph.shelves.place import LABEL, read_place
+from heliograph.shelves.place import read_place
 from heliograph.sizes import NONE, read_size
 from heliograph.smarthost import read_access
 from heliograph.toml_table import ConfigError, Table, read_table
@@ -49,7 +49,7 @@ _HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})\Z")
 # Doors that another server may open in our place, like Postfix or Dovecot: port 0 leaves them closed.
 CLOSABLE = frozenset({"smtp", "submission", "submissions", "lmtp", "imap", "imaps"})
 # Names with another meaning in the zone, or behind `heliograph host`.
-NOT_HOSTS = frozenset({"timeline", "reflectors", "fabric", LABEL, "localhost", "run", "add", "drain", "remove"})
+NOT_HOSTS = frozenset({"timeline", "reflectors", "fabric", "localhost", "run", "add", "drain", "remove"})
 
 __all__ = ["Config", "ConfigError", "FeedSettings", "HostConfig", "Ports", "SmtpSettings", "TlsPaths", "load"]
 

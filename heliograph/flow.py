@@ -149,13 +149,13 @@ class Flow:
         return self._owned.owns_now(reader, name)
 
     def route(self, recipient: str) -> Route:
+        shelf = shelf_of(recipient, self.me.shelf)
+        if shelf is not None:
+            return shelf if shelf.place else Deferred("4.3.5 no server that keeps mailboxes is configured any more")
         try:
             address = parse_address(recipient)
         except BadAddress as bad:
             return Refused(f"5.1.3 {bad}", 553)
-        shelf = shelf_of(address, self.directory().names.domain, self.me.shelf)
-        if shelf is not None:
-            return shelf if shelf.place else Deferred("4.3.5 no server that keeps mailboxes is configured any more")
         return self.route_of(address, self.name_of(address))
 
     def prove(self, nonce: str, server: str) -> tuple[str, str] | None:

@@ -111,8 +111,9 @@ def next_lots(tx: Transaction) -> list[Lot] | None:
     owed = tx.one("SELECT follower, source FROM owed LIMIT 1")
     if owed is not None:
         return _owed_posts(tx, *owed)
-    place = tx.one("SELECT w.follower, min(l.seq) FROM outward w JOIN post_log l ON l.seq > w.seq")
-    return None if place is None or place[1] is None else _fresh_post(tx, place[1], place[0])
+    place = tx.one("SELECT seq, follower FROM outward")
+    post = tx.one("SELECT min(seq) FROM post_log WHERE seq > ?", (place[0],)) if place else None
+    return _fresh_post(tx, post[0], place[1]) if place and post and post[0] is not None else None
 
 
 def _owed_posts(tx: Transaction, account: int, source: str) -> list[Lot]:

@@ -14,6 +14,7 @@ from mail.headers import drop_headers
 from mail.signature import TRUSTED_PREFIX
 from spool.dsn import Action, Notice, Told, report
 from spool.queue import Message, Queue, Row, message
+from spool.route import SHELF
 from spool.runner_settings import Settings
 from store import Bodies, Transaction, events
 
@@ -33,7 +34,7 @@ class Notices:
         paths: dict[str, list[Told]] = {}
         for row, reply in rows:
             path = about.sender if row.sender is None else row.sender
-            paths.setdefault(path, []).append(Told(row.address, reply, host, row.orcpt))
+            paths.setdefault(path, []).append(Told(row.address.removeprefix(SHELF), reply, host, row.orcpt))
         lost = paths.pop("", None)
         if lost:
             detail = {"message": about.id, "recipients": len(lost), "reply": lost[0].reply}

@@ -12,6 +12,8 @@ from mail.envelope import Arrival
 from mail.outcome import Deferred, Outcome, Refused
 from store import Transaction
 
+SHELF = "lmtp:"
+
 
 @dataclass(frozen=True, slots=True)
 class Here:
@@ -39,7 +41,7 @@ class Abroad:
 @dataclass(frozen=True, slots=True)
 class Shelf:
     """The server that keeps this host's mailboxes, over LMTP: at `place`, "host:port" or the path of a Unix socket;
-    `mailbox` is for RCPT TO."""
+    `mailbox` is for RCPT TO. In the queue `SHELF` stands before it, which is in no address that anybody sends."""
 
     place: str
     mailbox: str

@@ -20,6 +20,8 @@ log = logging.getLogger("heliograph.shelves")
 
 LOOK_SECONDS = 2.0  # whoever rings is heard at once; an account that moved here rings nobody
 FAULT_SECONDS = 5.0
+POSTS_AT_ONCE_MAX = 50  # in one commit, where they have few followers
+ROWS_ENOUGH = 1_000  # in one commit: more are left to the next
 
 
 class HandingOut:
@@ -55,12 +57,21 @@ class HandingOut:
                 pass
 
     def hand_out(self, tx: Transaction) -> None:
-        """One part. The return path is null: a full mailbox is no bounce of the author's."""
-        for lot in outward.next_lots(tx) or ():
+        """A part. The return path is null: a full mailbox is no bounce of the author's."""
+        rows = 0
+        for _ in range(POSTS_AT_ONCE_MAX):
+            lots = outward.next_lots(tx) if rows < ROWS_ENOUGH else None
+            if lots is None:
+                return
+            rows += self._queue_lots(tx, lots)
+
+    def _queue_lots(self, tx: Transaction, lots: list[outward.Lot]) -> int:
+        for lot in lots:
             Bodies.share(tx, lot.body)
             now = self._clock()
             recipients = [Recipient(self._shelf(*to)) for to in lot.to]
             self._queue.put(tx, sender="", recipients=recipients, body=lot.body, envid="", accepted_at=now, now=now)
+        return sum(len(lot.to) for lot in lots)
 
 
 async def settle_shelves(store: Store, place: str) -> None:

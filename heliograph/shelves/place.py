@@ -1,7 +1,8 @@
 """The configuration's ``mailbox = "lmtp:..."``, and the addresses under which the queue knows such mailboxes.
 
-Law: those addresses mean something in the queue alone: at the doors ``mailbox.D`` is a domain without mailboxes. A
-folder that LMTP cannot name is left out, and what was meant for it goes to INBOX.
+Law: those addresses mean something in the queue alone. They are such that nothing that is read as an address can be one
+(``lmtp:alice+News@D``), or a stranger's return path would lead past the rooms. A folder that LMTP cannot name is left
+out, and what was meant for it goes to INBOX.
 """
 
 from __future__ import annotations
@@ -9,11 +10,9 @@ from __future__ import annotations
 import re
 
 from heliograph.toml_table import Table
-from mail.address import LOCAL_OCTETS_MAX, Address
+from mail.address import LOCAL_OCTETS_MAX
 from mailbox_host.folder_names import INBOX
-from spool.route import Shelf
-
-LABEL = "mailbox"  # alice+News@mailbox.D; no host is called so
+from spool.route import SHELF, Shelf
 
 _PLACE = re.compile(r"lmtp:(?:unix:)?((?:/[^\s/]+)+|(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5})\Z")
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
@@ -36,9 +35,9 @@ def shelf_address(domain: str, account: str, folder: str) -> str:
         local = f'"{local}"' if _QUOTABLE.match(local) else account
     if len(local.encode()) > LOCAL_OCTETS_MAX or "=?" in local:
         local = account
-    return f"{local}@{LABEL}.{domain}"
+    return f"{SHELF}{local}@{domain}"
 
 
-def shelf_of(address: Address, domain: str, place: str) -> Shelf | None:
+def shelf_of(address: str, place: str) -> Shelf | None:
     """Read such an address: RCPT TO says ``alice+News@D``."""
-    return Shelf(place, f"{address.local}@{domain}") if address.domain == f"{LABEL}.{domain}" else None
+    return Shelf(place, address.removeprefix(SHELF)) if address.startswith(SHELF) else None

@@ -8,14 +8,27 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from heliograph.config import load
 from heliograph.demo.stage import free_net
 from heliograph.settings import FILE_NAME
+from heliograph.shelves.handing import HandingOut
+from heliograph.shelves.place import shelf_address, shelf_of
+from mail.address import BadAddress, parse_address
+from mail.control import Welcome
+from mailbox_host import outward
+from mailbox_host.follows import welcome
+from mailbox_host.tables import MIGRATIONS
+from spool.queue import Queue
+from spool.route import Shelf as Place
+from spool.tables import MIGRATION as SPOOL
 from tests.fabric.town import DOMAIN, OUTSIDE, Town, from_outside, letter, make_fabric, read, until
+from tests.mailbox_host.house import NOW, House
 
 LIST = f"bob@reflectors.{DOMAIN}"
 
@@ -163,8 +176,50 @@ async def test_a_host_that_stops_in_between_hands_everything_out_once(place: tup
 
 
 async def test_at_the_doors_the_queues_addresses_mean_nothing(place: tuple[Town, Shelf]) -> None:
-    town, _ = place
-    for to in (f"erin@mailbox.{DOMAIN}", f"erin+News@mailbox.{DOMAIN}", f"bob+leaf@mailbox.{DOMAIN}"):
-        said = await from_outside(town.address(1), town.config.ports.smtp, f"zoe@{OUTSIDE}", [to], b"a: b\r\n\r\n")
-        assert said[0] in "45", (to, said)
+    town, shelf = place
+    port = town.config.ports.smtp
+    for to in (f'"lmtp:erin"@{DOMAIN}', f"erin+News@mailbox.{DOMAIN}"):
+        said = await from_outside(town.address(1), port, f"zoe@{OUTSIDE}", [to], b"a: b\r\n\r\n")
+        assert said[0] == "5", (to, said)
         assert not (await town.person("alice").send(to, "x")).startswith("250")
+        forged = letter(f"lmtp:erin+Evil@{DOMAIN}", LIST, "help")
+        await from_outside(town.address(1), port, to, [f"bob+help@reflectors.{DOMAIN}"], forged)
+    await town.still()
+    assert not [kept for kept in shelf.kept if "Evil" in kept[0]]
+
+
+def test_a_folder_that_lmtp_cannot_name_is_left_out() -> None:
+    for folder, named in (
+        ("INBOX", "alice"),
+        ("News/London", "alice+News/London"),
+        ("Evening Papers", '"alice+Evening Papers"'),
+        ("Zeitung für alle", "alice"),
+        ('a"b', "alice"),
+        ("x" * 60, "alice"),
+        ("=?utf-8?q?x?=", "alice"),
+    ):
+        address = shelf_address(DOMAIN, "alice", folder)
+        assert address == f"lmtp:{named}@{DOMAIN}"
+        assert shelf_of(address, "/run/lmtp") == Place("/run/lmtp", f"{named}@{DOMAIN}")
+        with pytest.raises(BadAddress):
+            parse_address(address)
+
+
+def test_a_burst_is_queued_whole_in_bounded_parts() -> None:
+    house = House((*MIGRATIONS, SPOOL))
+    names = [f"u{number}" for number in range(30)]
+    house.move_in(*names)
+    outward.begin(house.tx)
+    for name in names:
+        welcome(house.tx, name, Welcome("bob", 1, 1, "INBOX"), NOW)
+    for number in range(1, 71):
+        house.log("bob", number)
+    work = HandingOut(None, Queue(), partial(shelf_address, DOMAIN), lambda: NOW)  # type: ignore[arg-type]
+    parts = []
+    while outward.is_due(house.tx):
+        work.hand_out(house.tx)
+        parts.append(house.tx.one("SELECT count(*) FROM queue_recipient")[0])  # type: ignore[index]
+    assert parts == [1020, 2040, 2100]
+    rows = house.tx.all("SELECT m.body, r.address FROM queue_recipient r JOIN queue_message m ON m.id = r.message")
+    assert len(set(rows)) == len(rows) == 30 * 70
+    assert house.tx.one("SELECT count(*) FROM queue_message") == (70,)
