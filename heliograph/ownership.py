@@ -111,6 +111,10 @@ class Ownership:
     def holding(self, which: str, bucket: int) -> Holding | None:
         return self._held.get((which, bucket))
 
+    def was_named(self, key: Key, host: str) -> bool:
+        """Tell whether the zone lately named a host for a bucket, and another one since."""
+        return host in self._former.get(key, ())
+
     def held(self) -> list[Holding]:
         """Return everything that was committed last, in order."""
         return [self._held[key] for key in sorted(self._held)]

@@ -92,11 +92,12 @@ class Agreement:
         return not self._party.cargo[key[0]].units(source, self._party.in_buckets([key[1]]))
 
     async def _doubted(self, offers: list[Offer], answers: list[Answer]) -> list[Answer]:
-        """What was sealed without being agreed on here may have been another's: the giver came back from a backup."""
+        """What was sealed without being agreed on here may have been another's: the giver came back from a backup. And
+        whom the zone never named for a bucket, as far as this host remembers, may have made it up."""
         strange = [
             (offer.map, offer.bucket)
             for offer, given in zip(offers, answers, strict=True)
-            if isinstance(given, Go) and offer.sealed and not offer.lost and not self._goes_on(offer)
+            if isinstance(given, Go) and not offer.lost and not self._goes_on(offer) and self._is_strange(offer)
         ]
         asks = strange and not self._peer.endswith(REPLICA)  # of whom others were asked before (standby/fence.py)
         doubts = await self._inquiry.doubts(strange, self._peer) if asks else {}
@@ -104,6 +105,9 @@ class Agreement:
             Wait(doubts[offer.map, offer.bucket]) if (offer.map, offer.bucket) in doubts else given
             for offer, given in zip(offers, answers, strict=True)
         ]
+
+    def _is_strange(self, offer: Offer) -> bool:
+        return offer.sealed or not self._party.ownership.was_named((offer.map, offer.bucket), offer.giver)
 
     def _goes_on(self, offer: Offer) -> bool:
         mine = find(self._party.store.reader, offer.map, offer.bucket)

@@ -18,6 +18,8 @@ from heliograph.command import main
 from heliograph.demo.stage import free_net
 from heliograph.health.screen import remarks
 from heliograph.holding import OWNER, SEALED, TOMBSTONE
+from heliograph.moving.frames import PURPOSE, VERSION, packed
+from heliograph.moving.line import Line
 from tests.fabric.test_move import HEIDI, Faults, MovingTown, persist, seen
 from tests.fabric.town import from_outside, letter, make_fabric, until
 
@@ -125,3 +127,22 @@ async def test_an_old_backup_owns_nothing_that_went_on(town: MovingTown) -> None
     await persist(partial(town.person("heidi", 1)._letters, "INBOX"))  # type: ignore[arg-type]
     assert await asyncio.to_thread(seen, town.person("heidi", 1)) == before
     assert town.faults_found() == []
+
+
+async def test_a_host_that_never_had_a_bucket_gives_it_to_nobody(town: MovingTown) -> None:
+    """Host-3 offers what is host-1's to host-2, which the zone names for it, and says that it is sealed, or not."""
+    bucket = town.bucket("erin")
+    town.faults.left["before-seal"] = 10_000  # host-1 is slow
+    await town.rename(bucket, "timeline", "host-2")
+    await until(lambda: town.hosts["host-2"].directory.current.timeline[bucket] == "host-2")
+    liar = town.hosts["host-3"].mover
+    for epoch, state in ((9, ""), (9, SEALED)):
+        reader, writer = await town.hosts["host-3"].streams.open("host-2", PURPOSE)
+        serial = town.hosts["host-2"].directory.current.serial
+        layouts = {which: cargo.layout() for which, cargo in liar.party.cargo.items()}
+        offers = [["timeline", bucket, epoch, serial, state]]
+        word = packed("offer", {"version": VERSION, "layouts": layouts, "buckets": offers})
+        ((said, why),) = (await Line(reader, writer).ask(word, "answers")).value
+        writer.close()
+        assert said == "wait" and ("host-1 has it" in why or "host-1" in why), why
+    assert town.state("host-2", "erin") != OWNER and town.state("host-1", "erin") == OWNER
