@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from ingest.fetch import PAGE
 from ingest.fetched import Fetched
 from ingest.found import Found
 from ingest.items import Item
@@ -41,7 +42,7 @@ async def _whole(tools: Tools, item: Item) -> Item:
         return item
     if rests(tools.store.reader, url.domain, tools.clock()):
         return item
-    answer = await tools.fetcher.fetch(url.text)
+    answer = await tools.fetcher.fetch(url.text, wanted=PAGE)
     if not isinstance(answer, Fetched):
         return item
     try:

@@ -35,7 +35,8 @@ UNPACK_INLINE_OCTETS = 262_144  # takes a millisecond; a larger document is unpa
 NOTHING = Validators()
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LASTING = frozenset({301, 308})  # RFC 9110 15.4
-_WANTED = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
+FEED = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
+PAGE = "text/html, application/xhtml+xml, */*;q=0.1"
 
 
 class _TooSlow(Exception):
@@ -56,13 +57,14 @@ class Fetcher:
         self._threads: ThreadPoolExecutor | None = None
         self._opening = asyncio.Lock()
 
-    async def fetch(self, url: str, known: Validators = NOTHING, *, followers: int = 0) -> Answer:
-        """Return what is at a URL; never raises for anything that the other side does. `followers`: told the site."""
+    async def fetch(self, url: str, known: Validators = NOTHING, *, followers: int = 0, wanted: str = FEED) -> Answer:
+        """Return what is at a URL; never raises for anything that the other side does. `followers`: told the site;
+        `wanted`: what kinds of documents (RFC 9110 12.5.1)."""
         try:
-            target = canonical(url)
+            target, said = canonical(url), self._named(followers) | {"Accept": wanted}
             session = await self._open()
             async with asyncio.timeout(self._settings.fetch_seconds_max):
-                return await self._follow(session, target, replace(known, url=known.url or target.text), followers)
+                return await self._follow(session, target, replace(known, url=known.url or target.text), said)
         except Exception as error:
             reason = _reason(error)
             if reason is None:
@@ -117,14 +119,16 @@ class Fetcher:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=silence, sock_read=silence),
             auto_decompress=False,
             trust_env=False,  # a proxy would connect for us, unguarded
-            headers={"User-Agent": self._agent, "Accept": _WANTED, "Accept-Encoding": ACCEPTED},
+            headers={"User-Agent": self._agent, "Accept-Encoding": ACCEPTED},
         )
 
-    async def _follow(self, session: aiohttp.ClientSession, url: Url, known: Validators, followers: int) -> Answer:
+    async def _follow(
+        self, session: aiohttp.ClientSession, url: Url, known: Validators, said: dict[str, str]
+    ) -> Answer:
         asked = lasting = url.text
         lasts = True
         for _ in range(REDIRECTS_MAX + 1):
-            answer = await self._ask(session, url, known, followers)
+            answer = await self._ask(session, url, known, said)
             if isinstance(answer, Fetched | Unchanged):
                 elsewhere = "" if url.text == asked else url.text
                 return replace(answer, lasting=lasting, validators=replace(answer.validators, url=elsewhere))
@@ -137,12 +141,12 @@ class Fetcher:
         return Failed(f"it redirects more than {REDIRECTS_MAX} times", temporary=False)
 
     async def _ask(
-        self, session: aiohttp.ClientSession, url: Url, known: Validators, followers: int
+        self, session: aiohttp.ClientSession, url: Url, known: Validators, said: dict[str, str]
     ) -> Answer | tuple[int, str]:
         """Make one request; a redirect is returned as (code, Location)."""
         target = yarl_url(url.text)
         conditions = _conditions(known) if known.url == url.text else {}
-        async with session.get(target, headers=conditions | self._named(followers), allow_redirects=False) as response:
+        async with session.get(target, headers=conditions | said, allow_redirects=False) as response:
             headers = response.headers
             fresh = fresh_seconds(headers, self._clock())
             if response.status == 200:

@@ -6,6 +6,7 @@ stands on no command line, and crosses no socket but that of its own server.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ingest.mailboxes.place import Place
 
 NEVER = 1e12
+NAMES_TRIED_MAX = 500  # a host of a large fabric has one bucket in a hundred
 SLUG_CHARACTERS_MAX = 23  # with a dash and six characters: 30, an entity's most
 
 _password = click.option("--password-file", metavar="FILE", help="Read the password from FILE (- for standard input).")
@@ -62,7 +64,7 @@ def add(
 
     config = config_of(context)
     person, place = entity_of(config, account), _place(url)
-    source = entity_of(config, name) if name else _free_name(place)
+    source = entity_of(config, name) if name else _free_name(config, place)
     host = owner_of(config, source, "reflectors")
     with desk(config, owner_of(config, person)) as home:
         home.ask("account usage", name=person)  # a name that was typed wrong is found now
@@ -154,8 +156,17 @@ def _place(url: str) -> Place:
         raise CommandError(exits.DATA, f"{shown}: {error}") from None
 
 
-def _free_name(place: Place) -> str:
-    """A source can be followed by whoever knows its name."""
+def _free_name(config: Config, place: Place) -> str:
+    """Return a name that nobody guesses, since whoever knows it can follow, of a host on this machine."""
+    for _ in range(NAMES_TRIED_MAX):
+        name = _random_name(place)
+        with contextlib.suppress(CommandError):
+            owner_of(config, name, "reflectors")
+            return name
+    raise CommandError(exits.UNAVAILABLE, "no host on this machine serves lists: run this where one does")
+
+
+def _random_name(place: Place) -> str:
     import base64
 
     words = re.sub(r"[^a-z0-9]+", "-", f"{place.folder} {place.host}".lower()).strip("-")[:SLUG_CHARACTERS_MAX]

@@ -51,6 +51,9 @@ async def test_articles_come_whole_for_who_asks_and_as_they_are_where_a_page_fai
     site.pages["/feed"], site.pages["/a4"] = teasers(site, 1, 2, 3, 4), page()
     await host.poll_again()
     assert "lit at dusk" in host.posts[3].text
+    assert [asked.headers["accept"].startswith("text/html") for asked in site.asked] == [
+        asked.path != "/feed" for asked in site.asked
+    ]
     assert [asked.path for asked in site.asked].count("/a1") == 1  # what is known is not fetched again
 
 
