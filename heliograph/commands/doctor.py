@@ -38,6 +38,7 @@ def doctor(context: click.Context) -> int:
 
 def examine(config: Config, now: float) -> list[Finding]:
     """Run every check."""
+    from heliograph.checkup.beside import beside
     from heliograph.checkup.certificates import certificates
     from heliograph.checkup.clients import clients
     from heliograph.checkup.finding import good
@@ -57,6 +58,7 @@ def examine(config: Config, now: float) -> list[Finding]:
         *clock(config, now),
         *mailboxes(config),
         *network(config),
+        *beside(config),
     ]
 
 
