@@ -53,6 +53,7 @@ from heliograph.smarthost import access
 from heliograph.standby.receiver import Receiver
 from heliograph.standby.replicas import Replicas
 from heliograph.standby.sender import Sender
+from heliograph.standby.solitude import noting_solitude
 from heliograph.standby.succession import INHERITED, Succession, hear_newest, keep_key
 from heliograph.standby.words import PURPOSE as REPLICA
 from heliograph.streams import Streams
@@ -277,6 +278,7 @@ class Host:
             **self.succession.purposes(),
         }
         await self.sender.start(self.directory.subscribe)  # here, for nothing may be acknowledged before
+        await self._running.enter_async_context(noting_solitude(self.store, self.sender.is_alone))
         await self.streams.serve(self.address, purposes, between)
 
     def _door(self) -> HostDoor:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from mailbox_host import alone
 from mailbox_host.accounts import account_id
 from mailbox_host.entry import Entry
 from mailbox_host.flags import keywords_text
@@ -47,6 +48,7 @@ def insert(
     uidnext, modseq = int(row[0]), int(row[1])
     if uidnext > UID_MAX:
         raise FolderUsedUp("the folder has used up its UIDs: make a new one")
+    alone.check(tx, folder_id, uidnext)
     first = uidnext - len(rows)
     tx.executemany(_INSERT, [(folder_id, first + place, modseq, saved, *row) for place, row in enumerate(rows)])
     return first, modseq

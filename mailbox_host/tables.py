@@ -215,4 +215,24 @@ GAPS = Migration(
     """,
 )
 
-MIGRATIONS = (MIGRATION, HEADER_CUTS, KEEPING, HEADER_WORDS, KEEPS_SENT, LEAVES, SIFTS, PASSED_ON, MOVED, OUTWARD, GAPS)
+# Since when no standby hears of UIDs: where each folder was then (alone.py).
+ALONE = Migration(
+    "mailbox_host",
+    12,
+    "CREATE TABLE alone (folder INTEGER PRIMARY KEY, uidnext INTEGER NOT NULL) STRICT",
+)
+
+MIGRATIONS = (
+    MIGRATION,
+    HEADER_CUTS,
+    KEEPING,
+    HEADER_WORDS,
+    KEEPS_SENT,
+    LEAVES,
+    SIFTS,
+    PASSED_ON,
+    MOVED,
+    OUTWARD,
+    GAPS,
+    ALONE,
+)

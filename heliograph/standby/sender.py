@@ -109,6 +109,10 @@ class Sender:
             progress.octets,
         )
 
+    def is_alone(self) -> bool | None:
+        """Tell whether writes are acknowledged that the standby does not hold; None: there is none."""
+        return self._store.shipping.is_behind and self._mode != REQUIRED if self._standby else None
+
     def _soon(self) -> None:
         task = asyncio.get_running_loop().create_task(self._settle())
         self._changes.add(task)

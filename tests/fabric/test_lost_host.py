@@ -213,7 +213,7 @@ async def test_a_promotion_that_breaks_off_anywhere_comes_to_its_end(town: Losin
     town.faults.left = {"returning": 1, "merged": 1, "returned": 1}
     town.faults.spared = {"merged": 1}  # heidi's list, then her mailbox
     await town.start("host-2")
-    await until(partial(town.faults.has_passed, "merged"))
+    await until(lambda: not town.faults.left["merged"])
     await town.stop("host-2")
     await town.start("host-2")
     await town.returned("host-2")
