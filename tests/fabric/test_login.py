@@ -7,16 +7,18 @@ import imaplib
 import logging
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from heliograph import operations
 from heliograph.login import Login
-from mail.outcome import Delivered, Refused
+from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mailbox_host import accounts
 from mailbox_host.bell import Bell
-from mailbox_host.imap import ImapServer, Settings, Throttle
+from mailbox_host.imap import ImapServer, Settings, Throttle, verify_remotely
 from mailbox_host.imap.effects import SignedIn, SignIn
+from mailbox_host.imap.stand_in import signed_in
 from mailbox_host.imap.throttle import FREE_TRIES
 from mailbox_host.passwords import PasswordChecker, hash_password
 from mailbox_host.tables import MIGRATIONS
@@ -51,6 +53,32 @@ async def test_every_host_asks_the_owner_for_the_password(town: Town) -> None:
         assert (await wrong.send("bob@fabric.test", "guessing")).startswith("535")
         with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
             await wrong.letters()
+
+
+class Deaf:
+    """A stream's other half, into which anything goes."""
+
+    def write(self, data: bytes) -> None: ...
+
+    async def drain(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+async def test_a_copy_s_word_is_none_for_who_wants_to_send() -> None:
+    """A host whose zone is newer may take the standby for the owner already."""
+
+    async def answered(text: str) -> Outcome:
+        async def open_stream(host: str, client: str) -> tuple[asyncio.StreamReader, Any]:
+            reader = asyncio.StreamReader()
+            reader.feed_data(b"* OK here\r\nA OK " + text.encode() + b"\r\nB OK Done\r\n")
+            return reader, Deaf()
+
+        return await verify_remotely(open_stream, "host-3", "heidi", b"right")
+
+    assert isinstance(await answered("Signed in"), Delivered)
+    copied = await answered(signed_in("host-2"))
+    assert isinstance(copied, Deferred) and copied.code == 454
 
 
 async def test_a_changed_password_counts_at_once_everywhere(town: Town) -> None:
