@@ -1,13 +1,15 @@
 """What leaves the writer for a standby: each commit's frames, right after it, and the database as a whole.
 
-Law: a checkpoint may let the log begin anew, and with it goes what nobody has read; so either every commit is read
-before the next one begins, or checkpoints are held. Nothing here fails a commit: a standby that is lost is found again.
+Law: once a checkpoint has copied all of the log, the next commit writes over it. So checkpoints are made here, after a
+commit was read, or they are held, and then the log ends in a commit that no checkpoint has copied. Nothing here fails a
+commit: a standby that is lost is found again.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -23,13 +25,14 @@ log = logging.getLogger("store")
 
 SPAN_OCTETS_MAX = 8 << 20  # read and sent in one piece; a commit may be longer
 ON_THEIR_WAY_OCTETS_MAX = 32 << 20  # read and not yet sent: beyond it the log itself is the queue, and is held
+AT_ONCE_OCTETS_MAX = 48 << 20  # read in the writer's thread, which takes some 20 ms: more than a log usually holds
 HELD_OCTETS_MIN = 1 << 30  # so long the log may grow while it is held, or as long as the database itself
 
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
     """A commit. `spans`: its frames, none where it changed nothing; None: too much waits, read it from the log, whose
-    checkpoints are held from here on; or it `is_lost`. Nothing comes after either."""
+    checkpoints are held from here on; or it `is_lost`: it cannot be read there. Nothing comes after either."""
 
     number: int
     spans: Sequence[Span] | None
@@ -59,6 +62,7 @@ class Shipping:
         self._wal: Wal | None = None
         self._take: Callable[[Shipment], object] | None = None
         self._last: Position | None = None
+        self._holds = False
         self._shipped = self._sent = 0  # octets; the first is the writer's, the second the loop's
 
     @property
@@ -72,6 +76,11 @@ class Shipping:
             return None
         now = self._wal.position()
         return self._ended if now == START else now  # nothing was written since
+
+    @property
+    def page_octets(self) -> int:
+        assert self._wal is not None
+        return self._wal.page_octets
 
     def close(self, end: Position | None) -> None:
         """After the last connection was closed."""
@@ -112,7 +121,7 @@ class Shipping:
     def go_live(self, position: Position, take: Callable[[Shipment], object]) -> Future[Shipment]:
         """From now on pass every commit on, in the writer's thread; return what came after the position until now.
 
-        Where that is too much, checkpoints are still held: come nearer, and try again.
+        Where that cannot be, nothing has changed: it is too much, or, unless checkpoints are held, not there any more.
         """
         return self._writer.between(lambda tx: self._go_live(tx, position, take))
 
@@ -132,8 +141,16 @@ class Shipping:
     # --- in the writer's thread
 
     def _hold(self, tx: Transaction) -> Held:
-        self._let_checkpoint(tx, False)
         wal = self._open(tx)
+        if not self._holds:
+            self._checkpoint_by_itself(tx, 0)
+            row = tx.one("PRAGMA user_version")
+            assert row is not None
+            tx.execute(f"PRAGMA user_version = {row[0]}").fetchall()  # a commit that changes nothing, and is not copied
+            self._holds = True
+        return self._held(wal)
+
+    def _held(self, wal: Wal) -> Held:
         now = wal.position()
         return Held(now, self._writer.commits, wal, self._ended if wal.is_first(now) else None)
 
@@ -145,23 +162,26 @@ class Shipping:
         return self._wal
 
     def _go_live(self, tx: Transaction, position: Position, take: Callable[[Shipment], object]) -> Shipment:
-        wal, number = self._open(tx), self._writer.commits
-        now = wal.position()
-        if wal.octets(position, now) > SPAN_OCTETS_MAX:
-            return Shipment(number, None)
-        spans = list(wal.read(position, now, SPAN_OCTETS_MAX))
+        wal = self._open(tx)
+        held = self._held(wal)
+        if not self._holds and not held.goes_on_from(position):
+            return Shipment(held.number, None, is_lost=True)
+        if wal.octets(position, held.position) > AT_ONCE_OCTETS_MAX:
+            return Shipment(held.number, None)
+        spans = list(wal.read(position, held.position, SPAN_OCTETS_MAX))
         self._last, self._take = spans[-1].after if spans else position, take
         self._shipped = self._sent = 0
+        self._holds = False
+        self._checkpoint_by_itself(tx, 0)
         self._writer.after_commit = self._ship
-        self._let_checkpoint(tx, True)
-        return Shipment(number, spans)
+        return Shipment(held.number, spans)
 
     def _ship(self, tx: Transaction, number: int) -> None:
         """Pass a commit on."""
         assert self._wal is not None and self._last is not None and self._take is not None
         try:
             shipment = Shipment(number, self._read(tx, self._wal, self._last))
-        except (OSError, Unreadable):
+        except (OSError, Unreadable, sqlite3.Error):
             log.exception("a commit cannot be read from the log: the standby is lost, and found again")
             shipment = Shipment(number, None, is_lost=True)
         if shipment.spans is None:
@@ -175,15 +195,20 @@ class Shipping:
         if octets == 0:
             return []
         if self._shipped - self._sent + octets > ON_THEIR_WAY_OCTETS_MAX:
-            self._let_checkpoint(tx, False)
+            self._holds = True  # no checkpoint has seen this commit yet
             return None
+        spans = list(wal.read(last, now, SPAN_OCTETS_MAX))
         self._shipped += octets
         self._last = now
-        return list(wal.read(last, now, SPAN_OCTETS_MAX))
+        if now.frame >= CHECKPOINT_PAGES:
+            tx.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return spans
 
     def _stop(self, tx: Transaction) -> None:
         self._writer.after_commit = nothing
-        self._let_checkpoint(tx, True)
+        self._holds = False
+        self._checkpoint_by_itself(tx, CHECKPOINT_PAGES)
 
-    def _let_checkpoint(self, tx: Transaction, may: bool) -> None:
-        tx.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES if may else 0}").fetchall()
+    def _checkpoint_by_itself(self, tx: Transaction, pages: int) -> None:
+        """Let SQLite make a checkpoint in a commit, when the log has so many pages; 0: never."""
+        tx.execute(f"PRAGMA wal_autocheckpoint = {pages}").fetchall()

@@ -100,8 +100,8 @@ class Wal:
             count = min(frames_max, after.frame - first)
             octets = self._frames(first, count)
             _, pages, salts, total = FRAME_HEAD.unpack_from(octets, len(octets) - self.frame_octets)
-            if salts != after.salts:
-                raise Unreadable(f"frame {first + count} is of another log")
+            if not salts == after.salts == FRAME_HEAD.unpack_from(octets)[2]:  # a new log overwrites from its start
+                raise Unreadable(f"frames {first} to {first + count} are of another log")
             then = Position(salts, first + count, total)
             yield Span(at, then, pages, octets)
             at = then

@@ -93,23 +93,34 @@ class Passage:
     # --- sending
 
     async def _send_all(self, have: Word) -> None:
-        held = await self._hold()
-        self._page_octets = held.wal.page_octets
         there = position(have.value) if have.value is not None else None
-        copies = there is None or not held.goes_on_from(there)
-        if copies:
+        if there is None or not await self._go_on(there):
+            held = await self._hold()
             await self._copy(held)
-        self._at = Position(held.position.salts, 0, bytes(8)) if copies or there is None else there
-        self._held = None if copies else there
-        await self._catch_up(held)
-        if copies:
+            self._at = Position(held.position.salts, 0, bytes(8))
+            await self._catch_up(held)
             await say(self._writer, Word("whole"))
         while True:
             await self._send_live()
             await self._catch_up(await self._hold())
 
+    async def _go_on(self, there: Position) -> bool:
+        """Go on from where the standby is, if everything since then can be read."""
+        self._at = self._held = there
+        shipment = await self._go_live(there)
+        if shipment.spans is not None:
+            await self._send(shipment, self._clock())
+            return True
+        held = await self._hold()  # which may be when the log begins anew
+        if shipment.is_lost or not held.goes_on_from(there):
+            self._at = self._held = None
+            return False
+        await self._catch_up(held)
+        return True
+
     async def _hold(self) -> Held:
         held = await asyncio.wrap_future(self._shipping.hold())
+        self._page_octets = held.wal.page_octets
         if self._shipping.is_too_long(held):
             raise Broken("the log has grown too long meanwhile: everything is compared again")
         return held
@@ -135,7 +146,6 @@ class Passage:
 
     async def _catch_up(self, held: Held) -> None:
         """Send from the log until little is left, then have every commit passed on as it happens."""
-        loop = asyncio.get_running_loop()
         self._live, self._progress.phase = False, "catching up"
         while True:
             assert self._at is not None
@@ -143,7 +153,7 @@ class Passage:
             while span := await asyncio.to_thread(next, spans, None):
                 await self._send_span(span, self._clock())
             self._shipment_now(held.number, self._clock())
-            shipment = await asyncio.wrap_future(self._shipping.go_live(self._at, self._take_from(loop)))
+            shipment = await self._go_live(self._at)
             if shipment.spans is not None:
                 return await self._send(shipment, self._clock())
             held = await self._hold()
@@ -163,9 +173,13 @@ class Passage:
                     return
                 await self._send(shipment, at)
 
-    def _take_from(self, loop: asyncio.AbstractEventLoop) -> Callable[[Shipment], object]:
-        """What the writer's thread calls."""
-        return lambda shipment: loop.call_soon_threadsafe(self._take, shipment)
+    async def _go_live(self, there: Position) -> Shipment:
+        loop = asyncio.get_running_loop()
+        take = self._take
+        live = self._shipping.go_live(there, lambda shipment: loop.call_soon_threadsafe(take, shipment))
+        shipment = await asyncio.wrap_future(live)
+        self._page_octets = self._shipping.page_octets
+        return shipment
 
     def _take(self, shipment: Shipment) -> None:
         self._queue.append((shipment, self._clock()))
