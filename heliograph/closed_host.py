@@ -11,6 +11,7 @@ from typing import Any
 
 from directory.names import Name
 from heliograph import exits, operations
+from heliograph.database import open_database
 from heliograph.exits import CommandError
 from heliograph.flow import Flow, Identity, Rooms
 from heliograph.keys import read_key
@@ -18,15 +19,12 @@ from heliograph.operations import Answer, Site
 from heliograph.ownership import claim
 from heliograph.published import published_directory
 from heliograph.settings import Config
-from heliograph.tables import MIGRATIONS
 from mail.envelope import Arrival, Receipt
 from mail.outcome import Deferred
 from spool.queue import Queue
 from spool.runner_settings import Settings as RunnerSettings
 from spool.settle import Settler
-from store import Store, StoreFull, Transaction
-
-DATABASE = "heliograph.db"
+from store import StoreFull, Transaction
 
 
 class ClosedRoom:
@@ -43,7 +41,7 @@ class ClosedHost:
         zone = published_directory(config)
         queue = Queue()
         me = Identity(name, read_key(config, name), config.ports.smtp, config.postmaster)
-        self._store = Store(config.host_folder(name) / DATABASE, MIGRATIONS)
+        self._store = open_database(config.host_folder(name))
         owned = self._store.write_now(lambda tx: claim(tx, name, zone))
         directory = owned.directory(zone)
         flow = Flow(me, lambda: directory, queue, Rooms(ClosedRoom(), ClosedRoom(), ClosedRoom()), owned)

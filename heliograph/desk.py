@@ -35,11 +35,13 @@ def desk(config: Config, name: str, answer_seconds_max: float = ANSWER_SECONDS_M
     if not folder.is_dir():
         raise CommandError(exits.UNAVAILABLE, f"{name} is not on this machine ({folder}): run this where {name} runs")
     lock = HostLock(folder)
-    found = _reach(config, name, lock, answer_seconds_max)
     try:
-        yield found
+        found = _reach(config, name, lock, answer_seconds_max)
+        try:
+            yield found
+        finally:
+            found.close()
     finally:
-        found.close()
         lock.release()
 
 

@@ -20,6 +20,7 @@ from gateway.websub import websub_routes
 from heliograph.applications import PURPOSE
 from heliograph.clients import Clients
 from heliograph.control import ControlServer
+from heliograph.database import open_database
 from heliograph.dns import directory_settings
 from heliograph.door import Doormen, HostDoor
 from heliograph.epochs import is_unfinished, settle
@@ -57,7 +58,6 @@ from heliograph.standby.solitude import noting_solitude
 from heliograph.standby.succession import INHERITED, Succession, hear_newest, keep_key
 from heliograph.standby.words import PURPOSE as REPLICA
 from heliograph.streams import Streams
-from heliograph.tables import MIGRATIONS
 from heliograph.tls import ClientTls, between_hosts
 from heliograph.web import routes
 from heliograph.zone_acts import zone_acts
@@ -67,11 +67,9 @@ from mailbox_host.upkeep import Upkeep
 from spool.callout import Callout
 from spool.runner import Runner
 from spool.runner_settings import Settings as RunnerSettings
-from store import Store
 
 log = logging.getLogger("heliograph")
 
-DATABASE = "heliograph.db"
 BUCKETS_SHOWN_MAX = 10  # in a line of the log
 
 
@@ -125,7 +123,7 @@ class Host:
 
     def _own_folder(self) -> None:
         self._running.callback(HostLock(self._folder).take().release)
-        self.store = Store(self._folder / DATABASE, MIGRATIONS)
+        self.store = open_database(self._folder)
         self._running.callback(self.store.close)
         self._tls = ClientTls(self.config.tls.of(self.name))
 

@@ -14,12 +14,20 @@ from pathlib import Path
 
 from heliograph import exits
 from heliograph.backup.archive import Manifest, write_archive
+from heliograph.database import FILE_NAME as DATABASE
+from heliograph.database import MARK
 from heliograph.exits import CommandError
 from heliograph.settings import FILE_NAME, Config
 from store.copying import Damaged, copy_database
 
-DATABASE = "heliograph.db"
-NOT_KEPT = ("lock", "control.sock", DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")  # the database goes as its copy
+NOT_KEPT = (
+    "lock",
+    "control.sock",
+    MARK,
+    DATABASE,
+    f"{DATABASE}-wal",
+    f"{DATABASE}-shm",
+)  # the database goes as its copy
 
 Progress = Callable[[int, int], object]
 

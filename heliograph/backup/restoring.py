@@ -17,8 +17,8 @@ from pathlib import Path
 
 from heliograph import exits
 from heliograph.backup.archive import Manifest, look, unpack
-from heliograph.backup.making import DATABASE
 from heliograph.config import load
+from heliograph.database import FILE_NAME as DATABASE
 from heliograph.exits import CommandError
 from heliograph.settings import FILE_NAME
 from heliograph.tables import MIGRATIONS

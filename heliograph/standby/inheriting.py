@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from directory.snapshot import Directory
+from heliograph.database import FILE_NAME as DATABASE
 from heliograph.holding import LEGACY, SEALED, was_taken
 from heliograph.moving.demoting import forget_coming
 from heliograph.moving.mover import Mover, Opens
@@ -31,8 +32,6 @@ from spool.adopting import numbers_upto
 from store import StoreFull
 
 log = logging.getLogger("heliograph.standby")
-
-DATABASE = "heliograph.db"
 
 AGAIN_SECONDS = 2.0  # after a disk that is full, a host that does not answer
 LOOK_SECONDS = 0.1

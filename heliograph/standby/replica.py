@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
+from heliograph.database import FILE_NAME as DATABASE
 from heliograph.standby.page_log import PageLog, log_numbers, log_path, map_file, records
 from heliograph.standby.place import Place, read_place, write_place
 from heliograph.standby.record import Bad, Kind, Record
 from store.wal import Position
 
-DATABASE = "heliograph.db"
 LOG_OCTETS = 32 << 20  # then it is put into the file: most pages are written again and again, and put there once
 CHUNK_OCTETS = 256 << 10  # of a copy: compared by digest, sent where it differs
 DIGEST_OCTETS = 16
