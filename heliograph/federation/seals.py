@@ -10,7 +10,7 @@ import asyncio
 
 from heliograph.federation.fabrics import Fabrics
 from mail.outcome import Deferred, Refused
-from mail.unsealing import claims, is_true, key_of, sealed_part
+from mail.unsealing import claims, could_be_true, is_true, key_of, sealed_part
 
 
 async def unseal(fabrics: Fabrics, content: bytes, domain: str) -> bytes | Deferred | Refused:
@@ -20,8 +20,8 @@ async def unseal(fabrics: Fabrics, content: bytes, domain: str) -> bytes | Defer
     texts = dict(zip(names, await asyncio.gather(*map(fabrics.texts, names)), strict=True))
     for claim in found:  # one after the other: a message of 35 MB keeps a thread for a second
         key = key_of({name: values or () for name, values in texts.items()}, claim)
-        good: bool = bool(key) and await asyncio.to_thread(is_true, content, claim, key)
-        if good:
+        good = bool(key) and await asyncio.to_thread(could_be_true, content, claim, key)
+        if good and await asyncio.to_thread(is_true, content, claim, key):
             return sealed_part(content, claim)
     if any(values is None for values in texts.values()):
         return Deferred(f"4.7.5 the keys of {domain} cannot be looked up now")

@@ -18,10 +18,10 @@ from heliograph.federation.flood import OCTETS, POSTS, Allowances
 from heliograph.federation.wishes import Said, Wish, read_wish
 from mail.address import MIRROR_OCTETS_MAX, is_source, mirror_name, mirrored, parse_address
 from mail.between_fabrics import Word, read_word
-from mail.headers import split_message
+from mail.headers import Headers, split_message
 from mail.seal import hash_message, seal
 from mail.sealing import published_text, seal_key
-from mail.unsealing import claims, is_true, sealed_part
+from mail.unsealing import Claim, claims, could_be_true, is_true, sealed_part
 from reflector.fabric_wishes import is_mirror_of
 
 NAMES = FabricNames("south.test", 100)
@@ -142,7 +142,40 @@ def test_a_seal_holds_for_what_it_covers() -> None:
     assert b"X-Extra" not in sealed_part(content, claim) and b"Subject: x" in sealed_part(content, claim)
     other = published_text(Ed25519PrivateKey.generate())
     assert not any(is_true(content, claim, key) for key in (other, "", "v=DKIM1; k=ed25519; p=", "p=%%%"))
-    assert not is_true(content.replace(b"Text", b"Test"), claim, published_text(KEY))
+    for check in (is_true, could_be_true):
+        assert check(content, claim, published_text(KEY))
+        assert not check(content.replace(b"Text", b"Test"), claim, published_text(KEY))
+        assert not check(content.replace(b"Subject: x", b"Subject: y"), claim, published_text(KEY))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["Subject", "X-Loop", "To"]), st.text("ab \t;=é", max_size=30)), max_size=6),
+    st.lists(st.text("ab \t", max_size=12), max_size=6),
+    st.booleans(),
+)
+def test_the_quick_look_says_what_the_library_says(
+    fields: list[tuple[str, str]], lines: list[str], by_library: bool
+) -> None:
+    head = b"From: bob@north.test\r\n" + b"".join(f"{name}: {value}\r\n".encode() for name, value in fields)
+    content = head + b"\r\n" + "".join(f"{line}\r\n" for line in lines).encode()
+    if by_library:
+        relaxed, key = (b"relaxed", b"relaxed"), base64.b64encode(KEY.private_bytes_raw())
+        algorithm = b"ed25519-sha256"
+        content = (
+            dkim.sign(content, b"s", b"north.test", key, canonicalize=relaxed, signature_algorithm=algorithm) + content
+        )
+        claim = Claim(0, "", _named(content))
+    else:
+        content = sealed(content)
+        (claim,) = claims(content, "north.test")
+    said = is_true(content, claim, published_text(KEY))
+    assert could_be_true(content, claim, published_text(KEY)) == said
+
+
+def _named(content: bytes) -> tuple[str, ...]:
+    value = Headers.parse(split_message(content)[0]).all("dkim-signature")[0]
+    (names,) = (part.partition("=")[2] for part in value.split(";") if part.strip().startswith("h="))
+    return tuple("".join(names.split()).lower().split(":"))
 
 
 @pytest.mark.parametrize(
