@@ -91,16 +91,26 @@ class IngestRoom:
         for each in asked:
             if each.confirmed or requests.may_ask(tx, each.subscriber, arrival.now):
                 self._take(tx, each, bucket, direct=direct, asked_by=about, now=arrival.now, sift=sift)
-        names, unwanted = self.directory().names, [each for each in wanted if isinstance(each, UnfollowFeed)]
-        outgoing = [out for each in unwanted for out in unfollow_feed(tx, names, each, about, arrival.now)]
-        gathering = [each for each in wanted if isinstance(each, GatherFeeds)]
-        gone = [each.owner for each in wanted if isinstance(each, OwnerGone)]
-        outgoing += [out for owner in gone for out in is_gone(tx, names, owner)]
-        taking = [each for each in wanted if isinstance(each, TakeFeed)]
-        outgoing += [take(tx, names, arrival, each, bucket) for each in taking]
-        tx.after_commit(self.on_request)
-        outgoing += [gather(tx, names, arrival, each, self._bucket_of_host) for each in gathering]
+        try:
+            outgoing = [out for each in wanted for out in self._carry_out(tx, arrival, each, bucket, about)]
+        except (ValueError, KeyError, TypeError):
+            return Receipt(Refused("5.6.0 a letter between hosts cannot be read"))
         return Receipt(outgoing=tuple(outgoing))
+
+    def _carry_out(self, tx: Transaction, arrival: Arrival, each: Word, bucket: int, about: str) -> list[Outgoing]:
+        """Do what a host says that has an answer, or goes on to others."""
+        names = self.directory().names
+        match each:
+            case UnfollowFeed():
+                return unfollow_feed(tx, names, each, about, arrival.now)
+            case OwnerGone(owner):
+                return is_gone(tx, names, owner)
+            case TakeFeed():
+                tx.after_commit(self.on_request)
+                return [take(tx, names, arrival, each, bucket)]
+            case GatherFeeds():
+                return [gather(tx, names, arrival, each, self._bucket_of_host)]
+        return []
 
     def _bucket_of_host(self, host: str) -> int | None:
         """Return a bucket that a host polls for."""

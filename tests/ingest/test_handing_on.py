@@ -10,6 +10,7 @@ import pytest
 
 from ingest import feeds
 from mail.feed_control import TakeFeed, TookFeed
+from mail.outcome import Refused
 from tests.ingest.conftest import NAMES, Host, MakeHost, Site, item_xml, rss_xml
 
 HERE, THERE = NAMES.bucket("127.0.0.1"), NAMES.bucket("127.0.0.2")
@@ -127,3 +128,11 @@ async def test_a_stranger_gives_no_feed_and_takes_none(two: Two) -> None:
     for word in (f"took-feed source={source} taken=yes", f"take-feed source=x url=http://127.0.0.1/ bucket={HERE}"):
         two.one.receive(f"Heliograph-Control: {word}\n\n", sender="", bucket=HERE)
     assert one_feed(two.one).standing == "leaving"
+
+
+async def test_a_letter_that_cannot_be_read_takes_nothing(two: Two) -> None:
+    for text in ("", "bm9uc2Vuc2U=", "e30=", "W10=", "\xff\n" * 100):
+        for word in (f"take-feed source=x url=http://127.0.0.1/ bucket={HERE}", "gather-feeds account=alice"):
+            head = f"Heliograph-Control: {word}\n\n{text}\n"
+            assert isinstance(two.one.receive(head, sender="", signed_by="host-2", bucket=HERE).outcome, Refused)
+    assert two.one.store.reader.all("SELECT 1 FROM feed") == []
