@@ -66,6 +66,7 @@ class MovingFleet(Fleet):
                 if await output.readline() == TELL:
                     return
             await self._processes[name].wait()
+            self.ends.pop(name, None)
             await asyncio.sleep(0.2)
 
 
@@ -74,6 +75,7 @@ class Faults:
 
     def __init__(self, fleet: MovingFleet, chance: random.Random, kinds: list[str], disk: Disk | None) -> None:
         self._fleet, self._chance, self._kinds, self._disk = fleet, chance, kinds, disk
+        self._alone = asyncio.Lock()  # a host that ended is not started again by two at once
         self.spans: list[tuple[float, float]] = []
         self.ended_at: list[str] = []
 
@@ -91,7 +93,8 @@ class Faults:
         name = "host-2" if kind in ("power", "full") else self._chance.choice(self._fleet.names)
         began = time.time()
         try:
-            await doing[kind](name)
+            async with self._alone:
+                await doing[kind](name)
         finally:
             self.spans.append((began, time.time()))
 
@@ -106,13 +109,14 @@ class Faults:
 
     async def revive(self) -> None:
         """Start again whoever ended at a point of their own."""
-        for name in self._fleet.names:
+        for name in () if self._alone.locked() else self._fleet.names:
             if self._fleet.has_ended(name):
                 assert name in self._fleet.ends, f"{name} ended by itself:\n{self._fleet.stage.log()[-4000:]}"
                 began = time.time()
                 self.ended_at.append(self._fleet.ends.pop(name))
                 self._fleet.kills += 1
-                await self._fleet.again(name)
+                async with self._alone:
+                    await self._fleet.again(name)
                 self.spans.append((began - 0.3, time.time()))
 
     async def _kill(self, name: str) -> None:
