@@ -5,8 +5,6 @@ Law: read leniently here, judge in `directory.lint`; `to_directory` is for zones
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import socket
 import struct
@@ -15,12 +13,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from directory import wire
+from directory.host_key import read_key
 from directory.names import FabricNames
 from directory.snapshot import Directory, HostRecord, Map, Service
 from directory.zone import Zone
 
 MAPS: tuple[Map, ...] = ("timeline", "reflectors")
-KEY_OCTETS = 32  # an Ed25519 public key
 NOT_HOSTS = frozenset(("timeline", "reflectors", "fabric"))  # labels under D that mean something else
 MAIL, AUTOCONFIG = "mail", "autoconfig"  # names that all hosts share, for mail clients
 SERVICES = ("imaps", "imap", "submissions", "submission")  # RFC 6186 3, RFC 8314 5.1
@@ -98,26 +96,6 @@ def key_of(zone: Zone, host: str) -> bytes | None:
     """A host's public key; None where there is no record, an empty one (revoked, RFC 6376 3.6.1) or a broken one."""
     values = text_values(zone, key_name(zone, host))
     return read_key(values[0]) if len(values) == 1 else None
-
-
-def _tags(value: str) -> dict[str, str]:
-    return {tag.strip(): text.strip() for tag, _, text in (part.partition("=") for part in value.split(";"))}
-
-
-def is_key(value: str) -> bool:
-    """Tell whether a record at a key's place is meant as a key: an empty ``p=`` revokes (RFC 6376 3.6.1)."""
-    return _tags(value).get("p") != ""
-
-
-def read_key(value: str) -> bytes | None:
-    """``v=DKIM1; k=ed25519; p=BASE64`` -> 32 octets (RFC 8463 4), or None."""
-    tags = _tags(value)
-    try:
-        key = base64.b64decode("".join(tags.get("p", "").split()), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    wanted = tags.get("v", "DKIM1") == "DKIM1" and tags.get("k") == "ed25519" and len(key) == KEY_OCTETS
-    return key if wanted else None
 
 
 def host_names(zone: Zone) -> list[str]:

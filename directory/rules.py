@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from directory import fabric, wire
 from directory.fabric import HASH, MAPS, bucket_name, host_name, label
+from directory.host_key import is_key, read_key
 from directory.snapshot import Map
 from directory.zone import Zone, is_newer, soa_numbers
 
@@ -136,10 +137,10 @@ def hosts_are_known(zone: Zone, _: Expected) -> Iterator[Finding]:
             where = name if zone.nodes.get(name) else key
             yield Finding(f"host {host} has no address", f"Add: {host} A and its address.", where)
         example = f'{host}._domainkey.fabric TXT "v=DKIM1; k=ed25519; p=..."'
-        if not any(map(fabric.is_key, values)):
+        if not any(map(is_key, values)):
             text = f"host {host} has no key: no other host believes what it says"
             yield Finding(text, f"Add: {example}; or leave it so, to revoke the host.", key, wire.TXT, b"", True)
-        elif len(values) > 1 or fabric.read_key(values[0]) is None:
+        elif len(values) > 1 or read_key(values[0]) is None:
             text = f"the key of host {host} cannot be read"
             yield Finding(text, f"Write one record: {example}, with 32 octets in base64.", key, wire.TXT)
 
