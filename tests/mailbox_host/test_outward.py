@@ -114,6 +114,16 @@ def test_what_nobody_looked_at_before_the_change_is_handed_out_and_what_was_file
     assert house.subjects("alice") == ["bob 1", "bob 4"]
 
 
+def test_who_was_owed_something_finds_it_here_when_the_mailboxes_come_back() -> None:
+    house = House()
+    house.log("bob", 1)
+    house.move_in("alice")  # her cursor is behind it
+    outward.begin(house.tx)
+    welcome(house.tx, "alice", Welcome("bob", 1, 1, "INBOX"), NOW)
+    outward.end(house.tx)
+    assert house.look("alice") == 1 and house.subjects("alice") == ["bob 1"]
+
+
 def test_an_account_does_not_go_before_it_was_handed_what_is_due() -> None:
     house = a_house("alice")
     assert not outward.is_pending(house.tx, "alice")
