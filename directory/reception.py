@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from directory import tsig, wire
 from directory.answers import Answers, refusal, truncated
+from directory.journal import Journal
 from directory.rate import Verdict
 from directory.transfer_out import transfer
 from directory.tsig import Asked, Key, Signer
@@ -42,6 +43,13 @@ class Reception:
     def __init__(self, rights: Rights, clock: Callable[[], float]) -> None:
         self.answers: Answers | None = None
         self._rights, self._clock = rights, clock
+        self._journal = Journal()
+
+    def show(self, answers: Answers) -> None:
+        """Answer from another version from now on."""
+        if self.answers is not None and self.answers.zone.serial != answers.zone.serial:
+            self._journal.note(self.answers.zone, answers.zone)
+        self.answers = answers
 
     def datagram(self, packet: bytes, source: str, verdict: Verdict) -> bytes | Later | None:
         """Answer a question that came over UDP."""
@@ -88,7 +96,7 @@ class Reception:
             return iter((refusal(query, wire.NOTAUTH, question),))  # RFC 5936 2.2.1
         if not self._rights.may_transfer(source, asked.key):
             return iter((refusal(query, wire.REFUSED, question),))
-        return transfer(self.answers.zone, query, question)
+        return transfer(self.answers.zone, query, question, self._journal)
 
     def _other_opcode(self, asked: Asked, source: str) -> bytes:
         """NOTIFY (RFC 1996); anything else is not implemented."""

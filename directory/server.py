@@ -55,7 +55,7 @@ class DnsServer:
 
     def serve(self, answers: Answers) -> None:
         """Answer from this zone from now on."""
-        self._reception.answers = answers
+        self._reception.show(answers)
 
     async def start(self) -> None:
         """Listen. Port 0 becomes a free port, the same for both."""

@@ -43,17 +43,17 @@ class Sources:
     async def newer(self, zone: Zone | None) -> Zone | tuple[Problem, ...]:
         """Return a zone newer than ours if there is one, else what is wrong with the primary's; TransferFailed where it
         cannot be asked."""
-        usual, serial = self._usual(zone), zone.serial if zone else None
+        usual = self._usual(zone)
         rumours, self._rumours = self._rumours, set()
         for address in sorted(rumours - {usual}):
             with suppress(TransferFailed, SerialWentBack):
                 if zone and await self.rival(address, zone) == "newer":
-                    return await self._fetch(address, serial) or ()
+                    return await self._fetch(address, zone) or ()
         found: Zone | tuple[Problem, ...]
         try:
-            found = await self._fetch(usual, serial) or ()
+            found = await self._fetch(usual, zone) or ()
         except SerialWentBack as back:
-            found = (_gone_back(serial or 0, back.serial),)
+            found = (_gone_back(zone.serial if zone else 0, back.serial),)
         except TransferFailed:
             self._note_silence(usual, zone)
             raise
@@ -96,8 +96,8 @@ class Sources:
         address = fabric.address_of(zone, name) if fabric.host_name(zone, name) else ""
         return address if address and address != settings.address else settings.primary_address
 
-    async def _fetch(self, address: str, serial: int | None) -> Zone | None:
-        return await fetch(self._at(address), self._origin, serial)
+    async def _fetch(self, address: str, zone: Zone | None) -> Zone | None:
+        return await fetch(self._at(address), self._origin, zone.serial if zone else None, zone)
 
     def _at(self, address: str) -> Primary:
         settings = self._settings

@@ -1,6 +1,7 @@
-"""Fetches the zone from the primary when it has a newer one: SOA, then AXFR, on one connection (RFC 5936).
+"""Fetches the zone from the primary when it has a newer one: SOA, then IXFR (RFC 1995), or AXFR (RFC 5936).
 
-Law: what arrives is bounded in octets, records and time, and is believed only once it is whole and well formed.
+Law: what arrives is bounded in octets, records and time, and is believed only once it is whole and well formed. Changes
+that do not fit to what is here, or are not to be had, are no reason to be without a zone: then all of it is asked for.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import secrets
 import struct
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 import dns.exception
@@ -23,11 +24,16 @@ from directory.zone import Record, Zone, is_newer, soa_numbers, zone_of
 from directory.zone_text import RECORDS_MAX, ZONE_OCTETS_MAX
 
 TRANSFER_SECONDS_MAX = 120.0  # 65,536 buckets take 2 seconds; a primary that drips is given up
+CHANGES_SECONDS_MAX = 20.0  # then the whole is asked for
 CONNECT_SECONDS_MAX = 5.0
 
 
 class TransferFailed(Exception):
     """There is no zone to be had now; the message says why."""
+
+
+class NoChanges(TransferFailed):
+    """The changes alone are not to be had, or do not fit."""
 
 
 class SerialWentBack(Exception):
@@ -57,8 +63,16 @@ class Claim:
     primary: bytes
 
 
-async def fetch(primary: Primary, origin: bytes, known: int | None) -> Zone | None:
-    """Return the primary's zone if its serial is newer than `known` (None: whatever it has), None if it is the same."""
+async def fetch(primary: Primary, origin: bytes, known: int | None, ours: Zone | None = None) -> Zone | None:
+    """Return the primary's zone if its serial is newer than `known` (None: whatever it has), None if it is the same.
+    `ours`: a version to which the changes alone are asked for."""
+    if ours is not None and ours.serial == known:
+        with suppress(NoChanges):
+            return await _fetch(primary, origin, known, ours)
+    return await _fetch(primary, origin, known, None)
+
+
+async def _fetch(primary: Primary, origin: bytes, known: int | None, ours: Zone | None) -> Zone | None:
     with _told_apart():
         async with asyncio.timeout(TRANSFER_SECONDS_MAX), _connected(primary) as line:
             claim = await _ask_claim(line, origin)
@@ -66,8 +80,19 @@ async def fetch(primary: Primary, origin: bytes, known: int | None) -> Zone | No
                 return None
             if known is not None and not is_newer(claim.serial, known):
                 raise SerialWentBack(claim.serial)
-            records = await _ask_zone(line, origin)
+            if ours is not None:
+                return await _ask_changes(line, origin, ours)
+            records = await _ask_zone(line, origin, None)
         return await asyncio.to_thread(_checked, origin, records)
+
+
+async def _ask_changes(line: _Line, origin: bytes, ours: Zone) -> Zone:
+    try:
+        async with asyncio.timeout(CHANGES_SECONDS_MAX):
+            records = await _ask_zone(line, origin, ours)
+        return await asyncio.to_thread(_checked, origin, records, ours)
+    except (TransferFailed, Malformed, struct.error, TimeoutError, EOFError) as wrong:
+        raise NoChanges(str(wrong)) from None
 
 
 async def ask(primary: Primary, origin: bytes, seconds: float = CONNECT_SECONDS_MAX) -> Claim:
@@ -97,9 +122,14 @@ class _Line:
         self._ident = 0
         self._verifier: Verifier | None = None
 
-    def ask(self, origin: bytes, rtype: int) -> None:
+    def ask(self, origin: bytes, rtype: int, ours: Zone | None = None) -> None:
+        """`ours`: the version that an IXFR asks for the changes of (RFC 1995 3)."""
         self._ident = secrets.randbits(16)
-        message = wire.HEADER.pack(self._ident, 0, 1, 0, 0, 0) + origin + struct.pack("!HH", rtype, wire.CLASS_IN)
+        header = wire.HEADER.pack(self._ident, 0, 1, 0, int(ours is not None), 0)
+        message = header + origin + struct.pack("!HH", rtype, wire.CLASS_IN)
+        if ours is not None:
+            rdata = ours.soa.rdatas[0]
+            message += origin + wire.FIXED.pack(wire.SOA, wire.CLASS_IN, 0, len(rdata)) + rdata
         if self._key:
             signer = Signer(self._key)
             message = signer.sign(message, time.time())
@@ -157,11 +187,12 @@ async def _ask_claim(line: _Line, origin: bytes) -> Claim:
     return Claim(soa_numbers(soas[0].rdata)[0], wire.read_name(soas[0].rdata, 0)[0].lower())
 
 
-async def _ask_zone(line: _Line, origin: bytes) -> list[Record]:
-    """Collect the records between the two SOAs, the first of them included."""
-    line.ask(origin, wire.AXFR)
+async def _ask_zone(line: _Line, origin: bytes, ours: Zone | None) -> list[Record]:
+    """Collect the records before the last SOA: of the whole zone, or, if changes were asked for and to be had, those of
+    each version after the next, SOAs and all (RFC 1995 4)."""
+    line.ask(origin, wire.AXFR if ours is None else wire.IXFR, ours)
     records: list[Record] = []
-    octets, first = 0, None
+    octets, first, ends = 0, None, 1  # how often the first SOA comes again
     while True:
         arrived, size = await line.answer()
         octets += size
@@ -170,11 +201,15 @@ async def _ask_zone(line: _Line, origin: bytes) -> list[Record]:
         for at, record in enumerate(arrived):
             if first is None and (record.rtype != wire.SOA or record.owner != origin):
                 raise TransferFailed("the transfer does not begin with the SOA")  # RFC 5936 2.2
-            if first is not None and record.rtype == wire.SOA:
-                if record != first or at != len(arrived) - 1:
-                    raise TransferFailed("the zone changed during its transfer")
-                line.done()
-                return records
+            if len(records) == 1 and ours is not None and _serial(record) == ours.serial:
+                ends = 2
+            if first is not None and record.rtype == wire.SOA and (ends == 1 or record == first):
+                ends -= 1
+                if not ends:
+                    if record != first or at != len(arrived) - 1:
+                        raise TransferFailed("the zone changed during its transfer")
+                    line.done()
+                    return records
             first = first or record
             if record.rclass == wire.CLASS_IN and wire.is_below(record.owner, origin):
                 records.append(Record(record.owner, record.rtype, record.ttl & 0x7FFFFFFF, record.rdata, 0))
@@ -182,11 +217,38 @@ async def _ask_zone(line: _Line, origin: bytes) -> list[Record]:
             raise TransferFailed("an empty message in the transfer")
 
 
-def _checked(origin: bytes, records: list[Record]) -> Zone:
+def _serial(record: WireRecord) -> int | None:
+    return soa_numbers(record.rdata)[0] if record.rtype == wire.SOA and len(record.rdata) >= 22 else None
+
+
+def _checked(origin: bytes, records: list[Record], ours: Zone | None = None) -> Zone:
     """Make the zone. Every distinct piece of data has to be what its type says; a fabric has few."""
     try:
         for rtype, rdata in {(record.rtype, record.rdata) for record in records}:
             rdata_text(rtype, rdata)
     except (dns.exception.DNSException, ValueError) as wrong:
         raise TransferFailed(f"the primary's zone holds broken data: {wrong!r}"[:200]) from None
-    return zone_of(origin, records)
+    changes = ours is not None and len(records) > 1 and records[1].rtype == wire.SOA
+    return zone_of(origin, _changed(ours, records) if ours is not None and changes else records)
+
+
+def _changed(ours: Zone, records: list[Record]) -> list[Record]:
+    """Carry out the changes, version by version."""
+    there = {(owner, rrset.rtype, rdata): rrset.ttl for owner, rrset in ours.rrsets() for rdata in rrset.rdatas}
+    serial, deleting = ours.serial, False
+    for record in records[1:]:
+        if record.rtype == wire.SOA:
+            deleting = not deleting
+            if deleting and soa_numbers(record.rdata)[0] != serial:
+                raise TransferFailed("changes of another version than the one before")
+            serial = soa_numbers(record.rdata)[0]
+        elif deleting:
+            if there.pop((record.owner, record.rtype, record.rdata), None) is None:
+                raise TransferFailed("changes of a zone that is not ours")
+        else:
+            there[record.owner, record.rtype, record.rdata] = record.ttl
+    last = records[0]
+    if deleting or serial != soa_numbers(last.rdata)[0]:
+        raise TransferFailed("the changes do not lead to the zone that they are of")
+    whole = [Record(owner, rtype, ttl, rdata, 0) for (owner, rtype, rdata), ttl in there.items()]
+    return [last, *whole]

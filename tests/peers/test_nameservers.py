@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import dns.message
+import dns.query
 import pytest
 
-from directory import wire
+from directory import transfer_in, transfer_out, wire
 from directory.service import DirectoryService
 from heliograph.config import load
 from heliograph.demo.stage import free_net
@@ -32,10 +35,19 @@ async def services() -> AsyncIterator[list[DirectoryService]]:
         await service.stop()
 
 
+def counted(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[int]:
+    """Note each time that a function is called."""
+    calls: list[int] = []
+    function = getattr(module, name)
+    monkeypatch.setattr(module, name, lambda *given: calls.append(1) or function(*given))
+    return calls
+
+
 @kinds
 async def test_as_primary_it_is_followed_within_seconds(
-    kind: str, tmp_path: Path, services: list[DirectoryService]
+    kind: str, tmp_path: Path, services: list[DirectoryService], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    taken = counted(monkeypatch, transfer_in, "_changed")
     net, port = fabricated.free_net()
     server = KINDS[kind](tmp_path / kind, nameservers.free_place(), [(f"{net}.{n}", port) for n in (1, 2, 3)])
     server.folder.mkdir()
@@ -57,6 +69,7 @@ async def test_as_primary_it_is_followed_within_seconds(
         await asyncio.to_thread(server.edit, old, new)
         for service in services:
             await until(lambda service=service: service.current.owner("timeline", 3) == "host-3")  # type: ignore[misc]
+        assert taken or kind == "nsd"  # the changes alone; NSD keeps none unless it is told to
         # A mistake over there changes nothing here, and is told.
         await asyncio.to_thread(server.edit, new, f"b3.timeline.{DOMAIN}. 5 MX 10 host-1.{DOMAIN}.\n")
         await until(lambda: bool(services[0].problems))
@@ -65,7 +78,10 @@ async def test_as_primary_it_is_followed_within_seconds(
 
 
 @kinds
-async def test_as_secondary_it_follows_ours(kind: str, tmp_path: Path, services: list[DirectoryService]) -> None:
+async def test_as_secondary_it_follows_ours(
+    kind: str, tmp_path: Path, services: list[DirectoryService], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = counted(monkeypatch, transfer_out, "_changes")
     net, port = fabricated.free_net()
     (tmp_path / "live.zone").write_text(fabricated.text(net))
     keyed = {"keys": KEYS, "transfer_key": TRANSFER, "update_keys": frozenset({OPERATOR})}
@@ -86,6 +102,10 @@ async def test_as_secondary_it_follows_ours(kind: str, tmp_path: Path, services:
         assert services[0].current.owner("timeline", 3) == "host-3"
         assert "b3.timeline MX 10 host-3\n" in (tmp_path / "live.zone").read_text()
         await asyncio.to_thread(nameservers.until, lambda: server.serial() == 11, server.log)
+        assert len(given) == (2 if kind == "nsd" else 3)  # our hosts too; NSD is set to ask for all
+        query = dns.message.make_query(name, "MX")
+        answer = await asyncio.to_thread(dns.query.udp, query, server.place[0], port=server.place[1], timeout=5)
+        assert "host-3" in str(answer.answer[0])
 
 
 @kinds
