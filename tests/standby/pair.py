@@ -144,7 +144,7 @@ class Pair:
 
     def _subscribe(self, listener: Callable[[Any], object]) -> Callable[[], None]:
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        return self._listeners.clear
 
 
 def insert(tx: Transaction, text: str) -> None:

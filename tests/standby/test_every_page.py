@@ -232,6 +232,31 @@ def test_what_is_too_much_to_keep_stays_in_the_log(tmp_path: Path, monkeypatch: 
     store.close()
 
 
+def test_a_log_that_is_held_is_not_written_over(tmp_path: Path) -> None:
+    """Not even one that a checkpoint has copied whole, which the next commit would write over."""
+    store = Store(tmp_path / "owner.db", MIGRATIONS)
+    store.write_now(lambda tx: work(tx, "large", 3))
+    store.write_now(lambda tx: None)
+    with contextlib.closing(sqlite3.connect(tmp_path / "owner.db")) as connection:
+        busy, all_, copied_ = connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+    assert not busy and all_ == copied_
+    held = store.shipping.hold().result()
+    for n in range(1, 5):
+        store.write_now(lambda tx, n=n: work(tx, "small", n))
+    assert store.shipping.hold().result().goes_on_from(held.position)
+    store.close()
+
+
+def test_a_log_that_is_read_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.shipping.CHECKPOINT_PAGES", 10)
+    store = Store(tmp_path / "owner.db", MIGRATIONS)
+    store.shipping.go_live(store.shipping.hold().result().position, lambda shipment: None).result()
+    for n in range(1, 60):
+        store.write_now(lambda tx, n=n: work(tx, "small", 20))
+    assert store.shipping.hold().result().position.frame < 40
+    store.close()
+
+
 def test_a_position_is_all_that_was_before_it(tmp_path: Path) -> None:
     store = Store(tmp_path / "owner.db", MIGRATIONS)
     store.write_now(lambda tx: work(tx, "large", 3))

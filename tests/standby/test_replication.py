@@ -188,6 +188,23 @@ async def test_a_full_disk_of_the_standby(
     assert "No space left" in caplog.text and "holds everything again" in caplog.text
 
 
+async def test_who_waits_when_the_host_ends_is_not_told_that_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "STOP_SECONDS_MAX", 0.1)
+    async with Pair(tmp_path).at_work() as pair:
+        await pair.add("before")
+        pair.wire.is_up = False
+        pair.wire.cut()
+        waiting = asyncio.ensure_future(pair.add("not held"))
+        await until(lambda: pair.store.reader.one("SELECT count(*) FROM word") == (2,))
+        await pair.sender.stop()
+        with pytest.raises(StandbyBehind):
+            await waiting
+        with pytest.raises(StandbyBehind):
+            await pair.add("later")
+
+
 async def test_what_was_not_flushed_is_not_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(file: int) -> None:
         raise OSError(5, "Input/output error")
@@ -337,6 +354,7 @@ async def test_an_owner_that_starts_again_goes_on_where_it_ended(tmp_path: Path)
             state = pair.sender.state()
             assert state and state.pages == 0, "everything was compared"
         await pair.add("last")
+        assert pair.wire.opened == 1 + 4 * 2  # and no stream broke
         assert await pair.held() == [*(f"life {life}" for life in range(4)), "last"]
         await pair.same()
 
@@ -344,7 +362,8 @@ async def test_an_owner_that_starts_again_goes_on_where_it_ended(tmp_path: Path)
 async def test_an_owner_whose_log_began_anew_since_then_is_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.database.CHECKPOINT_PAGES", 10)
+    for module in ("database", "shipping"):
+        monkeypatch.setattr(f"store.{module}.CHECKPOINT_PAGES", 10)
     pair = Pair(tmp_path, "preferred")
     async with pair.at_work():
         await pair.add("before")
