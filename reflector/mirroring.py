@@ -110,9 +110,13 @@ def counted(house: House, tx: Transaction, mirror: Mirror) -> int | None:
     told: dict[str, int] = dict(rows)
     if not told.keys() >= house.directory.hosts.keys():
         return None
-    welcomed = tx.one(f"SELECT count(*) FROM told WHERE list = ? AND until_post = {OPEN}", (mirror.list,))
-    assert welcomed is not None  # a welcome may be on its way while the host counts
-    return int(sum(told.values()) + welcomed[0])
+    return int(sum(told.values())) or _welcomed(house, tx, mirror)
+
+
+def _welcomed(house: House, tx: Transaction, mirror: Mirror) -> int:
+    """Count those whose welcome may be on its way while their host counts. Who lives on this host has hers already."""
+    rows = tx.all(f"SELECT entity FROM told WHERE list = ? AND until_post = {OPEN}", (mirror.list,))
+    return sum(not house.holds_timeline(entity) for (entity,) in rows)
 
 
 def end(house: House, tx: Transaction, mirror: Mirror, now: float) -> Mails:

@@ -12,7 +12,7 @@ from mail.headers import Headers
 from mail.tree_control import Report
 from reflector.mirrors import FOLLOWING, LEAVING, REFUSED, Mirror, find_mirror
 from reflector.settings import Settings
-from tests.reflector.town import LOCAL, NAMES, REMOTE, Sent, Town, is_refused
+from tests.reflector.town import LOCAL, NAMES, REMOTE, Sent, Town, is_refused, zone
 
 MIRROR = "ann=north.test"
 ANN = "ann@reflectors.north.test"
@@ -248,6 +248,19 @@ def test_a_welcome_that_is_on_its_way_counts(followed: Town) -> None:
     town.now += 601
     count(town, 0)
     assert mirror(town).state == FOLLOWING and wishes(town) == []
+
+
+def test_who_came_to_live_here_was_told_long_ago(followed: Town) -> None:
+    """The list moved to her host, or she to the list's: what it told her by mail then is closed by nothing."""
+    town = followed
+    town.write(NAMES.reflector(MIRROR, "subscribe"), by=REMOTE)
+    town.directory = zone()
+    for who in (LOCAL, REMOTE):
+        town.write(NAMES.reflector(MIRROR, "unsubscribe"), by=who)
+    town.fetch()
+    town.now += 601
+    count(town, 0)
+    assert wishes(town) == ["unsubscribe"]
 
 
 def test_a_host_that_does_not_say_keeps_it(followed: Town) -> None:

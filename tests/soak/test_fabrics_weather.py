@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -176,3 +178,43 @@ async def test_an_operator_refuses_a_fabric(tmp_path: Path) -> None:
         await post(north, "bob", "Unwanted")
         await still(north, east)
         assert "Unwanted" not in await east.person("alice").subjects()
+
+
+async def test_a_mirror_moves_to_another_host_while_posts_come(tmp_path: Path) -> None:
+    mirror = "bob=north.test"
+    async with fabrics(tmp_path, NORTH, SOUTH) as (north, south):
+        await north.add("bob")
+        await south.add("alice", "erin", "heidi", "dan")
+        await follows(south, "bob", "alice", "erin", "heidi")
+        bucket = south.config.names.bucket(mirror)
+        giver = next(iter(south.hosts.values())).directory.current.owner("reflectors", bucket)
+        taker = "host-2" if giver == "host-1" else "host-1"
+        posting = asyncio.create_task(_post_on(north, 30))
+        await asyncio.sleep(0.5)
+        text = south.config.zone_file.read_text()
+        edited, count = re.subn(rf"(?m)^(b{bucket}\.reflectors\s+MX\s+10\s+)host-\d", rf"\g<1>{taker}", text)
+        assert count == 1
+        south.config.zone_file.write_text(edited)
+        await south.hosts["host-1"].directory.reload()
+        await posting
+        await hurry(north, south)
+        await still(north, south)
+        for name in ("alice", "erin", "heidi"):
+            await south.person(name).got("Post 29")
+            subjects = [subject for subject in await south.person(name).subjects() if subject.startswith("Post")]
+            assert sorted(subjects) == sorted(f"Post {number}" for number in range(30)), name
+        there = south.hosts[taker].store.reader
+        assert there.all("SELECT state FROM mirror WHERE list = ?", (mirror,)) == [("following",)]
+        for name in ("alice", "erin", "heidi"):
+            await south.person(name).send(f"{mirror}+unsubscribe@reflectors.south.test", "")
+        await until(
+            lambda: there.all("SELECT state FROM mirror") == [("ended",)],
+            lambda: str(south.one("SELECT * FROM mirror")),
+        )
+        assert north.followers("bob") == []
+
+
+async def _post_on(north: Fabric, posts: int) -> None:
+    for number in range(posts):
+        await post(north, "bob", f"Post {number}")
+        await asyncio.sleep(0.05)
