@@ -14,6 +14,7 @@ replica did not hear of it, its own seal is one above, and the higher epoch wins
     OWNER e, SEALED e+1 --demote--> DEMOTED e+1 --bury--> TOMBSTONE        the lost host, when it is back
     OWNER e, SEALED e+1 --leave_behind--> LEGACY e --inherit--> SEALED e+2        in its replica
     TOMBSTONE e --revive--> SEALED e        a giver whose taker is lost and had not replicated that it took
+    SEALED, TOMBSTONE e --reclaim--> OWNER e+1        the same, where the giver is the heir itself
 """
 
 from __future__ import annotations
@@ -180,11 +181,24 @@ def inherit(legacy: Holding, heir: str, serial: int, now: float) -> Holding:
     return replace(legacy, state=SEALED, epoch=legacy.epoch + 2, peer=heir, serial=serial, since=now)
 
 
-def revive(mine: Holding, heir: str, serial: int, now: float) -> Holding | None:
-    """Offer once more what a lost host took from here: it may have been lost before its replica knew."""
-    if mine.state != TOMBSTONE or not mine.kept:
+def revive(mine: Holding, heir: str, view: View, now: float) -> Holding | None:
+    """Offer once more what a lost host took from here, if the zone gives it to its heir: it may have been lost before
+    its replica knew."""
+    if mine.state != TOMBSTONE or not mine.kept or view.named != heir:
         return None
-    return replace(mine, state=SEALED, peer=heir, serial=serial, since=now)
+    return replace(mine, state=SEALED, peer=heir, serial=view.serial, since=now)
+
+
+def has_come(mine: Holding, theirs: Holding | None) -> bool:
+    """Tell whether what went to a lost host came there, by its replica."""
+    return theirs is not None and theirs.state != ACQUIRING and theirs.epoch >= mine.epoch
+
+
+def reclaim(me: str, mine: Holding, view: View, now: float) -> Holding | None:
+    """Own again what went to a lost host and did not come there: its heir is the giver."""
+    if mine.state == SEALED or (mine.state == TOMBSTONE and mine.kept and view.named == me):
+        return replace(mine, state=OWNER, epoch=mine.epoch + 1, peer="", serial=view.serial, since=now)
+    return None
 
 
 # --- where two own one bucket

@@ -204,9 +204,13 @@ class Giver:
     async def _bury(self, sealed: list[Holding], epoch: int) -> list[Holding]:
         party, now = self._party, self._party.clock()
         self._progress.pause = pause = now - min(one.since for one in sealed)
-        buried = [found for one in sealed if (found := bury(one, epoch or one.epoch, now))]
 
-        def work(tx: Transaction) -> None:
+        def work(tx: Transaction) -> list[Holding]:
+            # As it is now: where the other host was given up meanwhile, it may be this one's again.
+            there = [
+                (mine, one) for one in sealed if (mine := find(tx, one.map, one.bucket)) and mine.epoch == one.epoch
+            ]
+            buried = [found for mine, one in there if (found := bury(mine, epoch or one.epoch, now))]
             party.ownership.put(tx, *buried)
             party.hurry(tx)
             for which in {one.map for one in buried}:
@@ -215,8 +219,9 @@ class Giver:
                 events.append(
                     tx, now, "moved", map=one.map, bucket=one.bucket, to=one.peer, epoch=one.epoch, pause=pause
                 )
+            return buried
 
-        await party.store.write(work)
+        buried = await party.store.write(work)
         log.info("%d buckets are at %s now", len(buried), self._peer)
         return buried
 

@@ -102,8 +102,9 @@ class Mover:
         """Whom a bucket is to be given to; "": nobody."""
         if one.map not in self.party.cargo:
             return ""
-        if one.state == SEALED:  # whoever is lost has an heir
-            return self.party.zone().lost.get(one.peer, one.peer)
+        if one.state == SEALED:  # whoever is lost has an heir; where that is this host, it finds out by itself
+            peer = self.party.zone().stands_for(one.peer)
+            return "" if peer == self.party.host else peer
         view = self.party.view(one.map, one.bucket)
         if one.state == DEMOTED:  # where the zone gives it back already, it is the heir that has it
             there = view.named if view.named not in ("", self.party.host) else one.peer

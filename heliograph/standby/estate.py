@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from heliograph.holding import LEGACY, Holding, inherit, leave_behind
+from heliograph.holding import ACQUIRING, LEGACY, TOMBSTONE, Holding, inherit, leave_behind
 from heliograph.moving.cargo import Cargo, Reflectors, Timelines
 from heliograph.moving.parties import Party
 from heliograph.ownership import Key, Ownership
@@ -76,13 +76,19 @@ class Estate:
             tx.execute("INSERT OR REPLACE INTO inheritance VALUES (?, ?, '', 0, 0)", (self._lost, LAID_OUT))
             folders, sources = gaps.skip_after(tx, self._lost), lists.skip_after(tx, self._lost)
             rows = tx.all("SELECT map, bucket, state, epoch, peer, serial, since, kept FROM holding")
-            left = [found for row in rows if (found := leave_behind(Holding(*row)))]
+            held = [Holding(*row) for row in rows if row[2] != ACQUIRING]  # what was given away stays known
+            left = [leave_behind(one) or replace(one, kept=False) for one in held]
             tx.execute("DELETE FROM holding")
             Ownership(self._lost, {}, {}).put(tx, *left)
-            events.append(tx, now, "laid-out", buckets=len(left), folders=folders, sources=sources)
+            events.append(
+                tx, now, "laid-out", buckets=sum(one.state == LEGACY for one in left), folders=folders, sources=sources
+            )
 
     def undecided(self) -> list[Holding]:
         return [one for one in self.party.ownership.held() if one.state == LEGACY]
+
+    def given_away(self) -> list[Holding]:
+        return [one for one in self.party.ownership.held() if one.state == TOMBSTONE]
 
     async def settle(self) -> None:
         """Make what is due of the log, pack what is packed on its way: nothing here is at work."""

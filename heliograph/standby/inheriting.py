@@ -26,6 +26,7 @@ from heliograph.ownership import Key, find
 from heliograph.standby.adopting import adopt_log, adopt_queue
 from heliograph.standby.estate import Estate, copy_in
 from heliograph.standby.fence import ask_host, named_lately
+from heliograph.standby.reclaiming import reclaim_all
 from heliograph.standby.replicas import NoReplica, Replicas
 from heliograph.standby.steps import BEGUN, DONE, adopted_before, reach
 from spool.adopting import numbers_upto
@@ -106,6 +107,7 @@ class Inheritance:
         for host, upto in adopted_before(estate.store):
             if host != party.host:
                 await self._note(DONE, upto, host)
+        await party.store.write(partial(reclaim_all, party, estate, lost))
         await estate.settle()
         mover = Mover(estate.party, self, self._subscribe)
         await mover.start()

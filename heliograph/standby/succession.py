@@ -221,12 +221,13 @@ class Succession:
 
     async def _revive(self, lost: str, heir: str) -> None:
         """Offer what the lost host took from here to its heir, should the replica not show that it did."""
-        party, serial, now = self._party, self._party.zone().serial, self._party.clock()
+        party, now = self._party, self._party.clock()
         held = [one for one in party.ownership.held() if one.state == TOMBSTONE and one.peer == lost and one.kept]
 
         def work(tx: Transaction) -> None:
             there = [mine for one in held if (mine := find(tx, one.map, one.bucket))]
-            revived = [after for mine in there if (after := revive(mine, heir, serial, now))]
+            views = {(mine.map, mine.bucket): party.view(mine.map, mine.bucket) for mine in there}
+            revived = [after for mine in there if (after := revive(mine, heir, views[mine.map, mine.bucket], now))]
             for which, buckets in by_map((one.map, one.bucket) for one in revived).items():
                 remains.skip(tx, which, party.cargo[which].units(tx, party.in_buckets(buckets)), lost)
             party.ownership.put(tx, *revived)

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from heliograph.demo.stage import free_net
+from heliograph.holding import OWNER, SEALED
 from heliograph.moving import mover
 from heliograph.standby import homecoming, inheriting
 from tests.fabric.lost import LosingTown
@@ -347,4 +348,34 @@ async def test_without_a_whole_replica_all_waits_for_the_host_itself(town: Losin
     await town.still()
     now = await asyncio.to_thread(uids, town.person("heidi"))
     assert town.owners("heidi") == ["host-3"] and now.pop("held") and now == known
+    assert not town.faults_found(), town.faults_found()
+
+
+@pytest.mark.parametrize("point", ["after-seal", "before-bury"])
+async def test_what_was_on_its_way_to_who_is_lost_is_its_giver_s_again(town: LosingTown, point: str) -> None:
+    """The heir was handing over to it: what came there is inherited, what did not is reclaimed."""
+    await town.name_standby("host-2", "host-3")
+    await life(town)
+    bob = "bob@fabric.test"
+    assert town.home("bob") == "host-3"
+    for number in range(3):
+        await town.person("erin").send(bob, f"letter {number}")
+    await town.still()
+    known = await asyncio.to_thread(uids, town.person("bob"))
+    town.faults.left = {point: 10_000}
+    await town.rename(town.bucket("bob"), "timeline", "host-2")
+    await until(partial(town.faults.has_passed, point))
+    if point == "before-bury":
+        await until(lambda: town.state("host-2", "bob") == OWNER)
+    assert town.state("host-3", "bob") == SEALED
+    town.replicate("host-2", "host-3")
+    await town.lose("host-2", disk=True)
+    town.faults.left = {}
+    await town.promote("host-2", "host-3")
+    await town.inherited("host-2", "host-3")
+    assert town.owners("bob") == ["host-3"]
+    await town.person("erin").send(bob, "after")
+    await town.still()
+    now = await asyncio.to_thread(uids, town.person("bob"))
+    assert now.pop("after")[0] > GAP and now == known
     assert not town.faults_found(), town.faults_found()

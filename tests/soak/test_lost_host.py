@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from heliograph.database import MARK
 from heliograph.demo.__main__ import settings
 from heliograph.demo.outside import PLACE, Mailbox, foreign_mailbox, web_site
 from heliograph.demo.stage import PASSWORD, Stage, stage
@@ -93,7 +94,8 @@ async def _lose(fleet: MovingFleet, ends: tuple[str, ...], told: Callable[[str],
     """Kill a host, take its disk away, promote; kill the heir at one point after the other."""
     here = fleet.stage
     await fleet.kill(LOST)
-    for path in here.config.host_folder(LOST).glob("heliograph.db*"):
+    folder = here.config.host_folder(LOST)
+    for path in (*folder.glob("heliograph.db*"), folder / MARK):
         path.unlink()
     began = time.monotonic()
     for turn, end in enumerate((*ends, "")):
