@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import imaplib
 import re
+import smtplib
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +15,9 @@ import pytest
 
 from directory.render import render_zone
 from directory.snapshot import HostRecord
+from heliograph.demo.across import acquaint, second_fabric
+from heliograph.demo.people import Person as Writer
+from heliograph.demo.stage import stage
 from heliograph.keys import public_key, read_key
 from heliograph.seals import read_seals
 from mail.headers import drop_headers
@@ -218,3 +224,42 @@ async def _post_on(north: Fabric, posts: int) -> None:
     for number in range(posts):
         await post(north, "bob", f"Post {number}")
         await asyncio.sleep(0.05)
+
+
+def test_hosts_on_both_sides_are_killed_and_nothing_is_lost_or_doubled() -> None:
+    readers = ("mary", "nils")
+    with stage(hosts=1) as here, second_fabric() as there:
+        acquaint(here, there)
+        here.add_people("bob")
+        there.add_people(*readers)
+        here.start()
+        there.start()
+        people = [Writer(there, name, 1) for name in readers]
+        for person in people:
+            assert person.send("bob+subscribe@reflectors.fabric.test", "")[0] == 250
+        give_up = time.monotonic() + 30
+        while [row["state"] for row in there.ask("mirror", "list")["mirrors"]] != ["following"]:
+            assert time.monotonic() < give_up
+        taken, killed = [], 0
+        for number in range(60):
+            if number % 12 == 5:
+                with contextlib.suppress(ProcessLookupError):  # it has not come back yet
+                    (here if number % 24 == 5 else there).kill_host("host-1")
+                    killed += 1
+            code = 0
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                code, _ = Writer(here, "bob", 1).send("bob@reflectors.fabric.test", f"Post {number}")
+            if code == 250:
+                taken.append(f"Post {number}")
+            else:
+                time.sleep(0.5)
+        assert killed >= 3
+        assert len(taken) > 20
+        for person in people:
+            give_up, got = time.monotonic() + 120, list[str]()
+            while set(got) < set(taken) and time.monotonic() < give_up:
+                here.command("queue", "retry", "--all")
+                time.sleep(0.5)
+                with contextlib.suppress(OSError, imaplib.IMAP4.error):
+                    got = [one.subject for one in person.letters() if one.subject.startswith("Post")]
+            assert set(taken) <= set(got) and len(got) == len(set(got)), (person.name, sorted(got), taken)
