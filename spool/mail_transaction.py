@@ -18,6 +18,8 @@ from spool.smtp_settings import Settings
 
 log = logging.getLogger("heliograph.smtp")
 
+UNREADABLE = Delivered("2.6.0 Ok, not readable and dropped")
+
 
 class MailTransaction:
     """The transaction of one session, open (`envelope` is set) or not. `accepted`: how many RCPTs were answered 250."""
@@ -96,6 +98,8 @@ class MailTransaction:
                 outcome = await self._door.accept(self._session, envelope, content)
             except Exception as error:
                 outcome = self._log_fault(error)
+        elif isinstance(content, Refused) and self._session.front and self._session.role == "lmtp":
+            outcome = UNREADABLE  # refused, it would go back to whomever it names: the server in front has taken it
         else:
             outcome = content
         if log.isEnabledFor(logging.INFO):

@@ -28,7 +28,7 @@ from postfix import MASTER, is_installed  # noqa: E402
 
 __all__ = ["blocks", "dovecot", "free_port", "is_installed", "placed", "postfix"]
 
-_BLOCK = re.compile(r"^```\w*\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```\w*\n# ([^\n]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(page: str, file: str, way: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import time
@@ -27,14 +28,14 @@ pytestmark = [
 
 
 def outwards(text: str, net: str, port: int) -> str:
-    """The demo's configuration, with the page's way out instead of its relay."""
+    """The demo's configuration, with the page's ways out and in instead of its relay."""
     text = settings(text, net).replace(f'"{DOMAIN}" = "{net.replace("0/24", str(PLACE))}:{MAIL_PORT}"\n', "")
-    lines = beside.placed(_smtp("The way out") + _smtp("Filters in front"), net, "fabric.test", {"25": port})
-    return text.replace("[smtp]\n", "[smtp]\n" + lines)
-
-
-def _smtp(way: str) -> str:
-    return beside.blocks("postfix.md", "heliograph.toml", way).replace("[smtp]\n", "")
+    said = beside.placed(beside.blocks("postfix.md", "heliograph.toml", "The way"), net, "fabric.test", {"25": port})
+    text = re.sub(r"(?m)^(?:smtp|lmtp) = .*\n", "", text)
+    for table in ("[ports]\n", "[smtp]\n"):
+        lines = "".join(part.partition("\n[")[0].strip() + "\n" for part in said.split(table)[1:])
+        text = text.replace(table, table + lines)
+    return text
 
 
 def test_the_demo_with_postfix_before_and_behind_the_fabric() -> None:

@@ -61,3 +61,18 @@ async def test_the_standard_librarys_client_delivers() -> None:
     async with open_door(door, "lmtp") as listener:
         refused = await asyncio.get_running_loop().run_in_executor(None, deliver, listener.port)
     assert list(refused) == ["nobody@fabric.test"] and len(door.letters) == 1
+
+
+async def test_a_server_in_front_tells_of_its_client_and_gets_nothing_back_that_it_would_return() -> None:
+    door = FakeDoor()
+    fronts = frozenset({"127.0.0.1"})
+    async with open_door(door, "lmtp", fronts=fronts) as listener, talk(listener, "") as client:
+        assert "XFORWARD NAME ADDR PROTO HELO" in (await client.ask(LHLO))[0]
+        told = await client.ask("XFORWARD ADDR=192.0.2.9 HELO=bot", "XFORWARD ADDR=here", "XFORWARD ADDR=[UNAVAILABLE]")
+        assert codes(told) == ["250 2.1.0", "501 5.5.4", "250 2.1.0"]
+        await client.ask("MAIL FROM:<>", "RCPT TO:<alice@fabric.test>", "DATA")
+        client.send("a\nb\r\n.\r\n")
+        assert codes(await client.replies(1)) == ["250 2.6.0"]
+    assert not door.letters
+    async with open_door(door, "lmtp") as listener, talk(listener, LHLO) as client:
+        assert codes(await client.ask("XFORWARD ADDR=192.0.2.9")) == ["502 5.5.1"]
