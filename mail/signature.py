@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
+from typing import Any
 
 import dkim
 from cryptography.exceptions import InvalidSignature
@@ -46,6 +47,14 @@ SIGNATURES_MAX = 8  # checked of one message: more are not worth their price
 KeyOf = Callable[[str], bytes | None]  # a host's name -> its Ed25519 public key, 32 octets, or None if it has none
 
 
+class _Timeless(dkim.DKIM):  # type: ignore[misc, unused-ignore]
+    """Signs without t=, which is only recommended (RFC 6376 3.5): to a host whose clock is hours behind a t= is in the
+    future, and no signature. What our signatures say is not bound to a time."""
+
+    def gen_header(self, fields: list[tuple[bytes, bytes]], *rest: Any, **named: Any) -> Any:
+        return super().gen_header([field for field in fields if field[0] != b"t"], *rest, **named)
+
+
 def carries_fabric_fields(content: bytes) -> bool:
     """Tell whether there is any ``Heliograph-*`` field that would have to be trusted or stripped."""
     return OURS.search(split_message(content)[0]) is not None
@@ -61,12 +70,10 @@ def sign(content: bytes, *, domain: str, host: str, key: bytes) -> bytes:
     covered = [name for name, _ in headers.fields if name.startswith(TRUSTED_PREFIX) or name in SIGNED_FIELDS]
     ours = {name for name in covered if name.startswith(TRUSTED_PREFIX)}
     include = [name.encode() for name in (*SIGNED_FIELDS, *covered, *sorted(ours))]
-    line: bytes = dkim.sign(
-        content,
-        selector=host.encode(),
-        domain=f"fabric.{domain}".encode(),
-        privkey=base64.b64encode(key),
-        signature_algorithm=b"ed25519-sha256",
+    line: bytes = _Timeless(content, signature_algorithm=b"ed25519-sha256").sign(
+        host.encode(),
+        f"fabric.{domain}".encode(),
+        base64.b64encode(key),
         canonicalize=(b"relaxed", b"simple"),
         include_headers=include,
     )

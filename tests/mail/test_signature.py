@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
@@ -31,6 +33,14 @@ def believed(content: bytes) -> str:
 def test_a_host_is_believed() -> None:
     assert believed(signed()) == "host-1"
     assert believed(b"Received: from somewhere\r\n" + signed()) == "host-1"
+
+
+def test_a_host_is_believed_whose_clock_is_days_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead = time.time() + 3 * 86_400
+    with monkeypatch.context() as there:
+        there.setattr(time, "time", lambda: ahead)
+        content = signed()
+    assert believed(content) == "host-1"
 
 
 @pytest.mark.parametrize(
