@@ -39,7 +39,7 @@ def run(moves: int, *options: str, before: Sequence[str] = ()) -> dict[str, Any]
     return found
 
 
-@pytest.mark.timeout(110)
+@pytest.mark.soak
 def test_a_few_moves_while_hosts_are_killed() -> None:
     assert run(6, "--faults", "kill", "--share", "0.5")["moves"] >= 6
 
