@@ -11,10 +11,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from heliograph.moving.frames import Broken, Word, hear, say
 from heliograph.standby.place import position
+from heliograph.standby.progress import Progress
 from heliograph.standby.record import copied, copy_begins, of_span
 from heliograph.standby.replica import CHUNK_OCTETS, digest
 from heliograph.standby.words import BEAT_SECONDS, SILENCE_SECONDS_MAX, VERSION
@@ -24,18 +24,6 @@ from store.wal import Position, Span
 log = logging.getLogger("heliograph.standby")
 
 CHUNKS_AT_ONCE = 64  # 16 MB: read, compared and kept until it is known which are sent
-
-
-@dataclass(slots=True)
-class Progress:
-    """What `status` shows. `as_of`: when the newest commit that the standby holds was made, as far as it was told."""
-
-    phase: str = "away"
-    why: str = ""
-    as_of: float = 0.0
-    pages_done: int = 0
-    pages: int = 0
-    octets: int = 0  # sent, of records
 
 
 class Passage:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from directory.snapshot import Directory
 from heliograph.moving.frames import Broken
-from heliograph.standby.passage import Passage, Progress
+from heliograph.standby.passage import Passage
+from heliograph.standby.progress import Progress
 from heliograph.standby.words import PURPOSE
 from heliograph.streams import Streams
 from store import StandbyBehind, Store
