@@ -13,7 +13,8 @@ from directory.names import Name
 from heliograph import exits, operations
 from heliograph.database import open_database
 from heliograph.exits import CommandError
-from heliograph.flow import Flow, Identity, Rooms
+from heliograph.flow import Flow, Rooms
+from heliograph.identity import Identity
 from heliograph.keys import read_key
 from heliograph.operations import Answer, Site
 from heliograph.ownership import claim

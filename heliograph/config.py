@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from heliograph.dns import read_dns
 from heliograph.fronts import read_front
+from heliograph.ports import read_ports
 from heliograph.settings import (
     FILE_NAME,
     MESSAGE_OCTETS_MAX,
@@ -46,10 +46,10 @@ DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?\Z")
 _PUSH_URL = re.compile(r"https://(?:\{host\}|[A-Za-z0-9.:-]){1,200}(?:/[A-Za-z0-9._~/-]{0,200})?\Z")
 _HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})\Z")
-# Doors that another server may open in our place, like Postfix or Dovecot: port 0 leaves them closed.
-CLOSABLE = frozenset({"smtp", "submission", "submissions", "lmtp", "imap", "imaps"})
 # Names with another meaning in the zone, or behind `heliograph host`.
 NOT_HOSTS = frozenset({"timeline", "reflectors", "fabric", "localhost", "run", "add", "drain", "remove"})
+
+_number = Table.number
 
 __all__ = ["Config", "ConfigError", "FeedSettings", "HostConfig", "Ports", "SmtpSettings", "TlsPaths", "load"]
 
@@ -66,7 +66,7 @@ def load(root: Path) -> Config:
         hosts=hosts,
         primary=table.take("primary", str),
         postmaster=table.take("postmaster", str, ""),
-        ports=_ports(table.table("ports"), len(hosts)),
+        ports=read_ports(table.table("ports"), len(hosts)),
         tls=_tls(table.table("tls"), root),
         smtp=_smtp(table.table("smtp"), root),
         feeds=_feeds(table, root),
@@ -92,13 +92,6 @@ def _domain(table: Table) -> str:
     return domain
 
 
-def _number(table: Table, key: str, least: int, most: int, default: int | None = None) -> int:
-    value = table.take(key, int, default)
-    if not least <= value <= most:
-        raise table.error(key, f"is {value}", f"choose {least} to {most}")
-    return value
-
-
 def _hosts(table: Table) -> tuple[HostConfig, ...]:
     hosts = tuple(_host(row) for row in table.tables("host"))
     if not 1 <= len(hosts) <= HOSTS_MAX:
@@ -121,21 +114,6 @@ def _host(row: Table) -> HostConfig:
     except ValueError:
         raise row.error("address", f"is no IP address: {host.address!r}", "write it like 192.0.2.1") from None
     return host
-
-
-def _ports(table: Table, hosts: int) -> Ports:
-    least = {f.name: 0 if f.name in CLOSABLE else 1 for f in fields(Ports)}
-    values = {name: _number(table, name, least[name], 65_535, getattr(Ports(), name)) for name in least}
-    table.done()
-    if not values["smtp"] and hosts > 1:
-        raise table.error(
-            "smtp", "is 0", "the hosts bring each other mail there: choose a port that is free, like 2525"
-        )
-    for name, port in values.items():
-        rival = next((other for other, same in values.items() if port and same == port and other != name), "")
-        if rival:
-            raise table.error(name, f"is {port}, and so is {rival}", "give each a port of its own")
-    return Ports(**values)
 
 
 def _tls(table: Table, root: Path) -> TlsPaths:

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 from directory.names import Follow, Foreign, Leaf, Name, Reflector, Role, Timeline, Unknown
 from directory.snapshot import Directory
+from heliograph.identity import Identity
 from heliograph.shelves.place import shelf_of
 from mail.address import Address, BadAddress, parse_address
 from mail.envelope import Arrival, Outgoing, Receipt, Recipient
@@ -76,21 +77,6 @@ class Rooms:
             case Follow():
                 return self.ingest.receive(tx, arrival, name)
         raise LookupError(f"no room for {name}")
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who this host is: its name, its Ed25519 seed, the SMTP port of the fabric's hosts, the operator's entity, where
-    foreign mail goes ("" for the MX of its domain): a smarthost, or a relay per domain, as "host:port"; and the LMTP
-    server that keeps its mailboxes ("": it does so itself)."""
-
-    host: str
-    key: bytes
-    smtp_port: int
-    postmaster: str = ""
-    smarthost: str = ""
-    relays: tuple[tuple[str, str], ...] = ()
-    shelf: str = ""
 
 
 class Flow:

@@ -10,7 +10,8 @@ from functools import partial
 
 from directory.names import Follow, Leaf, Name, Reflector, Timeline
 from directory.snapshot import Directory
-from heliograph.flow import Flow, Identity, Rooms
+from heliograph.flow import Flow, Rooms
+from heliograph.identity import Identity
 from heliograph.keys import TOKEN_KEY, read_key
 from heliograph.ownership import Ownership
 from heliograph.settings import Config

@@ -38,6 +38,13 @@ class Table:
             raise self.error(key, f"must be {_KINDS[kind]}, not {value!r}", "correct it")
         return value
 
+    def number(self, key: str, least: int, most: int, default: int | None = None) -> int:
+        """Return a key's whole number; complain where it is not between these."""
+        value = self.take(key, int, default)
+        if not least <= value <= most:
+            raise self.error(key, f"is {value}", f"choose {least} to {most}")
+        return value
+
     def table(self, key: str) -> Table:
         """Return a table inside, empty where there is none."""
         return Table(self._path, self._text, self.take(key, dict, {}), self._inside(key))
