@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import dns.exception
 
 from directory import wire
+from directory.changes import changed
 from directory.rdata import rdata_text
 from directory.tsig import Key, Signer, Verifier
 from directory.wire import Malformed, WireRecord
@@ -229,26 +230,4 @@ def _checked(origin: bytes, records: list[Record], ours: Zone | None = None) -> 
     except (dns.exception.DNSException, ValueError) as wrong:
         raise TransferFailed(f"the primary's zone holds broken data: {wrong!r}"[:200]) from None
     changes = ours is not None and len(records) > 1 and records[1].rtype == wire.SOA
-    return zone_of(origin, _changed(ours, records) if ours is not None and changes else records)
-
-
-def _changed(ours: Zone, records: list[Record]) -> list[Record]:
-    """Carry out the changes, version by version."""
-    there = {(owner, rrset.rtype, rdata): rrset.ttl for owner, rrset in ours.rrsets() for rdata in rrset.rdatas}
-    serial, deleting = ours.serial, False
-    for record in records[1:]:
-        if record.rtype == wire.SOA:
-            deleting = not deleting
-            if deleting and soa_numbers(record.rdata)[0] != serial:
-                raise TransferFailed("changes of another version than the one before")
-            serial = soa_numbers(record.rdata)[0]
-        elif deleting:
-            if there.pop((record.owner, record.rtype, record.rdata), None) is None:
-                raise TransferFailed("changes of a zone that is not ours")
-        else:
-            there[record.owner, record.rtype, record.rdata] = record.ttl
-    last = records[0]
-    if deleting or serial != soa_numbers(last.rdata)[0]:
-        raise TransferFailed("the changes do not lead to the zone that they are of")
-    whole = [Record(owner, rtype, ttl, rdata, 0) for (owner, rtype, rdata), ttl in there.items()]
-    return [last, *whole]
+    return zone_of(origin, changed(ours, records) if ours is not None and changes else records)

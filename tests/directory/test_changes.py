@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from directory import journal, wire
+from directory.changes import changed
 from directory.journal import Journal, delta_of
 from directory.reception import Reception, Rights
-from directory.transfer_in import _changed, _checked, fetch
+from directory.transfer_in import _checked, fetch
 from directory.zone import Record, Zone, make_rrset
 from tests.directory import fabricated
 from tests.directory.test_transfer_in import ORIGIN, foreign, primary
@@ -125,9 +126,9 @@ def test_changes_that_do_not_fit_are_not_taken(spoil: Callable[[list[Record]], l
     before = fabricated.zone()
     after = moved(before, random.Random(3))
     records = read(iter(reception([before, after]).stream(asked(before), "127.0.0.1")))  # type: ignore[call-overload]
-    assert _changed(before, records)
+    assert changed(before, records)
     with pytest.raises(Exception, match="changes"):
-        _changed(before, spoil(records))
+        changed(before, spoil(records))
 
 
 async def test_a_primary_that_gives_no_changes_gives_the_whole() -> None:

@@ -47,7 +47,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[int
 async def test_as_primary_it_is_followed_within_seconds(
     kind: str, tmp_path: Path, services: list[DirectoryService], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken = counted(monkeypatch, transfer_in, "_changed")
+    taken = counted(monkeypatch, transfer_in, "changed")
     net, port = fabricated.free_net()
     server = KINDS[kind](tmp_path / kind, nameservers.free_place(), [(f"{net}.{n}", port) for n in (1, 2, 3)])
     server.folder.mkdir()
