@@ -9,8 +9,9 @@ import asyncio
 import json
 import os
 import random
+import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any
@@ -44,23 +45,34 @@ def required(text: str, net: str) -> str:
 def test_a_host_s_disk_is_lost_and_its_heir_is_killed_at_each_point(capsys: Any) -> None:
     with capsys.disabled():
         print(f"\nseed {SEED}", flush=True)
-        assert run(ENDS, 8.0, lambda line: print(line, flush=True)) == []
+        assert run(required, partial(_lose, ENDS), 8.0, lambda line: print(line, flush=True)) == []
 
 
-def run(ends: tuple[str, ...], seconds: float, told: Callable[[str], None]) -> list[str]:
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_a_frozen_host_is_given_up_and_thaws_again_and_again(capsys: Any) -> None:
+    """Where nobody waits for the standby, it took what its heir never heard of: that comes back."""
+    with capsys.disabled():
+        print(f"\nseed {SEED}", flush=True)
+        assert run(settings, _freeze, 5.0, lambda line: print(line, flush=True)) == []
+
+
+Told = Callable[[str], None]
+Trouble = Callable[[MovingFleet, Told], Awaitable[None]]
+
+
+def run(configured: Callable[[str, str], str], trouble: Trouble, seconds: float, told: Told) -> list[str]:
     with ExitStack() as scenery:
-        here = scenery.enter_context(stage(settings=required))
+        here = scenery.enter_context(stage(settings=configured))
         hashed = hash_password(PASSWORD.encode())
         here.ask("account", "import", "-", typed="".join(f"{name}:{hashed}\n" for name in PEOPLE))
         outside = scenery.enter_context(foreign_mailbox(here, Mailbox))
         site = scenery.enter_context(web_site(here.address(PLACE), Journal))
         assert isinstance(site, Journal)
-        return asyncio.run(_run(here, outside, site, ends, seconds, told))
+        return asyncio.run(_run(here, outside, site, trouble, seconds, told))
 
 
-async def _run(
-    here: Stage, outside: Mailbox, site: Journal, ends: tuple[str, ...], seconds: float, told: Callable[[str], None]
-) -> list[str]:
+async def _run(here: Stage, outside: Mailbox, site: Journal, trouble: Trouble, seconds: float, told: Told) -> list[str]:
     fleet, traffic = MovingFleet(here, None, {}), Traffic(here, site, SEED)
     try:
         await set_out(fleet, traffic, outside, site)
@@ -69,13 +81,14 @@ async def _run(
         running = asyncio.create_task(traffic.run())
         try:
             await asyncio.sleep(seconds)
-            await _lose(fleet, ends, told)
+            await trouble(fleet, told)
             await asyncio.sleep(seconds)
         finally:
             traffic.stop()
             await running
-        await fleet.start(LOST)  # a new disk, with nothing on it
-        await fleet.ready(LOST)
+        if fleet.has_ended(LOST):
+            await fleet.start(LOST)  # a new disk, with nothing on it
+            await fleet.ready(LOST)
         await fleet.still()
         posts = sum(map(len, traffic.promises.posts.values()))
         told(f"{posts} posts, {sum(map(len, traffic.promises.letters.values()))} letters, {fleet.kills} kills")
@@ -90,7 +103,7 @@ async def _run(
         fleet.close()
 
 
-async def _lose(fleet: MovingFleet, ends: tuple[str, ...], told: Callable[[str], None]) -> None:
+async def _lose(ends: tuple[str, ...], fleet: MovingFleet, told: Told) -> None:
     """Kill a host, take its disk away, promote; kill the heir at one point after the other."""
     here = fleet.stage
     await fleet.kill(LOST)
@@ -118,13 +131,40 @@ async def _lose(fleet: MovingFleet, ends: tuple[str, ...], told: Callable[[str],
     told(f"{time.monotonic() - began:.1f} s: all that {LOST} left is at {HEIR}")
 
 
+async def _freeze(fleet: MovingFleet, told: Told) -> None:
+    """Give up a host that stands still; let it go on, as an owner that does not know; welcome it, give it buckets."""
+    here = fleet.stage
+    for turn in range(2):
+        began = time.monotonic()
+        fleet.signal(LOST, signal.SIGSTOP)
+        await _ask(here, "host", "promote", LOST, "--apply")
+        await _until(lambda: LOST in _word(here).get("succession", {}).get("inherited", ()), lambda: str(_word(here)))
+        told(f"{time.monotonic() - began:.1f} s: all that {LOST} left is at {HEIR}")
+        fleet.signal(LOST, signal.SIGCONT)
+        await asyncio.sleep(1.0)
+        await _until(
+            lambda: _word(here, LOST).get("succession", {}).get("returning") == {}, lambda: str(_word(here, LOST))
+        )
+        told(f"{time.monotonic() - began:.1f} s: {LOST} has nothing left to give")
+        if not turn:
+            await _ask(here, "host", "welcome", LOST, "--apply")
+            await _ask(here, "rebalance", "--apply")
+            await _until(
+                lambda: sum(_word(here, LOST).get("owned", {}).values()) > 2_000, lambda: str(_word(here, LOST))
+            )
+            await _ask(here, "host", "standby", LOST, HEIR, "--apply")
+            await _until(lambda: _copy(here).get("whole") and _copy(here).get("connected"), lambda: str(_copy(here)))
+            told(f"{time.monotonic() - began:.1f} s: {LOST} is at home again")
+
+
 def judge(fleet: MovingFleet, traffic: Traffic, outside: Mailbox) -> Iterator[str]:
     """As after kills; numbers of posts skip where a list was inherited, and what a lost host told is lost with it."""
     promises = traffic.promises
     boxes = {name: verdict._read(fleet, name) for name in PEOPLE}
     yield from promises.changed
     yield from verdict._letters(boxes, promises)
-    yield from verdict._uids(boxes, promises)
+    if fleet.kills:  # else what only the lost host had was given new ones
+        yield from verdict._uids(boxes, promises)
     yield from verdict._filed(fleet, promises)
     yield from verdict._items(boxes, promises)
     yield from verdict._strangers(boxes, promises)
@@ -135,10 +175,10 @@ def judge(fleet: MovingFleet, traffic: Traffic, outside: Mailbox) -> Iterator[st
             yield from verdict._once(f"{name}, posts of {source}", held, {*promises.posts[source], *held})
 
 
-def _word(here: Stage) -> dict[str, Any]:
+def _word(here: Stage, host: str = HEIR) -> dict[str, Any]:
     said = here.command("status", "--json").stdout  # its code tells that a host is down
     with suppress(ValueError):
-        return next((word for word in json.loads(said)["hosts"] if word["host"] == HEIR), {})
+        return next((word for word in json.loads(said)["hosts"] if word["host"] == host), {})
     return {}
 
 
