@@ -23,7 +23,7 @@ from tests.peers import beside
 
 pytestmark = [
     pytest.mark.peers,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(shutil.which("dovecot") is None, reason="with dovecot-lmtpd: scripts/peers installs it"),
 ]
 

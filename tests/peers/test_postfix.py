@@ -22,7 +22,7 @@ from tests.peers import beside
 
 pytestmark = [
     pytest.mark.peers,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(not beside.is_installed(), reason="as root, with postfix: scripts/peers installs it"),
 ]
 
