@@ -274,6 +274,7 @@ async def never() -> bool:
     return False
 
 
+@pytest.mark.soak  # the others go the same ways, and the suite is long
 async def test_the_heir_is_lost_too(town: LosingTown) -> None:
     """Its own standby has what it took, and where the numbers of the first one ended: that one comes back to it."""
     for host, standby in (("host-2", "host-3"), ("host-3", "host-1")):
@@ -351,6 +352,7 @@ async def test_without_a_whole_replica_all_waits_for_the_host_itself(town: Losin
     assert not town.faults_found(), town.faults_found()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("point", ["after-seal", "before-bury"])
 async def test_what_was_on_its_way_to_who_is_lost_is_its_giver_s_again(town: LosingTown, point: str) -> None:
     """The heir was handing over to it: what came there is inherited, what did not is reclaimed."""
