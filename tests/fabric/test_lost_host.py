@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from heliograph.demo.stage import free_net
-from heliograph.holding import OWNER, SEALED
+from heliograph.holding import OWNER, SEALED, TOMBSTONE
 from heliograph.moving import mover
 from heliograph.standby import homecoming, inheriting
 from tests.fabric.lost import LosingTown
@@ -380,4 +380,27 @@ async def test_what_was_on_its_way_to_who_is_lost_is_its_giver_s_again(town: Los
     await town.still()
     now = await asyncio.to_thread(uids, town.person("bob"))
     assert now.pop("after")[0] > GAP and now == known
+    assert not town.faults_found(), town.faults_found()
+
+
+@pytest.mark.soak
+async def test_who_was_welcomed_before_it_was_back_gives_up_all_the_same(town: LosingTown) -> None:
+    """Its zone never said that it was lost: it offers what the zone gives to another, and hears of a higher epoch."""
+    await town.name_standby("host-2", "host-3")
+    await life(town)
+    known = await asyncio.to_thread(uids, town.person("heidi"))
+    town.replicate("host-2", "host-3")
+    await town.person("alice").send(HEIDI, "late")
+    await town.still()
+    await town.lose("host-2", disk=False)
+    await town.promote("host-2", "host-3")
+    await town.inherited("host-2", "host-3")
+    await town.welcome("host-2")
+    await town.start("host-2")
+    await until(lambda: town.state("host-2", "heidi") == TOMBSTONE == town.state("host-2", "heidi", "reflectors"))
+    await town.person("bob").send(BOB, "after")
+    await town.still()
+    now = await asyncio.to_thread(uids, town.person("heidi"))
+    assert town.owners("heidi") == ["host-3"] and now.keys() == known.keys() | {"late", "after"}
+    assert {subject: now[subject] for subject in known} == known and all(len(one) == 1 for one in now.values())
     assert not town.faults_found(), town.faults_found()
