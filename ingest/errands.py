@@ -10,9 +10,11 @@ import re
 from dataclasses import dataclass, replace
 
 from directory.names import FabricNames, Reflector, Timeline
+from ingest.misspelled import faults_of, looks_like_options
 from ingest.opml import is_list
 from ingest.urls import BadUrl, canonical
 from ingest.wish import (
+    ADDRESS,
     FOLDER_OCTETS_MAX,
     LINES_MAX,
     URLS_MAX,
@@ -123,9 +125,11 @@ def read_errands(lines: list[str], names: FabricNames) -> Errands:
     words: dict[Errand, str] = {}
     bad: dict[str, str] = {}
     rest: list[str] = []
-    everywhere = next((line for line in lines if is_option(line)), "")
+    everywhere = " ".join(line for line in lines if is_option(line))
     for line in map(str.strip, lines):
         read = _read(line, everywhere, names)
+        if isinstance(read, Follow) or ADDRESS.search(line) or looks_like_options(line):
+            bad |= faults_of(line)
         if isinstance(read, str):
             bad.setdefault(line[:200], read)
         elif read is None:
@@ -144,7 +148,7 @@ def _read(line: str, everywhere: str, names: FabricNames) -> Errand | str | None
         return Help() if match[1].lower() == "help" else ListAll(match[1].lower() == "opml")
     if source := _source_of(line.partition(" ")[0], names) if "@" in line else "":
         rest = line.partition(" ")[2]
-        return Follow(source, read_options(rest, everywhere)) if not rest or is_option(rest) else None
+        return Follow(source, read_options(rest, everywhere)) if _is_asked(rest) else None
     match = _COMMAND.match(line)
     if match is None:
         return "this is no command: write help to see them" if _ALMOST.match(line) and " " in line else None
@@ -156,13 +160,18 @@ def _read(line: str, everywhere: str, names: FabricNames) -> Errand | str | None
     return _follow(target, rest, everywhere, names)
 
 
+def _is_asked(rest: str) -> bool:
+    """Tell whether nothing but options stands behind a source."""
+    return not rest.strip() or is_option(rest) or looks_like_options(rest)
+
+
 def _follow(target: str, rest: str, everywhere: str, names: FabricNames) -> Errand | str | None:
     if "://" in target or target.lower().startswith("feed:"):
         return None  # read_wishes knows
     source = target.lower() if is_entity(target.lower()) else _source_of(target, names)
     if not source:
         return "this is no source here: write subscribe to it there" if "@" in target else None
-    if rest.strip() and not is_option(rest):
+    if not _is_asked(rest):
         return None  # "follow me, please" is talk
     return Follow(source, read_options(rest, everywhere))
 

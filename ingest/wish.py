@@ -18,17 +18,19 @@ URLS_MAX = 20  # of one mail: each costs a fetch and an answer
 LINES_MAX = 60
 SIFT_OCTETS_MAX = 80  # all words of one kind, which stand in a control field's line, too
 FOLDER_OCTETS_MAX = 48  # with a URL and a subscriber it must fit a control field's line
+OPTIONS = frozenset({"folder", "edits", "fulltext", "only", "without"})
 
-_URL = re.compile(r"(?:feed:)?(?:[a-z][a-z0-9+.-]{1,15}://|(?<=feed:))[^\s<>\"]+", re.IGNORECASE)
-_FOLDER = re.compile(r"""(?:^|\s)folder\s?=\s?(?:"([^"]+)"|'([^']+)'|(\S+))""", re.IGNORECASE)
-_ONLY = re.compile(r"""(?:^|\s)only\s?=\s?(?:"([^"]+)"|'([^']+)'|(\S+))""", re.IGNORECASE)
-_WITHOUT = re.compile(r"""(?:^|\s)without\s?=\s?(?:"([^"]+)"|'([^']+)'|(\S+))""", re.IGNORECASE)
+ADDRESS = re.compile(r"(?:feed:)?(?:[a-z][a-z0-9+.-]{1,15}://|(?<=feed:))[^\s<>\"]+", re.IGNORECASE)
+_FOLDER = re.compile(r"""(?:^|\s)folder\s?=\s?(?:"([^"]+)"|'([^']+)'|([^\s"]\S*))""", re.IGNORECASE)
+_ONLY = re.compile(r"""(?:^|\s)only\s?=\s?(?:"([^"]+)"|'([^']+)'|([^\s"]\S*))""", re.IGNORECASE)
+_WITHOUT = re.compile(r"""(?:^|\s)without\s?=\s?(?:"([^"]+)"|'([^']+)'|([^\s"]\S*))""", re.IGNORECASE)
 _OPTION = re.compile(r"""\s*(?:folder|edits|fulltext|only|without)\s?=\s?(?:"[^"]+"|'[^']+'|\S)""", re.IGNORECASE)
 _ANY_OPTION = re.compile(r"(?:^|\s)(?:folder|edits|fulltext|only|without)\s?=", re.IGNORECASE)
 _EDITS = re.compile(r"(?:^|\s)edits\s?=\s?yes\b", re.IGNORECASE)
 _FULLTEXT = re.compile(r"(?:^|\s)fulltext\s?=\s?yes\b", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _AFTER = ".,;:!?)]}'»"  # a sentence's, not the address's
+_TYPED = str.maketrans("“”„‟", '""""')  # what a mail program makes of a quotation mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def wishes_of(arrival: Arrival) -> Wishes:
 
 def is_option(text: str) -> bool:
     """Tell whether a text is options and no address."""
-    return _OPTION.match(text) is not None and not _URL.search(text)
+    return _OPTION.match(text) is not None and not ADDRESS.search(text)
 
 
 def read_options(line: str, everywhere: str, url: str = "") -> Wish:
@@ -84,7 +86,7 @@ def options_of(lines: list[str]) -> Wish:
 
 def read_wishes(lines: list[str]) -> Wishes:
     """Read lines: each address once, in their order."""
-    everywhere = " ".join(line for line in lines if not _URL.search(line) and _ANY_OPTION.search(line))
+    everywhere = " ".join(line for line in lines if not ADDRESS.search(line) and _ANY_OPTION.search(line))
     good: dict[str, Wish] = {}
     bad: dict[str, str] = {}
     left_out = 0
@@ -109,11 +111,11 @@ def own_lines(text: str, most: int = LINES_MAX) -> Iterator[str]:
         if count >= most or line in ("-- ", "--"):
             return
         if not line.startswith(">"):
-            yield line[:2_000]
+            yield line[:2_000].translate(_TYPED)
 
 
 def _urls(line: str) -> Iterator[str]:
-    for match in _URL.finditer(line):
+    for match in ADDRESS.finditer(line):
         yield _scheme(match[0].rstrip(_AFTER))
 
 

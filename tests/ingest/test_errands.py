@@ -65,6 +65,47 @@ def test_options_on_a_line_of_their_own_are_for_all() -> None:
     assert [errand.options.folder for _, errand in found.words if isinstance(errand, Follow)] == ["News", "Eve"]
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("foldr=News", "no such option; there are folder="),
+        ("edit=yes", "no such option"),
+        ("fulltext=true", "fulltext=yes is all"),
+        ("edits = no", "edits=yes is all"),
+        ('only="two words', "not closed"),
+        ("folder=", "nothing stands behind it"),
+        (f"folder={'x' * 60}", "48 octets at most"),
+        (f"without={'x' * 90}", "80 octets at most"),
+        (" ".join(f"only={number:030}" for number in range(3)), "80 octets at most"),
+    ],
+)
+def test_an_option_that_is_none_is_said_and_the_rest_done(said: str, why: str) -> None:
+    for asked in (URL, "follow bob", "bob@reflectors.fabric.test"):
+        found = read(f"{asked} {said}")
+        assert (found.wishes.good or found.words) and not found.single and found.wants_words
+        ((what, reason),) = found.bad
+        assert said.startswith(what) and why in reason and "the rest was done" in reason
+    good = read(f"{URL} {said}").wishes.good[0]
+    assert good.folder == "INBOX" and not (good.edits or good.fulltext or good.without)
+
+
+def test_talk_beside_an_address_is_no_option() -> None:
+    for talk in ("I = me", "a + b = c, as always", "my favourite, e=mc2, folder=News"):
+        assert not read(f"{URL} {talk}").bad
+    assert not read(f"{URL}?foldr=News").bad
+
+
+def test_quotation_marks_of_a_mail_program_are_ours() -> None:
+    content = f"Subject: x\r\n\r\n{URL} folder=“My News” without=„two words“\r\n".encode()
+    (good,) = errands_of(Arrival("a@b.example", content, 0), NAMES).wishes.good
+    assert (good.folder, good.without) == ("My News", "two words\n")
+
+
+def test_options_on_two_lines_of_their_own_are_for_all() -> None:
+    ((_, errand),) = read("folder=News", "follow bob", "only=rust").words
+    assert errand == Follow("bob", Wish("", "News", only="rust\n"))
+
+
 def test_an_address_to_leave_is_not_followed() -> None:
     found = read(f"unfollow {URL}", f"{URL}/2")
     assert [each.url for each in found.wishes.good] == [f"{URL}/2"]
