@@ -172,6 +172,8 @@ def judge(fleet: MovingFleet, traffic: Traffic, outside: Mailbox) -> Iterator[st
     for source in SOURCES:
         for name in STEADY:
             held = [mark for _, mark in boxes[name] if mark.startswith(f"post-{source}-")]
+            if not fleet.kills:  # numbered by both, its sender said it to both: see the decision
+                held = sorted(set(held))
             yield from verdict._once(f"{name}, posts of {source}", held, {*promises.posts[source], *held})
 
 
