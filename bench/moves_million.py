@@ -21,8 +21,8 @@ from typing import Any
 
 from bench.moves_fill import MANY, MANY_QUICK, fill
 from directory.bucket import bucket_of
+from heliograph.database import FILE_NAME
 from heliograph.demo.stage import Stage, command_line, stage
-from heliograph.host import DATABASE
 from heliograph.tables import MIGRATIONS
 from store import Store
 
@@ -78,7 +78,7 @@ def measure_million(quick: bool) -> dict[str, object]:
     many, entries, bodies = size = MANY_QUICK if quick else MANY
     with ExitStack() as scenery:
         here = scenery.enter_context(stage(hosts=2))
-        paths = {name: here.config.host_folder(name) / DATABASE for name in (GIVER, TAKER)}
+        paths = {name: here.config.host_folder(name) / FILE_NAME for name in (GIVER, TAKER)}
         began = time.perf_counter()
         with closing(Store(paths[GIVER], MIGRATIONS)) as store:
             fill(store, of_giver(here, many), entries, bodies)
