@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from heliograph.demo.across import acquaint, second_fabric
@@ -48,7 +49,13 @@ def main() -> int:
     return story.end()
 
 
-def tell(story: Story, here: Stage, scenery: ExitStack, other: Stage | None = None) -> None:
+def tell(
+    story: Story,
+    here: Stage,
+    scenery: ExitStack,
+    other: Stage | None = None,
+    chapters: Sequence[Callable[[Story, Scene], None]] = CHAPTERS,
+) -> None:
     """Tell all of it on a stage that is set; `other`: a second fabric, acquainted with it."""
     here.add_people(*PEOPLE)  # the fabric is down: the command opens the hosts' databases itself
     seconds = here.start()
@@ -56,7 +63,7 @@ def tell(story: Story, here: Stage, scenery: ExitStack, other: Stage | None = No
     mailbox = scenery.enter_context(foreign_mailbox(here))
     site = scenery.enter_context(web_site(here.address(PLACE)))
     alice, bob, erin, heidi = (Person(here, name, host) for name, host in zip(PEOPLE, (1, 3, 2, 3), strict=True))
-    story.tell(CHAPTERS, Scene(here, mailbox, site, alice, bob, erin, heidi, other))
+    story.tell(chapters, Scene(here, mailbox, site, alice, bob, erin, heidi, other))
 
 
 if __name__ == "__main__":

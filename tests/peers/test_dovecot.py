@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from heliograph.demo.__main__ import settings, tell
+from heliograph.demo.chapters import CHAPTERS
+from heliograph.demo.heirs import the_lost_host
 from heliograph.demo.people import Person
 from heliograph.demo.stage import PASSWORD, Stage, stage
 from heliograph.demo.story import Story
@@ -41,7 +43,8 @@ def test_the_demo_with_mailboxes_at_dovecot() -> None:
         here = scenery.enter_context(stage(settings=lambda text, net: elsewhere(settings(text, net), net, lmtp)))
         folder = scenery.enter_context(beside.dovecot(here, lmtp, imaps))
         here.imap_at = here.address(1), imaps
-        tell(story, here, scenery)
+        # A standby's copy holds no mailboxes where Dovecot has them: what of them outlives a host is Dovecot's affair.
+        tell(story, here, scenery, chapters=[chapter for chapter in CHAPTERS if chapter is not the_lost_host])
         said = (folder / "log").read_text()
     assert not story.failed, "\n".join([*told, said[-4000:]])
     assert "saved mail to INBOX" in said
