@@ -2,7 +2,7 @@
 
 Law: an address that only a From field gave gets one mail of a purpose per source and day, and `stranger_mails_per_day`
 over all sources of this host; a signed-in user gets `answers_per_day` per source. What is beyond is not sent, and the
-first time said in the events. Days are UTC's.
+first time said in the events. Days are UTC's. eve+1@ and eve+2@ are counted as eve@.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def may_write(letter: Letter, who: Subscriber, purpose: str, *, proven: bool) ->
 def forget_asking(letter: Letter, who: Subscriber) -> None:
     """She confirmed, so these mails were wanted: the next command of this day may ask again."""
     letter.tx.execute(
-        "DELETE FROM asked WHERE day = ? AND address = ? AND source = ?", (letter.day, who.address, letter.source.name)
+        "DELETE FROM asked WHERE day = ? AND address = ? AND source = ?",
+        (letter.day, _mailbox(who), letter.source.name),
     )
 
 
@@ -44,7 +45,7 @@ def _count(letter: Letter, who: Subscriber, purpose: str, most: int) -> bool:
     row = letter.tx.one(
         "INSERT INTO asked VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT DO UPDATE"
         " SET sent = sent + excluded.sent, asked = asked + 1 RETURNING asked - sent",
-        (letter.day, who.address, letter.source.name, purpose, int(allowed)),
+        (letter.day, _mailbox(who), letter.source.name, purpose, int(allowed)),
     )
     if row == (1,) and not allowed:
         letter.tell("hushed", address=who.address, purpose=purpose)
@@ -54,7 +55,7 @@ def _count(letter: Letter, who: Subscriber, purpose: str, most: int) -> bool:
 def _sent(letter: Letter, who: Subscriber, purpose: str) -> int:
     row = letter.tx.one(
         "SELECT sent FROM asked WHERE day = ? AND address = ? AND source = ? AND purpose = ?",
-        (letter.day, who.address, letter.source.name, purpose),
+        (letter.day, _mailbox(who), letter.source.name, purpose),
     )
     return int(row[0]) if row else 0
 
@@ -62,7 +63,13 @@ def _sent(letter: Letter, who: Subscriber, purpose: str) -> int:
 def _sent_today(letter: Letter, who: Subscriber) -> int:
     row = letter.tx.one(
         "SELECT coalesce(sum(sent), 0) FROM asked WHERE day = ? AND address = ? AND purpose <> ?",
-        (letter.day, who.address, ANSWERS),
+        (letter.day, _mailbox(who), ANSWERS),
     )
     assert row is not None
     return int(row[0])
+
+
+def _mailbox(who: Subscriber) -> str:
+    """Whose mailbox it is: with most providers all of eve+1@, eve+2@ ... reach eve@ (RFC 5233), and so would a bomb."""
+    local, _, domain = who.address.rpartition("@")
+    return f"{local.partition('+')[0] or local}@{domain}"

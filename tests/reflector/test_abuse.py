@@ -30,6 +30,12 @@ def test_a_thousand_forged_requests_are_one_question(town: Town) -> None:
     assert len(town.fetch(EVE)) == 1
 
 
+def test_one_mailbox_under_a_thousand_names_is_one_victim(town: Town) -> None:
+    for number in range(1000):
+        town.write(SUBSCRIBE, by=EVE.replace("@", f"+{number}@"))
+    assert len(town.fetch()) == 1
+
+
 def test_a_bomb_over_all_sources_is_five_mails(town: Town) -> None:
     for number in range(50):
         town.control(f"s{number}", CreateSource(f"s{number}", "bob"))
