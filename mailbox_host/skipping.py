@@ -20,6 +20,8 @@ def skip_uids(tx: Transaction, name: str | None = None) -> int:
         f"UPDATE folder SET uidnext = uidnext + ?1, modseq = modseq + ?2, forgotten = modseq + ?2 WHERE id IN {folders}"
     )
     count = tx.execute(sql, (UIDS_SKIPPED, MODSEQS_SKIPPED, name)).rowcount
+    # What is forgotten is in the table no more: who takes a folder in holds to that, and would have something else.
+    tx.execute(f"DELETE FROM expunged WHERE folder IN {folders.replace('?3', '?1')}", (name,))
     tx.execute(f"DELETE FROM alone WHERE folder IN {folders.replace('?3', '?1')}", (name,))
     change = "UPDATE entry SET modseq = (SELECT f.modseq FROM folder f WHERE f.id = entry.folder)"
     tx.execute(f"{change} WHERE folder IN {folders.replace('?3', '?1')}", (name,))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mail.control import Goodbye, Welcome
-from mailbox_host import accounts, carrying, entries, folders, hashing, timeline, unpacking
+from mailbox_host import accounts, carrying, entries, folders, hashing, skipping, timeline, unpacking
 from mailbox_host.carrying import Told
 from mailbox_host.hashing import Hashed
 from mailbox_host.tables import MIGRATIONS
@@ -94,6 +94,8 @@ def change(tx, what: int, at: int) -> None:  # type: ignore[no-untyped-def]
         case 9:
             tx.execute("DELETE FROM expunged WHERE folder = ?", (folder.id,))
             tx.execute("UPDATE folder SET forgotten = modseq WHERE id = ?", (folder.id,))
+        case 8:
+            skipping.skip_uids(tx, "alice")
     Bodies.release(tx, body)
 
 
@@ -131,6 +133,19 @@ def test_whatever_happens_on_the_way_both_have_the_same_at_the_end(
     held = dict(pair.b.reader.all("SELECT body, count(*) FROM entry GROUP BY body"))
     assert dict(counted) == held
     pair.close()
+
+
+def test_what_a_restored_host_or_an_heir_has_skipped_is_carried_like_anything_else(pair: Pair) -> None:
+    def work(tx):  # type: ignore[no-untyped-def]
+        inbox = folders.list_folders(tx, "alice")[0].id
+        for at in range(3):
+            entries.append(tx, "alice", inbox, b"Subject: %d\r\n\r\n" % at, 0, frozenset(), 1.0)
+        entries.expunge(tx, inbox, [2], 1.0)
+        skipping.skip_uids(tx)
+
+    pair.a.write_now(work)
+    pair.carry()
+    assert pair.same()
 
 
 def test_what_is_not_served_yet_is_nobody(pair: Pair) -> None:
