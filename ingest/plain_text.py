@@ -11,28 +11,40 @@ import textwrap
 
 import inscriptis
 from inscriptis.css_profiles import STRICT_CSS_PROFILE
+from inscriptis.html_properties import Display, WhiteSpace
 from inscriptis.model.config import ParserConfig
+from inscriptis.model.html_element import HtmlElement
 
 from ingest.raw_item import stripped
 
 TEXT_CHARACTERS_MAX = 200_000
 NOTES_MAX = 200  # links that get a note; who lists more, lists addresses
 COLUMNS = 72
-QUOTE, QUOTE_ENDS = "\ue000", "\ue001"  # private use: no publisher's text keeps them
+QUOTE, QUOTE_ENDS, INDENT = "\ue000", "\ue001", "\ue002"  # private use: no publisher's text keeps them
 QUOTES_MAX = 8  # deeper is shown as deep
 TERMINAL_COLUMNS = 100
 
 _EMPTY_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")
 _LINK = re.compile(r"\[(\[[^\[\]\n]{0,500}\]|[^\[\]\n]{0,500})\]\(([^\s()]{1,2000})\)")
 _BLOCKQUOTE = re.compile(r"<(/?)blockquote\b[^<>]*>")
-_MARKED = re.compile(rf"[{QUOTE}{QUOTE_ENDS}]")
+_MARKED = re.compile(rf"[{QUOTE}{QUOTE_ENDS}{INDENT}]")
+_CODE = re.compile(r"<pre\b.*?</pre>", re.DOTALL)
+_INDENTED = re.compile(r"^ +(?=\S)", re.MULTILINE)
 _IMAGE = re.compile(r"<img\b[^<>]*>")
 _ALT = re.compile(r"\balt=\"([^\"]*)\"")
 _LAID_OUT = re.compile(r"\S {3,}\S|^ {4,}(?![*+-] |[0-9]{1,3}\. )\S")  # a table, a poem, code; an inner list is not
 _TABLE = re.compile(r"<(/?)(?:table|caption|thead|tbody|tfoot|tr|td|th)\b[^<>]*>")
 _NOTE = re.compile(r"\[[0-9]+\] \S+\Z")
 _STRAY_INDENT = re.compile(r"^ {1,3}(?=[^\s*+\-0-9])", re.MULTILINE)  # of a tag's own white space
-_CONFIG = ParserConfig(css=STRICT_CSS_PROFILE, display_links=True)  # the relaxed one indents each div
+_INLINE = "a abbr b cite code del dfn em i ins kbd mark s samp small span strong sub sup time u var".split()
+# The strict profile, since the relaxed one indents each div; code keeps its lines, also in a tag inside of <pre>.
+_STYLES = STRICT_CSS_PROFILE | {
+    **{tag: HtmlElement(whitespace=None) for tag in _INLINE},  # as what is around it
+    "pre": HtmlElement(display=Display.block, whitespace=WhiteSpace.pre, margin_before=1, margin_after=1),
+    "dt": HtmlElement(display=Display.block),
+    "dd": HtmlElement(display=Display.block, padding_inline=4),
+}
+_CONFIG = ParserConfig(css=_STYLES, display_links=True)
 
 
 def text_of_html(clean: str) -> str:
@@ -40,10 +52,11 @@ def text_of_html(clean: str) -> str:
     if not clean.strip():
         return ""
     try:
-        text = _quoted(_laid_out(_BLOCKQUOTE.sub(_bounded, _IMAGE.sub(_described, _MARKED.sub("", clean)))))
+        marked = _CODE.sub(_indented, _MARKED.sub("", clean))
+        text = _quoted(_laid_out(_BLOCKQUOTE.sub(_bounded, _IMAGE.sub(_described, marked))))
     except Exception:
         return tidy(stripped(clean))
-    return tidy(_STRAY_INDENT.sub("", _with_notes(text)))
+    return tidy(_STRAY_INDENT.sub("", _with_notes(text)).replace(INDENT, " "))
 
 
 def tidy(text: str) -> str:
@@ -55,6 +68,11 @@ def tidy(text: str) -> str:
 def flowed(text: str) -> str:
     """Break long lines as RFC 3676 has it: a space at the end says that the line goes on."""
     return "\n".join(_flowed(line) for line in text.split("\n"))
+
+
+def _indented(match: re.Match[str]) -> str:
+    """Let code stand where it stood."""
+    return _INDENTED.sub(lambda spaces: INDENT * len(spaces[0]), match[0])
 
 
 def _bounded(match: re.Match[str]) -> str:

@@ -144,3 +144,19 @@ def test_a_quotation_is_seen_as_one():
     long = flowed(text_of_html("<blockquote>" + "word " * 30 + "</blockquote>")).split("\n")
     assert len(long) == 3 and all(row.startswith("> word") for row in long) and long[0].endswith("word ")
     assert flowed(text_of_html("<p>\ue000no quotation</p>")) == "no quotation"
+
+
+def test_code_keeps_its_lines():
+    code = "def f(x):\n  y = x\n    return y\n\nf(1)"
+    marked = code.replace("return", "<span class='k'>return</span>")
+    for markup in (
+        f"<pre>{code}</pre>",
+        f"<pre><code>{code}\n</code></pre>",
+        f"<pre><span></span><code>{marked}</code></pre>",
+    ):
+        assert text_of_html(sanitised(f"a{markup}b", BASE)) == f"a\n\n{code}\n\nb"
+    assert text_of_html("<p>the <code>two\nwords</code></p>") == "the two words"
+
+
+def test_a_term_does_not_stick_to_its_meaning():
+    assert text_of_html("<dl><dt>Term</dt><dd>Meaning</dd></dl>") == "Term\n    Meaning"
