@@ -74,21 +74,21 @@ def first_addr_spec(value: str) -> str:
 
     A display name may contain an address of its own (``"eve@x" <bob@y>``): angle brackets win, quotes never count.
     """
-    bare = _bare(value)
-    angle = re.search(r"<([^<>]*)>", bare)
-    match = _ADDR_SPEC.fullmatch(angle[1].strip()) if angle else _ADDR_SPEC.search(bare)
+    words = bare(value)
+    angle = re.search(r"<([^<>]*)>", words)
+    match = _ADDR_SPEC.fullmatch(angle[1].strip()) if angle else _ADDR_SPEC.search(words)
     return match[0].lower() if match else ""
 
 
 def names_several(value: str) -> bool:
     """Tell whether an address field names more than one address, or is too long to tell."""
-    bare = _bare(value)
-    several = sum("@" in part for part in re.split("[,;:]", bare)) > 1
-    return several or bare.count("<") > 1 or len(value) > ADDRESS_FIELD_CHARACTERS_MAX
+    words = bare(value)
+    several = sum("@" in part for part in re.split("[,;:]", words)) > 1
+    return several or words.count("<") > 1 or len(value) > ADDRESS_FIELD_CHARACTERS_MAX
 
 
-def _bare(value: str) -> str:
-    """An address field without quoted words and comments, which nest (RFC 5322 3.2.2); an open one hides the rest."""
+def bare(value: str) -> str:
+    """A structured field without quoted words and comments, which nest (RFC 5322 3.2.2); an open one hides the rest."""
     kept: list[str] = []
     depth, at, end = 0, 0, min(len(value), ADDRESS_FIELD_CHARACTERS_MAX)
     while at < end:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from heliograph.judging.results import Seal, Verdict
-from mail.headers import Headers, first_addr_spec, names_several, split_message
+from mail.headers import HEADER_COUNT_MAX, Headers, first_addr_spec, names_several, split_message
 from mail.unsealing import Claim, is_true
 
 SEALS_MAX = (
@@ -94,7 +94,8 @@ def _tags(text: str) -> dict[str, str]:
 
 def _from_domain(headers: Headers) -> str:
     fields = headers.all("from")
-    if len(fields) != 1 or names_several(fields[0]):
+    unread = len(headers.fields) >= HEADER_COUNT_MAX  # there may be another From behind
+    if len(fields) != 1 or names_several(fields[0]) or unread:
         return ""
     domain = first_addr_spec(fields[0]).rpartition("@")[2]
     return domain if _NAME.match(domain) else ""

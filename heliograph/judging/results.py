@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from mail.headers import Headers, drop_some, header_line, split_message
+from mail.headers import Headers, bare, drop_some, header_line, split_message
 
 FIELD = "authentication-results"
 
@@ -63,9 +63,10 @@ def told(content: bytes, authserv: str) -> Verdict | None:
     fields = Headers.parse(split_message(content)[0]).all(FIELD)
     mine = [value for value in fields if _authserv(value) == authserv.lower()]
     for value in mine[:1]:  # the topmost is the last that was written
-        parts = _COMMENT.sub(" ", value).split(";")[1:]
-        found = [(match[1].lower(), match[2].lower()) for match in map(_RESULT.match, parts) if match]
-        return Verdict((), next((result for method, result in found if method == "dmarc"), ""))
+        # What stands in quotes or comments is a stranger's: MAIL FROM:<"; dmarc=pass"@pen.example> is told as it came.
+        results = filter(None, map(_RESULT.match, bare(value).split(";")[1:]))
+        found = {match[2].lower() for match in results if match[1].lower() == "dmarc"}
+        return Verdict((), found.pop() if len(found) == 1 else "")
     return None
 
 

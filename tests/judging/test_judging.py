@@ -99,6 +99,15 @@ async def test_anothers_seal_does_not_speak_for_from() -> None:
     assert verdict.seals[0].result == "pass" and not verdict.is_authentic
 
 
+async def test_a_from_behind_a_thousand_fields_is_not_overlooked() -> None:
+    top = b"From : Ceo <ceo@news.example.org>\r\n" + b"X-Long: way\r\n" * 1000
+    verdict, _ = await judge(top + sealed())
+    assert not verdict.is_authentic
+    signature, rest = sealed().split(b"From:", 1)
+    verdict, _ = await judge(signature + top + b"From:" + rest)
+    assert verdict.seals[0].result == "pass" and not verdict.is_authentic
+
+
 async def test_a_thousand_seals_cost_four_questions() -> None:
     line = b"DKIM-Signature: v=1; a=rsa-sha256; d=x%d.example; s=s; h=from; bh=AA==; b=AA==\r\n"
     _, asked = await judge(b"".join(line % number for number in range(1000)) + MAIL)
@@ -135,6 +144,20 @@ def test_what_a_front_says_is_read() -> None:
     verdict = told(field + MAIL, "MX.example.org")
     assert verdict and verdict.is_authentic
     assert told(field + MAIL, "other.example") is None and told(MAIL, "mx.example.org") is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'spf=pass smtp.mailfrom="; dmarc=pass "@pen.example; dmarc=fail',
+        "dkim=fail (no key (of pen.example) ; dmarc=pass ); dmarc=none",
+        'spf=none smtp.mailfrom="(\\"; dmarc=pass; "@pen.example; dmarc=fail',
+        "dmarc=pass; dmarc=fail",
+    ],
+)
+def test_what_a_front_quotes_is_no_word_of_its_own(words: str) -> None:
+    verdict = told(f"Authentication-Results: mx.example.org; {words}\r\n".encode() + MAIL, "mx.example.org")
+    assert verdict and not verdict.is_authentic
 
 
 @given(st.binary(max_size=200))
