@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Protocol
 
 from heliograph import exits
@@ -18,6 +18,7 @@ from heliograph.settings import Config
 
 PATIENCE_SECONDS = 10.0  # a host that starts or stops holds its lock without answering; it takes a second or two
 LOOK_AGAIN_SECONDS = 0.1
+SURVEY_SECONDS_MAX = 15.0  # the host that is asked waits three for others, and asks up to 256 in four rounds
 
 
 class Desk(Protocol):
@@ -53,6 +54,23 @@ def hosts_here(config: Config, wanted: str | None = None) -> list[str]:
     if not here:
         raise CommandError(exits.UNAVAILABLE, f"{config.root / 'hosts'}: no host of this fabric is on this machine")
     return here
+
+
+def survey(config: Config) -> list[dict[str, Any]]:
+    """Return what all hosts say of themselves, asked through the first of this machine that answers: one that is frozen
+    may be the very one that is asked about."""
+    for here in hosts_here(config):
+        try:
+            with closing(ControlClient(config.host_folder(here), SURVEY_SECONDS_MAX)) as client:
+                words: list[dict[str, Any]] = client.ask("survey")["hosts"]
+        except NotRunning:
+            continue
+        except CommandError as error:
+            if error.code != exits.TEMPFAIL:
+                raise
+            continue
+        return words
+    return []
 
 
 def _reach(config: Config, name: str, lock: HostLock, answer_seconds_max: float) -> Desk:

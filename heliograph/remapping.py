@@ -26,8 +26,9 @@ from heliograph.zone_request import difference, request
 Change = tuple[str, int, str]  # map, bucket, host
 
 
-def remap(config: Config, changes: list[Change]) -> None:
-    """Write the change into the zone's file if the primary is on this machine, else send it there, signed."""
+def remap(config: Config, changes: list[Change]) -> bool:
+    """Write the change into the zone's file if the primary is on this machine, else send it there, signed; tell whether
+    there was anything to change."""
     kept = _kept(config, config.primary)
     if config.dns.primary is None and config.zone_file.exists() and kept is not None:
         live = LiveFile(config.zone_file)
@@ -40,14 +41,16 @@ def remap(config: Config, changes: list[Change]) -> None:
             raise CommandError(exits.CONFIG, f"{config.zone_file}: {amended.reason}")
         if isinstance(amended, Amended):
             live.write(amended.content)
-        return
+        return isinstance(amended, Amended)
     found = next((kept for kept in (_kept(config, name) for name in hosts_here(config)) if kept), None)
     if found is None:
         raise CommandError(exits.UNAVAILABLE, "no host here has a zone yet: run this where one has started")
     zone, nodes = found.zone, dict(found.zone.nodes)
     for owner, ttl, _, after in _sets(zone, changes):
         nodes[owner] = {**nodes[owner], wire.MX: make_rrset(zone.origin, wire.MX, ttl, after)}
-    request(config, difference(zone, nodes))
+    wanted = difference(zone, nodes)
+    request(config, wanted)
+    return bool(wanted)
 
 
 def _kept(config: Config, host: str) -> Kept | None:

@@ -9,12 +9,14 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from heliograph import exits
 from heliograph.commands.frame import config_of, json_option, note, say
+from heliograph.control_socket import ANSWER_SECONDS_MAX, ControlClient, NotRunning
 from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 MAPS = {"timeline": ("timeline",), "reflectors": ("reflectors",), "both": ("timeline", "reflectors")}
 LOOK_SECONDS = 0.5
 WATCH_SECONDS = 2.0
+STATE_SECONDS_MAX = 10.0  # a frozen host must not hide how the others are
 SHOWN_MAX = 5  # buckets in a line
 ON_THEIR_WAY = ("sealed", "acquiring")
 
@@ -50,11 +53,12 @@ def move(context: click.Context, numbers: str, host: str, which: str, wait: bool
     config = config_of(context)
     first, last = _range(config, numbers)
     config.host(host)
-    remap(config, [(of, number, host) for of in MAPS[which] for number in range(first, last + 1)])
+    heard = max(_serials(config), default=0)
+    changed = remap(config, [(of, number, host) for of in MAPS[which] for number in range(first, last + 1)])
     _reload(config)
-    left = _wait(config, which, first, last) if wait else 0
+    left = _wait(config, which, first, last, heard if changed else None) if wait else 0
     answer = {"buckets": f"{first}-{last}", "map": which, "host": host, "left": left}
-    say(answer, f"the zone gives {which} {first}-{last} to {host}: see `bucket status`")
+    say(answer, f"the zone gives {' and '.join(MAPS[which])} {numbers} to {host}: see `bucket status`")
     return exits.OK
 
 
@@ -95,7 +99,9 @@ def abandon(context: click.Context, numbers: str, which: str) -> int:
     if back:
         remap(config, back)
         _reload(config)
-    say({"abandoned": [f"b{number}.{of}" for of, number, _ in back]}, f"{len(back)} buckets stay where they are")
+    none = f"of {numbers} nothing waits to go at a host of this machine: set its lines in the zone back by hand"
+    text = f"{len(back)} buckets stay where they are" if back else none
+    say({"abandoned": [f"b{number}.{of}" for of, number, _ in back]}, text)
     return exits.OK if back else exits.UNAVAILABLE
 
 
@@ -110,7 +116,7 @@ def forget(context: click.Context, numbers: str, which: str) -> None:
     first, last = _range(config, numbers)
     gone: list[str] = []
     for name in _hosts(config):
-        found = _ask(config, name, "bucket forget", maps=list(MAPS[which]), first=first, last=last)
+        found = _ask(config, name, "bucket forget", ANSWER_SECONDS_MAX, maps=list(MAPS[which]), first=first, last=last)
         gone += [f"{one} at {name}" for one in found.get("forgotten", [])]
     say({"forgotten": gone}, "\n".join(gone) or "nothing was kept")
 
@@ -125,7 +131,7 @@ def give_way(context: click.Context, numbers: str, host: str, which: str) -> int
     """Where two hosts own a bucket (`status` says so): let HOST give way, and give the other all that it has."""
     config = config_of(context)
     first, last = _range(config, numbers)
-    found = _ask(config, host, "bucket yield", maps=list(MAPS[which]), first=first, last=last)
+    found = _ask(config, host, "bucket yield", ANSWER_SECONDS_MAX, maps=list(MAPS[which]), first=first, last=last)
     gone = found.get("yielded", [])
     say({"yielded": gone, "host": host}, "\n".join(gone) or f"{host} knows of no other owner of {numbers}")
     return exits.OK if gone else exits.UNAVAILABLE
@@ -136,13 +142,20 @@ def _range(config: Config, text: str) -> tuple[int, int]:
     if match is None:
         raise CommandError(exits.USAGE, f"{text!r}: write one number, or two: 56 or 56-99")
     first, last = int(match[1]), int(match[2] or match[1])
-    if not first <= last < config.buckets:
+    if first > last:
+        raise CommandError(exits.USAGE, f"{text!r}: the smaller number first: {last}-{first}")
+    if last >= config.buckets:
         raise CommandError(exits.DATA, f"{text}: this fabric has buckets 0 to {config.buckets - 1}")
     return first, last
 
 
-def _wait(config: Config, which: str, first: int, last: int) -> int:
-    """Show how far it is, on a terminal, until nothing of it is left here."""
+def _wait(config: Config, which: str, first: int, last: int, heard: int | None) -> int:
+    """Show how far it is, on a terminal, until nothing of it is left here. `heard`: the zone's serial that a host may
+    have heard before it was changed: one that knows none newer does not know yet that it is to give something."""
+    from directory.zone import is_newer
+
+    while heard is not None and not all(is_newer(serial, heard) for serial in _serials(config)):
+        time.sleep(LOOK_SECONDS)
     left = total = _left(config, which, first, last)
     with click.progressbar(length=max(total, 1), label="buckets", file=sys.stderr) as bar:
         while left:
@@ -170,24 +183,28 @@ def _states(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
         yield name, _ask(config, name, "bucket state")
 
 
+def _serials(config: Config) -> list[int]:
+    """The zone that each host goes by which runs here."""
+    return [found["serial"] for _, found in _states(config) if "serial" in found]
+
+
 def _hosts(config: Config) -> list[str]:
     from heliograph.desk import hosts_here
 
     return hosts_here(config)
 
 
-def _ask(config: Config, name: str, act: str, **arguments: Any) -> dict[str, Any]:
-    from heliograph.control_socket import ControlClient, NotRunning
-
+def _ask(config: Config, name: str, act: str, seconds_max: float | None = None, **arguments: Any) -> dict[str, Any]:
     try:
-        client = ControlClient(config.host_folder(name))
+        with closing(ControlClient(config.host_folder(name), seconds_max or STATE_SECONDS_MAX)) as client:
+            return client.ask(act, **arguments)
     except NotRunning:
         note(f"{name} is down")
-        return {"down": True}
-    try:
-        return client.ask(act, **arguments)
-    finally:
-        client.close()
+    except CommandError as error:
+        if error.code != exits.TEMPFAIL:
+            raise
+        note(f"{name}: {error}")
+    return {"down": True}
 
 
 def _rows(config: Config) -> list[dict[str, Any]]:
@@ -217,7 +234,7 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
         names = [f"b{one['bucket']}.{one['map']}" for one in row["going"] if one["to"] == to]
         yield f"{row['host']:<10} {'to go':<10} {to:<10} {_some(names)}"
     if not (row.get("buckets") or row.get("going")):
-        yield f"{row['host']:<10} {'down' if row.get('down') else 'all of its buckets are its own'}"
+        yield f"{row['host']:<10} {'does not answer' if row.get('down') else 'all of its buckets are its own'}"
 
 
 def _some(names: list[str]) -> str:

@@ -6,7 +6,6 @@ bucket was handed over its owner serves it: any of this can be taken back by edi
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import os
 import re
@@ -190,18 +189,9 @@ def _check_empty(config: Any, name: str, wait: bool) -> None:
 
 def _words(config: Any) -> list[dict[str, Any]]:
     """What all hosts say of themselves, asked through one that runs here."""
-    from heliograph.control_socket import ControlClient, NotRunning
-    from heliograph.desk import hosts_here
+    from heliograph.desk import survey
 
-    for here in hosts_here(config):
-        try:
-            client = ControlClient(config.host_folder(here))
-        except NotRunning:
-            continue
-        with contextlib.closing(client):
-            words: list[dict[str, Any]] = client.ask("survey")["hosts"]
-        return words
-    return []
+    return survey(config)
 
 
 def _selectors(zone: Any, name: str) -> list[str]:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from heliograph.settings import Config
 
 OWN_SECONDS_MAX = 3.0  # who looks for trouble must not wait for the host that has it
-SURVEY_SECONDS_MAX = 15.0  # the host that is asked waits three for others, and asks up to 256 in four rounds
 Rows = dict[str, dict[str, Any]]
 
 
@@ -56,7 +55,7 @@ def _all(config: Config, here: list[str]) -> Rows:
 
 def _ask(config: Config, name: str, *, survey: bool) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A host's own word and, if it runs and is to ask, the others'."""
-    from heliograph.desk import desk
+    from heliograph.desk import SURVEY_SECONDS_MAX, desk
 
     known = {"host": name, "address": config.host(name).address}
     try:

@@ -134,16 +134,6 @@ def _refuse(doubts: list[str], force: bool) -> None:
 
 def _words(config: Config) -> dict[str, dict[str, Any]]:
     """What each host says of itself, asked through one that runs here."""
-    from heliograph.control_socket import ControlClient, NotRunning
-    from heliograph.desk import hosts_here
+    from heliograph.desk import survey
 
-    for here in hosts_here(config):
-        try:
-            client = ControlClient(config.host_folder(here))
-        except NotRunning:
-            continue
-        try:
-            return {word["host"]: word for word in client.ask("survey")["hosts"]}
-        finally:
-            client.close()
-    return {}
+    return {word["host"]: word for word in survey(config)}

@@ -30,6 +30,7 @@ def move_acts(mover: Mover) -> Mapping[str, Act]:
         ]  # fmt: skip
         asked = [{"map": one.map, "bucket": one.bucket, "to": party.view(one.map, one.bucket).named} for one in going]
         return {
+            "serial": party.zone().serial,
             "buckets": shown,
             "going": asked,
             "moves": moves_under_way(mover),

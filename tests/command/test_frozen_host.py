@@ -1,0 +1,75 @@
+"""A host of this machine that is frozen, beside one that answers: the command looks past it, and says which it is."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from heliograph import desk
+from heliograph.command import main
+from heliograph.commands import bucket
+from heliograph.control_socket import socket_path
+from heliograph.settings import Config
+from tests.fabric.town import make_fabric
+
+ANSWER = {"ok": {"hosts": [{"host": "host-2", "up": True}], "serial": 7, "buckets": [], "going": [], "moves": []}}
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
+    """host-1 takes connections and says nothing; host-2 answers whatever it is asked; host-3 is down."""
+    found = make_fabric(tmp_path / "f", "127.0.0.0/24", buckets=16)
+    monkeypatch.setattr(desk, "SURVEY_SECONDS_MAX", 0.2)
+    monkeypatch.setattr(bucket, "STATE_SECONDS_MAX", 0.2)
+    frozen, alive = (_listen(found, name) for name in ("host-1", "host-2"))
+    threading.Thread(target=_serve, args=(alive,), daemon=True).start()
+    yield found
+    alive.shutdown(socket.SHUT_RDWR)
+    for each in (frozen, alive):
+        each.close()
+
+
+def _listen(config: Config, name: str) -> socket.socket:
+    listening = socket.socket(socket.AF_UNIX)
+    with socket_path(config.host_folder(name)) as path:
+        listening.bind(path)
+    listening.listen()
+    return listening
+
+
+def _serve(listening: socket.socket) -> None:
+    try:
+        while True:
+            client = listening.accept()[0]
+            with client, client.makefile("rb") as lines:
+                lines.readline()
+                client.sendall(json.dumps(ANSWER).encode() + b"\n")
+    except OSError:
+        return
+
+
+def test_all_hosts_are_asked_through_one_that_answers(config: Config) -> None:
+    assert desk.survey(config) == ANSWER["ok"]["hosts"]
+
+
+def test_where_buckets_are_is_told_by_those_that_answer(config: Config) -> None:
+    done = CliRunner().invoke(main, ["-C", str(config.root), "bucket", "status"])
+    assert done.exit_code == 0 and "host-2     all of its buckets are its own" in done.output
+    assert "host-1: the host did not answer (timed out)" in done.output and "host-3 is down" in done.output
+
+
+def test_who_waits_for_a_move_waits_for_hosts_that_have_not_heard_of_it(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = {"serial": 8, "going": [{"map": "timeline", "bucket": 5}]}
+    told = iter([{"serial": 7}, {"serial": 8}, going, {"serial": 8}])
+    monkeypatch.setattr(bucket, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(bucket, "_states", lambda _: [("host-2", next(told))])
+    assert bucket._wait(config, "timeline", 5, 5, 7) == 0
+    assert next(told, None) is None
