@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+from ingest.fetched import WEEK
 from ingest.listing import FeedLine, HubLine
 
 _STANDING = {
@@ -27,7 +28,8 @@ def why_due(feed: FeedLine) -> str:
     if not feed.last_at:
         return "it was never polled"
     if feed.floor and feed.floor > feed.gap / 2:
-        return f"its site asks to be left alone for {_span(feed.floor)}"
+        asked = _span(feed.floor) if feed.floor <= WEEK else "longer than a week, and is for as long as we wait at most"
+        return f"its site asks to be left alone for {asked}"
     return f"something new comes every {_span(feed.gap)}" if feed.gap else "nothing in it is dated"
 
 

@@ -11,11 +11,9 @@ from typing import Any
 import click
 
 from heliograph import exits
-from heliograph.commands.frame import config_of, json_option, say
+from heliograph.commands.frame import NEVER, config_of, json_option, lines_of, say
 from heliograph.commands.opml import export, import_
 from heliograph.exits import CommandError
-
-NEVER = 1e12  # due, of what is not polled
 
 
 @click.group()
@@ -50,7 +48,7 @@ def show(context: click.Context, which: str) -> None:
         if found:
             row = {"host": name, **found}
             shown = {key: value for key, value in row.items() if key != "push"}
-            say(row, "\n".join(f"{key:<14}{value}" for key, value in shown.items()))
+            say(row, lines_of(shown))
             return
     raise _unknown(which)
 
@@ -108,8 +106,12 @@ def _do(context: click.Context, what: str, which: str, done: str, **more: Any) -
                 say({"host": name, "feed": which}, f"{name} {done.format(which=which)}")
                 return
             if known := host.ask("feed show", feed=which)["feed"]:
-                raise CommandError(exits.UNAVAILABLE, f"{which}: nothing was changed: {known['why']}")
+                raise CommandError(exits.UNAVAILABLE, f"{which}: nothing was changed: {_why_not(what, known)}")
     raise _unknown(which)
+
+
+def _why_not(what: str, known: dict[str, Any]) -> str:
+    return "it is not suspended" if what == "resume" else str(known["why"])
 
 
 def _unknown(which: str) -> CommandError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+NEVER = 1e12  # the moment of what does not come
 INTERRUPTED = 130  # 128 + SIGINT, as a shell counts
 
 
@@ -45,6 +47,20 @@ def say(answer: Mapping[str, Any], text: str) -> None:
 def note(text: str) -> None:
     """Tell a person something beside the answer."""
     click.echo(text, err=True)
+
+
+def lines_of(row: Mapping[str, Any]) -> str:
+    """Write a row of the database for a person, a line for each of its values."""
+    return "\n".join(f"{name:<14}{_readable(name, value)}" for name, value in row.items())
+
+
+def _readable(name: str, value: Any) -> str:
+    """A moment is a date, a span is whole seconds, and what is not known is not -1."""
+    if name == "next_due" or name.endswith("_at"):
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value)) if 0 < value < NEVER else "never"
+    if isinstance(value, float):
+        return f"{value:.0f} s"
+    return "not known yet" if value == -1 else str(value)
 
 
 def config_of(context: click.Context) -> Config:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heliograph import exits
-from heliograph.commands.frame import config_of, json_option, note, say
+from heliograph.commands.frame import NEVER, config_of, json_option, lines_of, note, say
 from heliograph.commands.whose import entity_of, owner_of
 from heliograph.exits import CommandError
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from heliograph.settings import Config
     from ingest.mailboxes.place import Place
 
-NEVER = 1e12
 NAMES_TRIED_MAX = 500  # a host of a large fabric has one bucket in a hundred
 SLUG_CHARACTERS_MAX = 23  # with a dash and six characters: 30, an entity's most
 
@@ -120,7 +119,7 @@ def list_(context: click.Context) -> None:
 def show(context: click.Context, source: str) -> None:
     """Show one mailbox."""
     row = _find(config_of(context), source)
-    say(row, "\n".join(f"{key:<14}{value}" for key, value in row.items()))
+    say(row, lines_of(row))
 
 
 def _simple(what: str, done: str, help_: str) -> None:

@@ -117,9 +117,14 @@ def test_a_feed_is_suspended_and_resumed_and_says_why_it_is_due(run: Run, fabric
     told = json.loads(run("feed", "show", "a-1", "--json").stdout)
     assert "hub.example/ does not ring" in told["hub"] and told["push"]["lease_until"] == 0
     assert "not due" in run("feed", "list").stdout and "suspended" in run("feed", "list").stdout
+    shown = dict(
+        line.split(maxsplit=1) for line in run("feed", "show", "a-1").stdout.splitlines() if " " in line.strip()
+    )
+    assert shown["next_due"] == "never" and shown["last_at"].endswith(":01") and shown["gap"] == "14400 s"
+    assert shown["followers"] == "not known yet"
     refused = run("feed", "poll", "a-1")
     assert refused.exit_code == 69 and "feed resume" in refused.stderr
-    assert run("feed", "resume", "a-1").exit_code == 0 and run("feed", "resume", "a-1").exit_code == 69
+    assert run("feed", "resume", "a-1").exit_code == 0 and "not suspended" in run("feed", "resume", "a-1").stderr
     assert run("feed", "poll", "a-1").exit_code == 0 and run("feed", "suspend", "b-1").exit_code == 67
     assert b'xmlUrl="https://a.example/feed"' in run("feed", "export").stdout_bytes
     assert b"a.example" not in run("feed", "export", "--follower", "alice").stdout_bytes

@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.fetched import WEEK
+from ingest.listing import FeedLine
 from ingest.schedule import average_gap, backed_off, interval, retry
 from ingest.settings import Settings
+from ingest.why import why_due
 
 SETTINGS = Settings()
 HOUR, DAY = 3_600.0, 86_400.0
@@ -59,3 +61,10 @@ def test_a_request_is_tried_three_times_more():
 def test_nothing_waits_longer_than_it_may(gap, asked_for, chance, errors, age):
     assert 0.9 * 900 <= wait(gap, asked_for, age, chance) <= 1.1 * DAY
     assert 900 < backed_off(errors, asked_for, SETTINGS, chance) <= 1.1 * WEEK
+
+
+def test_what_a_site_asks_for_is_told_as_far_as_it_is_heeded():
+    def why(floor):
+        return why_due(FeedLine("a", "A", "https://a.example/", 1, 1, 0, 1, "200", 0, HOUR, "", 1, floor, 0))
+
+    assert why(2 * DAY).endswith("for 2 days") and why(6e16).endswith("as long as we wait at most")
