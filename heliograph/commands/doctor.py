@@ -45,6 +45,7 @@ def examine(config: Config, now: float) -> list[Finding]:
     from heliograph.checkup.machine import clock, disk, permissions
     from heliograph.checkup.mailboxes import mailboxes
     from heliograph.checkup.network import network
+    from heliograph.checkup.outside import outside
     from heliograph.checkup.zone import postmaster, zone
 
     return [
@@ -59,6 +60,7 @@ def examine(config: Config, now: float) -> list[Finding]:
         *mailboxes(config),
         *network(config),
         *beside(config),
+        *outside(config),
     ]
 
 
