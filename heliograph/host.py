@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from functools import partial
 
 from directory.service import DirectoryService
 from directory.snapshot import Directory
@@ -22,27 +21,22 @@ from heliograph.clients import Clients
 from heliograph.control import ControlServer
 from heliograph.database import open_database
 from heliograph.dns import directory_settings
-from heliograph.door import Doormen, HostDoor
-from heliograph.epochs import is_unfinished, settle
+from heliograph.door import HostDoor
+from heliograph.epochs import settle
 from heliograph.federation.joint import federated
 from heliograph.health.counting_door import CountingDoor
 from heliograph.health.measuring import Measuring, Places
 from heliograph.health.neighbours import PURPOSE as STATUS
 from heliograph.health.neighbours import Neighbours
 from heliograph.health.pulse import Pulse
-from heliograph.health.standing import Standing
 from heliograph.judging.joint import judged
-from heliograph.keys import TOKEN_KEY, read_key
 from heliograph.lock import HostLock
-from heliograph.mail_doors import open_mail_doors
+from heliograph.mail_doors import door_of, open_mail_doors
 from heliograph.moving.acts import move_acts
-from heliograph.moving.cargo import Cargo, Reflectors, Timelines
-from heliograph.moving.frames import PURPOSE as MOVE
-from heliograph.moving.inquiry import PURPOSE as HOLDERS
-from heliograph.moving.mover import Mover
-from heliograph.moving.parties import Party, nothing
+from heliograph.moving.parties import nothing
 from heliograph.one_click import OneClick
 from heliograph.operations import Answer, Site, status
+from heliograph.other_hosts import OtherHosts
 from heliograph.outside import click_routes, postmark
 from heliograph.ownership import claim
 from heliograph.publishing import HttpPublisher
@@ -51,14 +45,8 @@ from heliograph.rounds import Rounds
 from heliograph.settings import Config
 from heliograph.shelves.handing import handing_out, settle_shelves
 from heliograph.smarthost import access
-from heliograph.standby.receiver import Receiver
-from heliograph.standby.replicas import Replicas
-from heliograph.standby.sender import Sender
-from heliograph.standby.solitude import noting_solitude
-from heliograph.standby.succession import INHERITED, Succession, hear_newest, keep_key
-from heliograph.standby.words import PURPOSE as REPLICA
-from heliograph.streams import Streams
-from heliograph.tls import ClientTls, between_hosts
+from heliograph.standby.succession import hear_newest
+from heliograph.tls import ClientTls
 from heliograph.web import routes
 from heliograph.zone_acts import zone_acts
 from ingest.hub import HubDesk
@@ -69,8 +57,6 @@ from spool.runner import Runner
 from spool.runner_settings import Settings as RunnerSettings
 
 log = logging.getLogger("heliograph")
-
-BUCKETS_SHOWN_MAX = 10  # in a line of the log
 
 
 class Host:
@@ -116,8 +102,8 @@ class Host:
         self._own_folder()
         await self._start_directory()
         self._make_rooms()
-        self._make_standby()
-        await self._settle_succession()
+        self._running.push_async_callback(self.others.close)
+        await self.others.settle()
         await self._start_workers()
         await self._open_doors()
 
@@ -135,17 +121,8 @@ class Host:
         self.ownership = await self.store.write(lambda tx: claim(tx, self.name, self.directory.current))
         await self.store.write(lambda tx: settle(tx, self.ownership, self.directory.current, self._clock()))
         await settle_shelves(self.store, self.config.shelf_of(self.name))
-        self._tell_unsettled(self.directory.current)
-        self.directory.subscribe(self._tell_unsettled)
-
-    def _tell_unsettled(self, directory: Directory) -> None:
-        away, towards = self.ownership.unsettled(directory)
-        if away:
-            log.warning("the zone gives away what is still served here: %s", _some(away))
-        if towards:
-            log.warning(
-                "the zone gives this host what was not handed over to it; mail for it waits: %s", _some(towards)
-            )
+        self.ownership.tell_unsettled(self.directory.current)
+        self.directory.subscribe(self.ownership.tell_unsettled)
 
     def _zone(self) -> Directory:
         """The zone itself, as it is at this moment."""
@@ -155,16 +132,19 @@ class Host:
         self.rooms = rooms = HostRooms(self.config, self.name, self._zone, self.ownership, self._clock)
         self.bell, self.queue, self.flow, self.reflector = rooms.bell, rooms.queue, rooms.flow, rooms.reflector
         self.poller = Poller(self.store, rooms.spool, rooms.ingest, self._clock)
-
-    def _make_standby(self) -> None:
-        """The standby of this host, and the replicas of others. It counts from the first door on: what is written while
-        a host starts must not wait for another one, which may be waiting for this one."""
-        server, client = between_hosts(self.config.tls.of(self.name))
-        self.streams = Streams(self.rooms.now, server, client, self.config.ports.streams)
-        self.replicas = Replicas(self._folder / "standby")
-        self._running.push_async_callback(self.replicas.close)
-        self.sender = Sender(self.name, self.store, self.streams, self._zone, self.config.standby_mode, self._clock)
-        self._running.push_async_callback(self.sender.stop)
+        self.others = others = OtherHosts(
+            self.config,
+            self.name,
+            self.store,
+            self.ownership,
+            rooms,
+            self.directory,
+            self._turn_out,
+            self._clock,
+            self._moving_at,
+        )
+        self.streams, self.replicas, self.sender = others.streams, others.replicas, others.sender
+        self.mover, self.succession = others.mover, others.succession
 
     async def _start_workers(self) -> None:
         settings = RunnerSettings(
@@ -209,33 +189,6 @@ class Host:
         await self._running.enter_async_context(self.clients.stand_ins.at_work(self.directory.subscribe))
         self.neighbours = Neighbours(self.name, self.rooms.now, self.streams, self._word)
 
-    async def _settle_succession(self) -> None:
-        """Before anything is at work: who was given up owns nothing."""
-        key = read_key(self.config, self.name, TOKEN_KEY)
-        reader = self.store.reader
-        cargo: dict[str, Cargo] = {"timeline": Timelines(reader), "reflectors": Reflectors(reader, key)}
-        party = Party(
-            self.name,
-            self.store,
-            self.ownership,
-            self.queue,
-            self._zone,
-            cargo,
-            self._turn_out,
-            self._clock,
-            self._moving_at,
-            lambda *asked: self.succession.holds_back(*asked),
-            lambda: self.succession.may_return(),
-        )
-        self.mover = Mover(party, self.streams, self.directory.subscribe)
-        folder = self._folder / INHERITED
-        self.succession = Succession(party, self.mover, self.streams, self.replicas, self.directory.subscribe, folder)
-        await self.store.write(partial(keep_key, key))
-        await self.succession.settle()
-
-        if is_unfinished(self.store.reader):  # back from a backup: what of it is still this host's?
-            await self.mover.inquiry.after_restore()
-
     def _turn_out(self, accounts: frozenset[str]) -> None:
         if self._serves:
             self.imap.turn_out(accounts)
@@ -243,7 +196,7 @@ class Host:
     async def _open_doors(self) -> None:
         """Every door of this host, at its own address, with the same ports as on every other host."""
         await self._open_streams()
-        door = self._door()
+        door = door_of(self.store, self.rooms, self.callout, self.clients, self._clock)
         self.counting = CountingDoor(
             federated(self.config, judged(self.config, door, self._clock), self.flow, self._clock)
         )
@@ -259,48 +212,21 @@ class Host:
 
     async def _open_streams(self) -> None:
         self._running.push_async_callback(self.imap.close)
-        self._running.push_async_callback(self.streams.close)
-        self._running.push_async_callback(self.mover.stop)
-        await self.succession.start(self.runner)
-        self._running.push_async_callback(self.succession.stop)
         purposes = {
             "imap": self.imap.handle_stream,
             PURPOSE: self.clients.applications.handle_stream,
             STATUS: self.neighbours.handle_stream,
         }
-        receiver = Receiver(self.replicas, lambda owner: self._zone().standbys.get(owner) == self.name)
-        between = {
-            MOVE: self.mover.taker.handle,
-            HOLDERS: self.mover.inquiry.handle,
-            REPLICA: receiver.handle,
-            **self.succession.purposes(),
-        }
-        await self.sender.start(self.directory.subscribe)  # here, for nothing may be acknowledged before
-        await self._running.enter_async_context(noting_solitude(self.store, self.sender.is_alone))
-        await self.streams.serve(self.address, purposes, between)
-
-    def _door(self) -> HostDoor:
-        clients = self.clients
-        doormen = Doormen(
-            self.rooms.knows,
-            self.rooms.is_full,
-            self.reflector.refuses,
-            self.callout,
-            clients.login.check,
-            clients.applications.check,
-            clients.applications.wait,
-            self.rooms.shelf,
-        )
-        return HostDoor(self.store, self.flow, self.queue, doormen, self._clock)
+        await self.others.serve(self.address, self.runner, purposes, self._running)
 
     async def _open_https(self, door: HostDoor) -> None:
-        octets_max = self.config.smtp.message_octets_max
-        applications = self.clients.applications
-        publisher = HttpPublisher(applications, door, lambda: self.rooms.now().names, octets_max, self._clock)
-        measure = Measuring(Places(self.store, self._zone_copy, self._pulse().figures), self._clock)
-        table = routes(self.rooms.now, publisher, measure, self.config.metrics_networks)
-        click = OneClick(self.flow, self.store, self.rooms.knows, self.callout.ask, self.rooms.now, self._clock)
-        hubs = websub_routes(HubDesk(self.store, self.poller.wake, self._clock))
+        """What is answered there is told by `web.py`."""
+        rooms, clock, octets_max = self.rooms, self._clock, self.config.smtp.message_octets_max
+        publisher = HttpPublisher(self.clients.applications, door, lambda: rooms.now().names, octets_max, clock)
+        measure = Measuring(Places(self.store, self._zone_copy, self._pulse().figures), clock)
+        click = OneClick(self.flow, self.store, rooms.knows, self.callout.ask, rooms.now, clock)
+        hubs = websub_routes(HubDesk(self.store, self.poller.wake, clock))
+        table = routes(rooms.now, publisher, measure, self.config.metrics_networks)
         https = HttpsServer((*table, *click_routes(click), *hubs), HttpsSettings(), self._tls.context)
         self._running.push_async_callback(https.close)
         await https.serve(self.address, self.config.ports.https)
@@ -334,10 +260,5 @@ class Host:
 
     def _pulse(self) -> Pulse:
         declined = self.counting.declined
-        standing = Standing(self.sender, self.replicas, self.clients.stand_ins, self.mover, self._clock)
+        standing = self.others.standing(self.clients.stand_ins)
         return Pulse(self._folder, self.directory, self.ownership, self.imap, self.runner, standing, declined)
-
-
-def _some(buckets: list[str]) -> str:
-    shown = ", ".join(buckets[:BUCKETS_SHOWN_MAX])
-    return shown if len(buckets) <= BUCKETS_SHOWN_MAX else f"{shown} and {len(buckets) - BUCKETS_SHOWN_MAX} more"

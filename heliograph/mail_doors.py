@@ -7,13 +7,34 @@ a door that stays closed: another server has it.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+from heliograph.clients import Clients
+from heliograph.door import Doormen, HostDoor
+from heliograph.rooms import HostRooms
 from heliograph.settings import Config
+from spool.callout import Callout
 from spool.door import Door
 from spool.listeners import serve
 from spool.lobby import Lobby
 from spool.smtp_settings import Settings as SmtpSettings
+from store import Store
+
+
+def door_of(store: Store, rooms: HostRooms, callout: Callout, clients: Clients, clock: Callable[[], float]) -> HostDoor:
+    """Who decides at all of them: what the rooms, the other hosts and the passwords say."""
+    doormen = Doormen(
+        rooms.knows,
+        rooms.is_full,
+        rooms.reflector.refuses,
+        callout,
+        clients.login.check,
+        clients.applications.check,
+        clients.applications.wait,
+        rooms.shelf,
+    )
+    return HostDoor(store, rooms.flow, rooms.queue, doormen, clock)
 
 
 async def open_mail_doors(config: Config, name: str, door: Door, tls: ssl.SSLContext, running: AsyncExitStack) -> None:

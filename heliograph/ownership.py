@@ -11,6 +11,7 @@ nothing is filed; on the event loop `owns` knows what was committed last.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, fields, replace
@@ -50,6 +51,9 @@ HOLDING = Migration(
 )
 MIGRATIONS = (MIGRATION, HOLDING)
 
+log = logging.getLogger("heliograph")
+
+BUCKETS_SHOWN_MAX = 10  # in a line of the log
 MAPS: tuple[Map, ...] = ("timeline", "reflectors")
 FORMER_SECONDS = 14 * 86_400.0  # a queue gives up after 5 days, a moved bucket forwards for 14
 
@@ -142,6 +146,15 @@ class Ownership:
                     (away if owned else towards).append(f"b{bucket}.{which}")
         return away, towards
 
+    def tell_unsettled(self, directory: Directory) -> None:
+        """Say in the log where the zone says otherwise."""
+        away, towards = self.unsettled(directory)
+        if away:
+            log.warning("the zone gives away what is still served here: %s", _some(away))
+        if towards:
+            text = "the zone gives this host what was not handed over to it; mail for it waits: %s"
+            log.warning(text, _some(towards))
+
     def _known_better(self, zone: Directory) -> Directory:
         timeline, reflectors = (self._owners(zone, which) for which in MAPS)
         return replace(zone, timeline=timeline, reflectors=reflectors, former=self._former)
@@ -214,6 +227,11 @@ def claim(tx: Transaction, host: str, directory: Directory) -> Ownership:
         tx.execute("INSERT INTO claimed VALUES (?)", (directory.serial,))
     held = [_holding(row) for row in tx.all(f"SELECT {_COLUMNS} FROM holding")]
     return Ownership(host, {(one.map, one.bucket): one for one in held}, _former(tx))
+
+
+def _some(buckets: list[str]) -> str:
+    shown = ", ".join(buckets[:BUCKETS_SHOWN_MAX])
+    return shown if len(buckets) <= BUCKETS_SHOWN_MAX else f"{shown} and {len(buckets) - BUCKETS_SHOWN_MAX} more"
 
 
 def _elsewhere(held: Holding, named: str) -> str:
