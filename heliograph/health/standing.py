@@ -36,7 +36,8 @@ class Standing:
 
     def standby(self) -> Answer | None:
         """`lag_seconds`: how old the newest commit is that the standby holds, while there are newer ones; None where it
-        holds nothing yet, or nobody knows. `lag_octets`: what was committed and is not sent."""
+        holds nothing yet, or nobody knows. `lag_octets`: what was committed and is not sent; None while it is away, for
+        then nobody counts."""
         state = self.sender.state()
         if state is None:
             return None
@@ -49,7 +50,7 @@ class Standing:
             "connected": state.phase != AWAY,
             "behind": state.behind,
             "lag_seconds": 0.0 if in_step else age and round(age, 1),
-            "lag_octets": state.waiting_octets,
+            "lag_octets": None if state.phase == AWAY else state.waiting_octets,
             "pages_done": state.pages_done,
             "pages": state.pages,
             "why": state.why,

@@ -39,8 +39,9 @@ def _of_standby(standby: Word) -> Iterator[Metric]:
     if standby["lag_seconds"] is not None:
         text = "Age of the newest commit that the standby holds, while there are newer ones; 0 in step."
         yield _gauge("standby_lag_seconds", text, [Sample(standby["lag_seconds"], label)])
-    text = "What was committed and is not sent to the standby yet."
-    yield _gauge("standby_lag_bytes", text, [Sample(standby["lag_octets"], label)])
+    if standby["lag_octets"] is not None:
+        text = "What was committed and is not sent to the standby yet."
+        yield _gauge("standby_lag_bytes", text, [Sample(standby["lag_octets"], label)])
 
 
 def _of_copies(copies: Sequence[Word]) -> Iterator[Metric]:

@@ -81,12 +81,14 @@ def _copy_state(standby: Row) -> str:
 
 
 def _lag(standby: Row) -> str:
-    lag = standby["lag_seconds"]
+    lag, octets = standby["lag_seconds"], standby["lag_octets"]
     if standby["phase"] == "copying":
         return "-"
     if lag is None:
         return "?"
-    return f"{duration(lag)}, {size(standby['lag_octets'])}" if lag or standby["lag_octets"] else "none"
+    if octets is None:
+        return duration(lag)
+    return f"{duration(lag)}, {size(octets)}" if lag or octets else "none"
 
 
 def _as_of(copy: Row) -> str:

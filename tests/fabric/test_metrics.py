@@ -107,6 +107,8 @@ def test_second_copies_and_moves_have_figures() -> None:
         "heliograph_buckets_sealed 2",
     ):
         assert line in text.splitlines(), text
+    away = {"standby": {**standby, "lag_octets": None}, "copies": [], "moves": []}
+    assert "lag_bytes" not in exposition(list(standing_metrics(away)))
     alone = exposition(list(standing_metrics({"standby": None, "copies": [], "moves": []})))
     assert "standby" not in alone and "copy" not in alone
     if PROMTOOL:

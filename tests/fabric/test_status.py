@@ -98,7 +98,7 @@ def move(**said: Any) -> dict[str, Any]:
 
 
 def test_second_copies_and_moves_are_shown_with_what_to_do() -> None:
-    gone = standby(mode="required", phase="away", connected=False, behind=True, lag_seconds=300.0, lag_octets=3e6)
+    gone = standby(mode="required", phase="away", connected=False, behind=True, lag_seconds=300.0, lag_octets=None)
     copy = {"of": "host-9", "whole": True, "age_seconds": 190.0, "shown": True}
     rows = [
         row("host-1", standby=standby(), moves=[move(why="")], queue={"held": 4}, coming=2),
@@ -115,7 +115,7 @@ def test_second_copies_and_moves_are_shown_with_what_to_do() -> None:
         text = " ".join(" ".join(lines).split())
         for words in (
             "host-1 host-2 preferred in step none",
-            "host-3 host-2 required away 5 min, 3.0 MB",
+            "host-3 host-2 required away 5 min host-4",
             "host-4 host-2 preferred copying [###.......] 34% -",
             "host-9 host-3 - shown for reading as of 3 min ago",
             "host-1 host-3 [###.......] 30 of 100 copying 4 of 9 2 min",
