@@ -95,7 +95,7 @@ async def _take(publisher: Publisher, request: Request) -> Posted | Problem:
     digest = hashlib.sha256(kind.encode() + b"\0" + request.body).hexdigest()
     asked = Asked(request.place["id"].lower(), bearer[1], request.peer, key or "", digest)
     if key is None:
-        post = Problem(400, "Idempotency-Key: at most 64 printable characters")
+        post = Problem(400, "Idempotency-Key: 1 to 64 printable characters, without a space")
     if isinstance(post, Problem):
         return await publisher.check(asked) or post
     return await publisher.publish(asked, post)
@@ -103,9 +103,11 @@ async def _take(publisher: Publisher, request: Request) -> Posted | Problem:
 
 def _key_of(request: Request) -> str | None:
     """Return the key, "" where there is none, None where it cannot be one."""
-    said = request.headers.get("Idempotency-Key", "").strip()
-    match = _KEY.match(said)
-    return match[1] if match else None if said else ""
+    said = request.headers.get("Idempotency-Key")
+    if said is None:
+        return ""
+    match = _KEY.match(said.strip())  # an empty one was meant to be one: without it, a post sent again comes twice
+    return match[1] if match else None
 
 
 def read_post(kind: str, body: bytes) -> Words | Message | Problem:

@@ -22,6 +22,7 @@ from gateway.settings import Settings
 log = logging.getLogger(__name__)
 
 BACKLOG = 128
+PROGRAMS = "/v1/"  # what begins so is asked by programs
 # Whatever a browser makes of an answer, it runs nothing, frames nothing and guesses no type.
 HARMLESS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -67,7 +68,7 @@ class HttpsServer:
     async def _answer(self, asked: web.BaseRequest) -> web.StreamResponse:
         found = find(self._routes, asked.method, asked.rel_url.raw_path)
         if isinstance(found, Response):
-            return _written(found)
+            return _written(_for_programs(found) if asked.path.startswith(PROGRAMS) else found)
         try:
             async with asyncio.timeout(self._settings.answer_seconds_max):
                 body = await _body(asked, found.route.body_octets_max)
@@ -125,6 +126,11 @@ async def _body(asked: web.BaseRequest, octets_max: int) -> bytes | Response:
     except (web.RequestPayloadError, ConnectionError):  # chunks that are none; a client that is gone
         return Response(400, b"bad request\n")
     return bytes(body)
+
+
+def _for_programs(nobody: Response) -> Response:
+    """Say as a problem (RFC 9457) that there is nothing, to who reads nothing else."""
+    return response_of(Problem(nobody.status, nobody.body.decode().strip(), nobody.headers))
 
 
 def _request(asked: web.BaseRequest, found: Found, body: bytes) -> Request:

@@ -141,6 +141,7 @@ async def test_what_is_no_post_is_said_in_problem_details(robot: Robot) -> None:
     assert (await robot.post({**POST, "text": "\ud800"}))[0] == 422
     assert (await robot.post({**POST, "subject": "a\r\nBcc: eve@x.test"}))[0] == 201  # one line, and no field
     assert (await robot.post(POST, Idempotency_Key="x" * 65))[0] == 400
+    assert (await robot.post(POST, Idempotency_Key=""))[0] == 400  # a variable that is not set is no key
     assert (await robot.post(POST, kind="text/plain"))[0] == 415
     assert (await robot.post(b"Subject: x\n\n" + b"y" * 1_000, kind="message/rfc822"))[0] == 422
     answers = await asyncio.gather(*(robot.post(POST, at=3) for _ in range(BURST_POSTS + 10)))

@@ -102,6 +102,7 @@ async def test_over_tls_with_the_hosts_certificate(tmp_path: Path) -> None:
         ("GET", "/Things/7", 404),
         ("GET", "/" + "x/" * 1000, 404),
         ("GET", "/slow/../things/7", 404),
+        ("GET", "/v1/things", 404),
     ],
 )
 async def test_which_method_and_path_are_answered(method: str, path: str, status: int) -> None:
@@ -110,6 +111,7 @@ async def test_which_method_and_path_are_answered(method: str, path: str, status
     head, _, body = answer.partition(b"\r\n\r\n")
     assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer
     assert bool(body) is (method != "HEAD")
+    assert (b"application/problem+json" in head) is path.startswith("/v1/")
     if status == 405:
         assert b"\r\nAllow: " + (b"POST" if path.endswith("parts") else b"GET, HEAD") in head
 
