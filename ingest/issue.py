@@ -25,6 +25,14 @@ _CONFIRM = re.compile(
     re.IGNORECASE,
 )
 _PERSONAL = re.compile(r"welcome|willkommen|bienvenue|code|sign.?in|log.?in|passwor[dt]", re.IGNORECASE)
+# A key to an account, which is no issue whatever its header says: "482913 is your code", "Your sign-in link".
+_KEY = re.compile(
+    r"\b(?:code|pin|kode|código|codice)\b\s*(?:is|ist|est|:|-)?\s*\d{4,8}\b"
+    r"|\b\d{4,8}\W+(?:is your|ist (?:dein|ihr)|est votre)\b"
+    r"|\b(?:your|ihr|dein|votre|tu)\b.{0,30}\b(?:sign.?in|log.?in|verification|security|one.?time)\W+(?:code|link|pin)\b"
+    r"|\b(?:log.?in|sign.?in|magic)\W+link\b|\breset\b.{0,20}\bpassword\b",
+    re.IGNORECASE,
+)
 # Where it came through, and to whom: the address is its owner's and the publisher's affair, not of whoever follows.
 _NOT_PASSED_ON = (
     "to",
@@ -60,6 +68,8 @@ def is_for_her(arrival: Arrival, newsletter: Newsletter) -> bool:
         return True  # RFC 5321 4.5.5: a notice; and without a text, its Subject could be a command of hers
     subject, first = subject_of(arrival.headers), not newsletter.last_at
     asks = _CONFIRM.search(subject) is not None
+    if _KEY.search(subject):
+        return True
     if arrival.headers.has("list-unsubscribe") or arrival.headers.has("list-id"):
         return asks and first  # RFC 2369, 2919: an issue, unless it is what comes before all issues
     return first or asks or _PERSONAL.search(subject) is not None
