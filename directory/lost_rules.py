@@ -36,7 +36,11 @@ def lost_hosts_own_nothing(zone: Zone, _: Expected) -> Iterator[Finding]:
     """Two words about one bucket would make two owners."""
     for loss in losses(zone):
         if loss.host and (named := bucket_of(zone, loss.host)):
-            remedy = f"Name {loss.heir or 'its heir'} there, or take _lost.{loss.host} out. `host promote` does both."
+            heir = loss.heir if loss.heir != loss.host else ""
+            remedy = (
+                f"Name {heir or 'its heir'} there (`host promote` does so for all of them), or, when it is back,"
+                f" take _lost.{loss.host} out (`host welcome`)."
+            )
             yield Finding(f"{named[0]} names {loss.host}, which the zone says is lost", remedy, named[1], wire.MX)
 
 
@@ -45,7 +49,8 @@ def _finding(loss: Loss, text: str, remedy: str) -> Finding:
 
 
 def _example(loss: Loss) -> str:
-    return f'_lost.{loss.host} TXT "v=1 heir=host-2"'
+    heir = "host-1" if loss.host == "host-2" else "host-2"
+    return f'_lost.{loss.host} TXT "v=1 heir={heir}"'
 
 
 def _shown(zone: Zone, loss: Loss) -> str:

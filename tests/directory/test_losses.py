@@ -54,6 +54,12 @@ def test_what_is_wrong_with_it_is_told_with_its_line(line: str, says: str) -> No
     assert found and found[0].line and found[0].remedy and not found[0].warning
 
 
+def test_nobody_is_told_to_name_a_lost_host() -> None:
+    text = fabricated.text() + '$ORIGIN fabric.test.\n_lost.host-2 TXT "v=1 heir=host-2"\n'
+    told = [problem.remedy for problem in lint(fabricated.zone(text), buckets=8)]
+    assert len(told) == 2 and not any("heir=host-2" in remedy or "Name host-2" in remedy for remedy in told)
+
+
 def test_a_chain_of_heirs_is_refused() -> None:
     text = fabricated.text() + '$ORIGIN fabric.test.\n_lost.host-1 TXT "v=1 heir=host-2"\n'
     text += '_lost.host-2 TXT "v=1 heir=host-1"\n'
