@@ -29,6 +29,7 @@ from store import Transaction
 LIST_OCTETS_MAX = 700_000  # as it is packed: of 200 feeds the longest known has a tenth
 FEEDS_MAX = 200  # of one mail, as many as may wait of one person; a longer list comes in several, or by the operator
 BAD_SHOWN_MAX = 50
+TOO_LONG = "it is too long for a mail: send parts of it, each a list of its own, or ask the operator to import it"
 STRANGER = "lists of feeds are for people with an account here, signed in"
 ANSWER = """\
 {count} of what you follow are feeds: the list is attached, and any feed reader
@@ -46,10 +47,18 @@ def with_list(errands: Errands, arrival: Arrival, options: Wish) -> Errands:
         if not arrival.authenticated:
             return replace(errands, bad=(*errands.bad, (name, STRANGER)))
         try:
-            errands = _added(errands, read_opml(each.content), options)
+            errands = _added(errands, _feeds(each.content), options)
         except NoOpml as no:
-            errands = replace(errands, bad=(*errands.bad, (name, str(no))))
+            # One that was cut is no XML for that reason.
+            errands = replace(errands, bad=(*errands.bad, (name, TOO_LONG if each.cut else str(no))))
     return errands
+
+
+def _feeds(content: bytes) -> list[Outline]:
+    found = read_opml(content)
+    if not found:
+        raise NoOpml("it is a list without feeds")
+    return found
 
 
 def _added(errands: Errands, outlines: list[Outline], options: Wish) -> Errands:

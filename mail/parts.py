@@ -23,11 +23,12 @@ _NAME = re.compile(r'\b(?:file)?name\s*=\s*(?:"([^"]{1,200})"|([^\s;"]{1,200}))'
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`kind`: its media type in lower case; `name`: its file's, "" for none."""
+    """`kind`: its media type in lower case; `name`: its file's, "" for none; `cut`: there is more of it."""
 
     kind: str
     name: str
     content: bytes
+    cut: bool = False
 
 
 def parts_of(content: bytes, octets_max: int) -> Iterator[Part]:
@@ -43,7 +44,8 @@ def _parts(content: bytes, octets_max: int, depth: int, left: list[int]) -> Iter
     if not (kind.startswith("multipart/") and boundary):
         name = _NAME.search(headers.get("content-disposition")[:FIELD_CHARACTERS_MAX]) or _NAME.search(said)
         encoding = headers.get("content-transfer-encoding")
-        yield Part(kind, (name[1] or name[2]) if name else "", _unpacked(body[:octets_max], encoding))
+        content, cut = _unpacked(body[:octets_max], encoding), len(body) > octets_max
+        yield Part(kind, (name[1] or name[2]) if name else "", content, cut)
         return
     edge = b"--" + (boundary[1] or boundary[2]).encode("ascii", "replace")
     for piece in body.split(edge, PARTS_MAX + 1)[1:] if depth < DEPTH_MAX else ():

@@ -77,6 +77,13 @@ async def test_a_list_can_be_the_whole_mail(two: Host) -> None:
         assert ("https://a.example/feed", "News") in asked_for(two)
 
 
+async def test_a_list_of_nothing_or_one_too_long_for_a_mail_says_so(two: Host) -> None:
+    endless = write_opml("Mine", (Outline(f"https://a.example/{number}" + "x" * 200) for number in range(2_000)))
+    for content, said in ((b"<opml><body/></opml>", "without feeds"), (endless, "ask the operator")):
+        send(two, mail(("text/x-opml", "feeds.opml", content)))
+        assert said in two.answers[-1].text.replace("\r\n", " ") and not asked_for(two)
+
+
 async def test_too_long_a_list_is_cut_and_said_to_be(two: Host) -> None:
     many = [Outline(f"https://f{n}.example/") for n in range(FEEDS_MAX + 7)]
     send(two, mail(("text/x-opml", "feeds.opml", write_opml("Mine", many))))
