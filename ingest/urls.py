@@ -6,15 +6,15 @@ stands for an IPv4 address (127.1, 0x7f.1, 2130706433) is written out, so that n
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 import re
 import socket
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import idna
+
+from mail.organization import organization
 
 # As it stands in a control field, percent-encoded: with the field's other values it must fit a line of 998 octets
 # (RFC 5322 2.1.1).
@@ -75,15 +75,7 @@ def registrable_domain(host: str) -> str:
     """Return the domain that was registered (``example.co.uk``); an address, or a name without one, is its own."""
     if ":" in host or host.replace(".", "").isdigit():
         return host
-    found: str | None = _suffixes().privatesuffix(host)
-    return found or host
-
-
-@functools.cache
-def _suffixes() -> Any:
-    from publicsuffixlist import PublicSuffixList  # reading the list takes 60 ms: not at start
-
-    return PublicSuffixList()
+    return organization(host)
 
 
 def _written(parts: SplitResult, host: str, port: int) -> Url:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from directory.names import Foreign, Reflector
 from heliograph.federation.fabrics import Fabrics
-from heliograph.federation.flood import Allowances
+from heliograph.federation.flood import Allowances, of_posts, of_wishes
 from heliograph.federation.seals import unseal
 from heliograph.federation.wishes import WORDS, Said, Wish, own_wish, read_wish
 from heliograph.flow import Flow
@@ -155,7 +155,8 @@ class FederatedDoor:
         part = await unseal(self._fabrics if ours else self._strangers, content, domain)
         if isinstance(part, Deferred | Refused):
             return part
-        if not self._allowances.take(f"{domain} {entity}", len(content), self._clock()):
+        whose = of_posts(domain, entity) if ours else of_wishes(domain, entity)
+        if not self._allowances.take(whose, len(content), self._clock()):
             return FLOOD
         return await self._door.accept(session, envelope, self._vouched(part, domain), known_by)
 

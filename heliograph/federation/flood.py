@@ -1,13 +1,16 @@
 """How much one upstream may send to its mirror here.
 
 Law: each mirror has an allowance of its own, so that a fabric that floods us holds up nobody but itself. What is over
-it is put off at the door: the other side's queue keeps it, not ours.
+it is put off at the door: the other side's queue keeps it, not ours. Wishes for a source of ours are counted by whose
+domain it is: an owner has as many fabrics below it as he likes, and each would be a follower.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+
+from mail.organization import organization
 
 POSTS = 200  # at once: a feed that was away for a week
 POSTS_PER_SECOND = 0.1  # for ever: 8,640 a day
@@ -28,6 +31,15 @@ class Allowance:
         seconds = max(now - self.at, 0.0)
         posts = min(self.posts + seconds * POSTS_PER_SECOND, POSTS)
         return Allowance(posts, min(self.octets + seconds * OCTETS_PER_SECOND, OCTETS), now)
+
+
+def of_posts(domain: str, mirror: str) -> str:
+    """Whose allowance an upstream's posts take from."""
+    return f"{mirror} {domain}"
+
+
+def of_wishes(domain: str, source: str) -> str:
+    return f"{source} {organization(domain)}"
 
 
 class Allowances:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from functools import cache
-from typing import Any
 
 from heliograph.judging.results import Seal, Verdict
 from mail.headers import HEADER_COUNT_MAX, Headers, first_addr_spec, names_several, split_message
+from mail.organization import organization
 from mail.unsealing import Claim, is_true
 
 SEALS_MAX = (
@@ -73,18 +72,6 @@ class Judge:
 def is_aligned(domain: str, seals: Sequence[Seal], strict: bool) -> bool:
     true = {seal.domain for seal in seals if seal.result == "pass"}
     return domain in true or (not strict and organization(domain) in map(organization, true))
-
-
-def organization(domain: str) -> str:
-    """``mail.example.co.uk`` -> ``example.co.uk``; a public suffix is its own."""
-    return _suffixes().privatesuffix(domain) or domain
-
-
-@cache
-def _suffixes() -> Any:
-    from publicsuffixlist import PublicSuffixList  # reading the list takes 60 ms: not at start
-
-    return PublicSuffixList()
 
 
 def _tags(text: str) -> dict[str, str]:

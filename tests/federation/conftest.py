@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from tests.federation.pair import NORTH, SOUTH, Fabric, fabrics
 
-WRITERS = ("bob", "carol", "ed", "fay", "gus", "hal", "ina", "jim", "kim")  # a story has a writer of its own
+WRITERS = ("bob", "carol", "ed", "fay", "gus", "hal", "ina", "jim", "kim", "leo")  # a story has a writer of its own
 READERS = ("alice", "erin", "heidi", "dan")
 
 

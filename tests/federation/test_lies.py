@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from heliograph.federation import flood
+from heliograph.federation import door, flood
 from mail.headers import add_headers
 from tests.federation.pair import Fabric, letter, sealed, still, until
 from tests.federation.test_across import follows
@@ -147,6 +147,23 @@ async def test_a_fabric_that_asks_and_asks_is_one_follower(pair: list[Fabric], m
     await still(north, south)
     assert [line[:3] for line in said] == ["250"] * 6 + ["450"] * 3
     assert north.followers("jim") == [here("jim")]
+
+
+async def test_a_domains_owner_is_few_followers_under_whatever_names(
+    pair: list[Fabric], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    north, _ = pair
+
+    async def believed(fabrics: object, content: bytes, domain: str) -> bytes:
+        return content  # he has keys for all of them
+
+    monkeypatch.setattr(door, "unseal", believed)
+    monkeypatch.setattr(flood, "POSTS", 3)
+    monkeypatch.setattr(flood, "POSTS_PER_SECOND", 0.0)
+    mirrors = [f"leo=north.test@reflectors.x{n}.pen.test" for n in range(5)] + ["leo=north.test@reflectors.pan.test"]
+    to = at("leo", "subscribe")  # a word that is not known is dropped: nobody is there to take an answer
+    said = [await north.hears(EVE, to, letter(one, to, "subscribe", List_Mirror="v=9")) for one in mirrors]
+    assert [line[:3] for line in said] == ["250"] * 3 + ["450"] * 2 + ["250"]
 
 
 async def test_no_mirror_of_a_mirror_and_none_for_strangers(pair: list[Fabric]) -> None:

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.judging.door import DROPPED, JudgingDoor
-from heliograph.judging.judge import Judge, organization
+from heliograph.judging.judge import Judge
 from heliograph.judging.results import FIELD, Seal, Verdict, told, without, written
 from mail.headers import Headers, split_message
+from mail.organization import organization
 from mail.outcome import Delivered, Outcome, Refused
 from spool.door import Envelope, RcptTo, Session
 from spool.xforward import read_xforward
