@@ -197,7 +197,11 @@ class Succession:
             "INSERT INTO inheritance VALUES (?, ?, '', 0, 0) ON CONFLICT (host) DO UPDATE SET"
             " at = iif(step = ?2, at, 0), upto = iif(step = ?2, upto, 0), step = ?2"
         )
-        await party.store.write(lambda tx: tx.execute(sql, (lost, BEGUN)))
+        try:
+            await party.store.write(lambda tx: tx.execute(sql, (lost, BEGUN)))
+        except BaseException:  # a full disk, or a standby that is away, which may be the lost host: it begins later
+            del self._inheritances[lost]
+            raise
         self._tasks[lost] = asyncio.create_task(self._inherit(one, lost), name=f"inherit {lost}")
 
     async def _take_back(self, lost: str) -> None:

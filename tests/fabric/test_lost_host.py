@@ -15,7 +15,8 @@ import pytest_asyncio
 from heliograph.demo.stage import free_net
 from heliograph.holding import OWNER, SEALED, TOMBSTONE
 from heliograph.moving import mover
-from heliograph.standby import homecoming, inheriting
+from heliograph.standby import homecoming, inheriting, succession
+from store.telling import StandbyBehind
 from tests.fabric.lost import LosingTown
 from tests.fabric.test_move import BOB, HEIDI, ZOE, Faults, flag, persist, seen
 from tests.fabric.town import Person, from_outside, letter, make_fabric, until
@@ -26,7 +27,7 @@ GAP = 65_536
 
 @pytest_asyncio.fixture
 async def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LosingTown]:
-    for room in (inheriting, homecoming):
+    for room in (inheriting, homecoming, succession):
         monkeypatch.setattr(room, "AGAIN_SECONDS", 0.05)
     monkeypatch.setattr(mover, "AGAIN_SECONDS", (0.05,) * 6)
     with free_net() as net:
@@ -404,3 +405,26 @@ async def test_who_was_welcomed_before_it_was_back_gives_up_all_the_same(town: L
     assert town.owners("heidi") == ["host-3"] and now.keys() == known.keys() | {"late", "after"}
     assert {subject: now[subject] for subject in known} == known and all(len(one) == 1 for one in now.values())
     assert not town.faults_found(), town.faults_found()
+
+
+async def test_an_heir_that_can_store_nothing_when_it_hears_begins_once_it_can(
+    town: LosingTown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is where the lost host was the heir's own standby, and required."""
+    await town.person("alice").send(HEIDI, "before")
+    await town.still()
+    town.replicate("host-2", "host-3")
+    await town.lose("host-2", disk=True)
+    tried = asyncio.Event()
+
+    async def full(_: object) -> None:
+        tried.set()
+        raise StandbyBehind("the standby does not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(town.hosts["host-3"].store, "write", full)
+        await town.promote("host-2", "host-3")
+        await tried.wait()
+        await until(lambda: bool(town.hosts["host-3"].directory.current.lost))
+    await town.inherited("host-2", "host-3")
+    assert await town.person("heidi", 1).subjects() == ["before"]
