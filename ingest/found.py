@@ -90,7 +90,7 @@ def reason_of(reading: Reading) -> str:
     """Say why a document cannot be followed."""
     match reading:
         case Page():
-            return "it is a page that names no feed"
+            return "it is a page that names no feed; if it links to one (RSS, Atom), send that link"
         case Neither(reason):
             return reason
     return ""

@@ -42,6 +42,7 @@ _HOUR = re.compile(rb"<hour>\s*([0-9]{1,2})\s*<", re.IGNORECASE)
 _DAY = re.compile(rb"<day>\s*(mon|tue|wed|thu|fri|sat|sun)", re.IGNORECASE)
 _WEEKDAYS = (b"mon", b"tue", b"wed", b"thu", b"fri", b"sat", b"sun")
 _ADDRESS_AND_NAME = re.compile(r"[^\s()]{1,250}@[^\s()]{1,250} \((.*)\)")
+_PARAGRAPHS = re.compile(r"\S[ \t]*\n[ \t]*\n\S")  # as in mail; without a tag, a text is made so by hand
 _HAS_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|&[#a-zA-Z0-9]{1,10};")
 
 
@@ -127,7 +128,8 @@ def _body(entry: Any) -> tuple[str, bool, str, str]:
         return "", True, "", ""
     best = max(found, key=lambda part: len(part["value"]))
     value = str(best["value"])[:BODY_CHARACTERS_MAX]
-    plain = best.get("type") == "text/plain" and not _HAS_TAG.search(value)
+    as_text = best.get("type") == "text/plain" or _PARAGRAPHS.search(value)
+    plain = bool(as_text) and not _HAS_TAG.search(value)
     return value, plain, text_of(best.get("base")), text_of(best.get("language"), LANGUAGE_CHARACTERS_MAX)
 
 

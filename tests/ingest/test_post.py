@@ -185,6 +185,17 @@ def test_what_a_publisher_might_try():
     assert message["Subject"] == "desrever"
 
 
+def test_a_text_without_a_tag_keeps_its_paragraphs():
+    def said(text):
+        content = f"<rss version='2.0'><channel><item><description>{text}</description></item></channel></rss>"
+        return read(content.encode())[1][0]
+
+    item = said("One.\n\nTwo & three.".replace("&", "&amp;"))
+    assert item.text == "One.\n\nTwo & three." and "<p>One.</p>" in item.html
+    assert said("A line\nthat goes on.").text == "A line that goes on."
+    assert said("&lt;p>A\n\nb").text == "A b"
+
+
 def test_utf_16_and_marks():
     document = (FEEDS / "essays.atom").read_text().replace('encoding="utf-8"', 'encoding="utf-16"')
     for octets in (document.encode("utf-16"), b"\xef\xbb\xbf\n" + (FEEDS / "podcast.rss").read_bytes()):
