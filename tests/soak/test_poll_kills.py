@@ -108,7 +108,12 @@ def after(seconds: float) -> Callable[[], bool]:
 
 
 def count(reader: Reader) -> int:
-    return int(reader.all("SELECT count(*) FROM queue_message")[0][0])
+    """How many posts are in the queue; not what a poller asks the lists."""
+    sql = (
+        "SELECT count(*) FROM queue_message JOIN body_content ON body_content.id = body"
+        " WHERE instr(header, CAST('Subject: feed ' AS BLOB))"
+    )
+    return int(reader.all(sql)[0][0])
 
 
 def when_posted(reader: Reader, feeds: Feeds) -> Callable[[], bool]:
