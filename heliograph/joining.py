@@ -30,6 +30,7 @@ from heliograph.keys import HOST_KEY, KEY_OCTETS, TOKEN_KEY, key_text, public_ke
 from heliograph.new_folder import File, make_folder
 from heliograph.seals import make_seals
 from heliograph.settings import FILE_NAME, Config, HostConfig
+from heliograph.toml_table import ConfigError
 from heliograph.zone_file import Draft, draft
 
 _BLOCK = re.compile(r"^\[\[host\]\]\n(?:(?!\[)[^\n]*\n)*", re.MULTILINE)
@@ -47,6 +48,7 @@ class Newcomer:
 
 def newcomer(config: Config, host: HostConfig, now: float, random: Callable[[int], bytes]) -> Newcomer:
     """Decide what a new host consists of."""
+    _check_is_new(config, host)
     text = with_host_text((config.root / FILE_NAME).read_text(), host)
     _check(text)
     seed, seals = random(KEY_OCTETS), make_seals(host.name)
@@ -105,11 +107,26 @@ def without_host_text(text: str, name: str) -> str:
     return _BLOCK.sub(lambda block: "" if named.search(block[0]) else block[0], text)
 
 
+def _check_is_new(config: Config, host: HostConfig) -> None:
+    for known in config.hosts:
+        if known.name == host.name:
+            raise CommandError(exits.CANTCREAT, f"{host.name}: is a host already, at {known.address}")
+        if known.address == host.address:
+            raise CommandError(
+                exits.CANTCREAT, f"{host.address}: is the address of {known.name}: each host has its own"
+            )
+
+
 def _check(text: str) -> Config:
     """Read a configuration as it is going to be; ConfigError where it would not do."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / FILE_NAME).write_text(text)
-        return load(Path(folder))
+        try:
+            return load(Path(folder))
+        except ConfigError as error:  # whoever reads this has never seen that folder
+            raise CommandError(
+                error.code, str(error).replace(f"{folder}/{FILE_NAME}", f"the new {FILE_NAME}")
+            ) from None
 
 
 def leave(config: Config, name: str) -> None:
