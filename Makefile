@@ -34,7 +34,7 @@ check: install
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest -n 2 -m 'not peers and not soak'
+	$(BIN)/pytest -n 3 -m 'not peers and not soak'
 
 # Nothing follows the demo's last line, which counts what passed and failed.
 demo: install
