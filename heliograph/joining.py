@@ -124,9 +124,7 @@ def _check(text: str) -> Config:
         try:
             return load(Path(folder))
         except ConfigError as error:  # whoever reads this has never seen that folder
-            raise CommandError(
-                error.code, str(error).replace(f"{folder}/{FILE_NAME}", f"the new {FILE_NAME}")
-            ) from None
+            raise ConfigError(str(error).replace(f"{folder}/{FILE_NAME}", f"the new {FILE_NAME}")) from None
 
 
 def leave(config: Config, name: str) -> None:
