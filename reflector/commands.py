@@ -14,7 +14,7 @@ from mail.tree_control import Relay
 from reflector.answers import voice
 from reflector.automatic import why_automatic
 from reflector.command_words import Command, first_line, read_folder, read_line, subject_of
-from reflector.confirmations import Confirmed, ask, find_asked, redeem
+from reflector.confirmations import Confirmed, ask, find_asked, is_asked, redeem
 from reflector.courtesy import forget_asking, reply
 from reflector.letter import Letter, Step, drop, untitled, walk
 from reflector.membership import follow, leave
@@ -38,9 +38,10 @@ def take_confirmation(letter: Letter) -> Receipt | None:
     asked = find_asked(letter, token)
     if isinstance(asked, Confirmed) and place_in(letter, asked.who) == WAIT:
         return Receipt(BUSY)
+    was_asked = is_asked(letter.tx, letter.house.key, letter.source.name, token)
     confirmed = redeem(letter, token)
     if isinstance(confirmed, Refused):
-        return Receipt(confirmed)
+        return Receipt(confirmed) if was_asked else _deny(letter, confirmed)  # who is late hears of it, once
     forget_asking(letter, confirmed.who)
     outgoing = obey(letter, confirmed.who, Command(confirmed.action, confirmed.folder))
     return taken(letter, outgoing)
@@ -49,7 +50,7 @@ def take_confirmation(letter: Letter) -> Receipt | None:
 def carry_out(letter: Letter) -> Receipt | None:
     proven, who = is_proven(letter), correspondent(letter)
     if who is None:
-        return Receipt(Refused("5.1.7 The From address is none that can follow"))
+        return _deny(letter, Refused("5.1.7 The From address is none that can follow"))
     letter = letter if proven else untitled(letter)
     command = command_of(letter)
     if command is None or command.word == "help":
@@ -59,6 +60,12 @@ def carry_out(letter: Letter) -> Receipt | None:
         return Receipt(BUSY)
     act = obey if proven else hear_stranger
     return taken(letter, act(letter, who, command))
+
+
+def _deny(letter: Letter, reason: Refused) -> Receipt:
+    """Say no to who signed in. What a stranger brought was taken at the door: a refusal now would be a bounce, to
+    whomever he says that it came from."""
+    return Receipt(reason) if is_proven(letter) else drop(letter, reason.text)
 
 
 COMMAND_STEPS: tuple[Step, ...] = (drop_automatic, drop_repeats, take_confirmation, carry_out)
