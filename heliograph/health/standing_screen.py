@@ -108,6 +108,8 @@ def _of_standby(host: str, standby: Row) -> Iterator[str]:
     name, why = standby["host"], _why(standby)
     if standby["behind"] and standby["mode"] == "required":
         yield f"{host}: nothing is acknowledged, mail is answered 451: its standby {name} is {standby['phase']}{why}"
+    elif standby["mode"] == "required" and not standby["connected"]:
+        yield f"{host}: its standby {name} is {standby['phase']}{why}: nothing is acknowledged without it"
     elif standby["behind"] or not standby["connected"]:
         yield f"{host}: it goes on with one disk: its standby {name} is {standby['phase']}{why}"
 

@@ -108,6 +108,7 @@ def test_second_copies_and_moves_are_shown_with_what_to_do() -> None:
         row("host-4", standby=standby(phase="copying", pages=1000, pages_done=340, lag_seconds=None)),
         {"host": "host-9", "address": "192.0.2.9", "up": False, "trouble": "no answer"},
         row("host-5", standby=None, owned={"timeline": 1, "reflectors": 0}),
+        row("host-6", standby=gone | {"behind": False}),  # just now: the first who waits has some seconds left
     ]
     for columns in (80, 120):
         lines = screen(rows, columns).split("\n")
@@ -123,6 +124,7 @@ def test_second_copies_and_moves_are_shown_with_what_to_do() -> None:
             "host-1: mail for 4 recipients is held there",
             "host-3: nothing is acknowledged, mail is answered 451: its standby host-2 is away",
             "host-3: what goes to host-9 waits: no answer",
+            "host-6: its standby host-2 is away: nothing is acknowledged without it",
             "host-9 is away: host-3 shows its mailboxes for reading, as of 3 min ago",
             "without a standby, unlike others: host-5: `host standby host-5 HOST`",
         ):
