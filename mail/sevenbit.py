@@ -1,5 +1,5 @@
 """Eight-bit mail made fit for a host that takes seven bits only (RFC 6152 3): its parts become quoted-printable or
-base64.
+base64. So do parts with lines that are longer than any host must take.
 
 Law: pure, and in one pass: what the parts say stays the same, what is not eight-bit stays as it is, octet for octet. It
 comes before signing, for it would break a signature. None: it cannot be done; what somebody else signed
@@ -14,6 +14,7 @@ import re
 
 from mail.headers import Headers, add_headers, drop_headers, split_message
 
+LINE_OCTETS_MAX = 1_000  # CRLF counted (RFC 5321 4.5.3.1.6)
 DEPTH_MAX = 50  # as everywhere; a deeper message is refused at the door
 
 _BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"((?:[^"\\]|\\.){1,100})"|([^\s;"]{1,70}))', re.IGNORECASE)
@@ -22,7 +23,7 @@ _BASE64_LINE = 57  # octets, 76 characters (RFC 2045 6.8)
 
 def to_seven_bits(content: bytes, depth: int = 0) -> bytes | None:
     """Return a message or a part in ASCII."""
-    if content.isascii():
+    if content.isascii() and not has_long_lines(content):
         return content
     block, text = split_message(content)
     if not block.isascii() or depth >= DEPTH_MAX:
@@ -37,6 +38,14 @@ def to_seven_bits(content: bytes, depth: int = 0) -> bytes | None:
         inner = to_seven_bits(text, depth + 1)
         return None if inner is None else _labelled(block, "7bit") + inner
     return _encoded(block, headers, kind, text)
+
+
+def has_long_lines(content: bytes) -> bool:
+    """Some hosts refuse such mail, and others cut the lines, which breaks what was signed."""
+    at = 0
+    while len(content) - at > LINE_OCTETS_MAX:
+        at = content.rfind(b"\n", at, at + LINE_OCTETS_MAX) + 1 or len(content) + 1
+    return at > len(content)
 
 
 def _encoded(block: bytes, headers: Headers, kind: str, text: bytes) -> bytes | None:

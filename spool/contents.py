@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from mail.headers import drop_headers
-from mail.sevenbit import to_seven_bits
+from mail.sevenbit import has_long_lines, to_seven_bits
 from mail.signature import TRUSTED_PREFIX, carries_fabric_fields
 from spool.letter import Content, normal, prepare
 from spool.queue import Message, message
@@ -87,7 +87,7 @@ class Contents:
         if form == INSIDE:
             return prepare(content)
         content = normal(content)
-        if form == ABROAD_IN_ASCII and not content.isascii():
+        if (form == ABROAD_IN_ASCII and not content.isascii()) or has_long_lines(content):
             content = to_seven_bits(content) or content  # what cannot be made so is refused with the reason
         departing = self._stamp(content, about)
         return prepare(departing.content, departing.front)

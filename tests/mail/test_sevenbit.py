@@ -6,10 +6,11 @@ import email
 import email.policy
 from email.message import EmailMessage, Message
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail.sevenbit import to_seven_bits
+from mail.sevenbit import has_long_lines, to_seven_bits
 
 HEAD = "From: bob@fabric.test\r\nMIME-Version: 1.0\r\n"
 
@@ -73,3 +74,19 @@ def test_any_text_survives(text: str) -> None:
     content = HEAD.encode() + plain(text.replace("\n", "\r\n"))
     made = to_seven_bits(content)
     assert made is not None and made.isascii() and read(made) == read(content)
+
+
+@pytest.mark.parametrize(
+    "text", [b"x" * 3_000 + b"\r\n", b"a\r\n" + "äöü ".encode() * 300, b"a\r\n" * 900 + b"x" * 1001]
+)
+def test_long_lines_are_written_so_that_every_host_takes_them(text: bytes) -> None:
+    head = b"Subject: long\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+    assert has_long_lines(head + text)
+    made = to_seven_bits(head + text)
+    assert made is not None and made.isascii() and not has_long_lines(made)
+    assert _payload(email.message_from_bytes(made)) == text.replace(b"\r\n", b"\n")
+
+
+@pytest.mark.parametrize("text", [b"x" * 998 + b"\r\n", b"", (b"y" * 998 + b"\r\n") * 3 + b"x"])
+def test_lines_that_every_host_takes_stay(text: bytes) -> None:
+    assert not has_long_lines(text) and to_seven_bits(text) == text
