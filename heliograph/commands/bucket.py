@@ -27,6 +27,7 @@ LOOK_SECONDS = 0.5
 WATCH_SECONDS = 2.0
 STATE_SECONDS_MAX = 10.0  # a frozen host must not hide how the others are
 SHOWN_MAX = 5  # buckets in a line
+STATES = {"acquiring": "comes from", "sealed": "sealed for", "demoted": "back to", "tombstone": "gone to"}
 ON_THEIR_WAY = ("sealed", "acquiring")
 
 map_option = click.option(
@@ -227,7 +228,8 @@ def _screen(rows: list[dict[str, Any]]) -> str:
 def _lines(row: dict[str, Any]) -> Iterator[str]:
     counts: dict[tuple[str, str], list[str]] = {}
     for one in row.get("buckets", []):
-        counts.setdefault((one["state"], one["peer"]), []).append(f"b{one['bucket']}.{one['map']}")
+        state = "copy kept" if one.get("kept") and one["state"] == "tombstone" else one["state"]
+        counts.setdefault((STATES.get(state, state), one["peer"]), []).append(f"b{one['bucket']}.{one['map']}")
     for (state, peer), names in sorted(counts.items()):
         yield f"{row['host']:<10} {state:<10} {peer:<10} {_some(names)}"
     for to in sorted({one["to"] for one in row.get("going", [])}):

@@ -31,10 +31,12 @@ async def test_buckets_are_moved_watched_abandoned_and_forgotten(tmp_path: Path)
             code, text = await run(config.root, "bucket", "move", str(heidi), "host-1", "--map", "timeline", "--wait")
             assert code == 0, text
             await until(lambda: town.hosts["host-1"].ownership.state("timeline", heidi) == OWNER)
-            assert "b" + str(heidi) + ".timeline" in (await run(config.root, "bucket", "status"))[1]
+            line = f"host-2     copy kept  host-1     b{heidi}.timeline\n"
+            assert line in (await run(config.root, "bucket", "status"))[1]
             assert await town.person("heidi", 2).subjects() == []
             code, text = await run(config.root, "bucket", "forget", str(heidi))
             assert (code, text) == (0, f"b{heidi}.timeline at host-2\n")
+            assert line.replace("copy kept", "gone to  ") in (await run(config.root, "bucket", "status"))[1]
             assert town.hosts["host-2"].store.reader.one("SELECT 1 FROM account WHERE name = 'heidi'") is None
 
             await town.stop("host-2")  # who is away takes nothing: there is time to think better of it
