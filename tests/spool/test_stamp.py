@@ -55,6 +55,18 @@ async def test_who_takes_seven_bits_gets_seven_before_the_stamp_sees_it(tmp_path
         assert sorted(map(bytes.isascii, stamp.asked)) == [False, True]
 
 
+async def test_a_line_that_is_too_long_for_the_world_leaves_encoded(tmp_path: Path) -> None:
+    long = GREEN.replace(b"gr", b"gr" * 600)
+    async with Peer() as peer, House(tmp_path, start=False) as house:
+        house.runner._stamp = Stamp()
+        await house.runner.start()
+        house.fabric.ports = {"b.test": peer.port, "host-2": peer.port}
+        await house.put("u@b.test", "inside@host-2", content=long)
+        await house.empty()
+        found = {taken.recipients[0]: taken.content for taken in peer.taken}
+        assert found["inside@host-2"] == long and b"quoted-printable" in found["u@b.test"]
+
+
 async def test_the_size_that_is_told_is_that_of_the_copy(tmp_path: Path) -> None:
     async with Peer(features=("PIPELINING", "8BITMIME", "SIZE 200")) as peer, House(tmp_path, start=False) as house:
         house.runner._stamp = Stamp()
