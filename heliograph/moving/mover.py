@@ -46,7 +46,7 @@ class Mover:
     ) -> None:
         self.party, self._streams, self._subscribe = party, streams, subscribe
         self.inquiry = Inquiry(party, streams)
-        self.taker = Taker(party, self.inquiry)
+        self.taker = Taker(party, self.inquiry, self.wake)
         self.progress: dict[str, Progress] = {}
         self.runs: dict[str, Run] = {}
         self._bell = asyncio.Event()

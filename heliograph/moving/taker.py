@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -30,10 +31,11 @@ Key = tuple[str, int]
 
 
 class Taker:
-    """Serves the streams of hosts that hand over, one of each host."""
+    """Serves the streams of hosts that hand over, one of each host. `ended`: one has ended, there may be something to
+    tidy: what did not come, and is not to come any more."""
 
-    def __init__(self, party: Party, inquiry: Inquiry) -> None:
-        self._party, self._inquiry = party, inquiry
+    def __init__(self, party: Party, inquiry: Inquiry, ended: Callable[[], object] = lambda: None) -> None:
+        self._party, self._inquiry, self._ended = party, inquiry, ended
         self._serving: dict[str, asyncio.Task[None]] = {}
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
@@ -53,6 +55,7 @@ class Taker:
             task.cancel()
             if self._serving.get(peer) is task:
                 del self._serving[peer]
+            self._ended()
 
     async def tidy(self) -> None:
         """Let go of what was to come and does not, and of bodies that came for what is here now."""
