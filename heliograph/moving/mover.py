@@ -75,9 +75,9 @@ class Mover:
         while True:
             self._bell.clear()
             try:
-                if self.party.zone() is not seen:
-                    await self._note()
-                    seen = self.party.zone()
+                if (zone := self.party.zone()) is not seen:
+                    await self._note(zone)
+                    seen = zone  # not what it is by now: a newer one is to be noted as well
                 self._begin()
                 await self.taker.tidy()
                 await self._forget_old()
@@ -87,9 +87,9 @@ class Mover:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._bell.wait()
 
-    async def _note(self) -> None:
+    async def _note(self, zone: Directory) -> None:
         """Whom the zone names now, and named before."""
-        party, zone, now = self.party, self.party.zone(), self.party.clock()
+        party, now = self.party, self.party.clock()
         party.ownership.doubles.clear()  # who owns one too says so again
         await party.store.write(lambda tx: party.ownership.note_named(tx, zone, now))
 

@@ -76,7 +76,7 @@ async def test_results_wait_for_a_full_disk_and_nothing_is_sent_meanwhile(
 ) -> None:
     async with Peer() as peer, House(tmp_path, replace(SETTINGS, concurrency_max=1, fabric_recipients_max=1)) as house:
         house.fabric.ports = {"host-2": peer.port}
-        await house.put(*(f"u{n}@host-2" for n in range(50)))
+        await house.put(*(f"u{n}@host-2" for n in range(400)))
         apply, full = house.runner.settler.apply, True
 
         def fails(tx: Transaction, *arguments: object) -> None:
@@ -89,10 +89,10 @@ async def test_results_wait_for_a_full_disk_and_nothing_is_sent_meanwhile(
         await asyncio.sleep(0.3)
         before = len(peer.recipients)
         await asyncio.sleep(0.2)
-        assert len(peer.recipients) == before < 50  # a crash now would send all of these again
+        assert len(peer.recipients) == before < 400  # a crash now would send all of these again
         full = False
         await house.empty()
-        assert sorted(peer.recipients) == sorted(f"u{n}@host-2" for n in range(50))
+        assert sorted(peer.recipients) == sorted(f"u{n}@host-2" for n in range(400))
 
 
 async def test_a_disk_that_is_really_full_only_stops_the_clock(tmp_path: Path) -> None:
