@@ -54,11 +54,14 @@ class Shipping:
         """Read ahead: while one load is sent, the next is read and packed in a thread."""
         coming = asyncio.ensure_future(self._store.read(read))
         try:
-            while load := await coming:
+            while load := await asyncio.shield(coming):
                 coming = asyncio.ensure_future(self._store.read(read))
                 yield load
         finally:
-            await asyncio.gather(coming, return_exceptions=True)  # it reads in a thread
+            # It reads in a thread, which no cancellation ends: its connection must not be closed under it.
+            await asyncio.wait([coming])
+            if not coming.cancelled():
+                coming.exception()
 
     async def _send_load(self, load: Load) -> None:
         wanted = self._line.unknown(load.bodies)

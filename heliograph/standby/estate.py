@@ -62,8 +62,8 @@ class Estate:
         )
 
     def close(self) -> None:
+        self.store.close()  # waits for the threads that may read by this connection, too
         self._reader.connection.close()
-        self.store.close()
 
     def _held(self) -> list[Holding]:
         rows = self._reader.all("SELECT map, bucket, state, epoch, peer, serial, since, kept FROM holding")
