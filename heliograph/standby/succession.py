@@ -198,11 +198,18 @@ class Succession:
             " at = iif(step = ?2, at, 0), upto = iif(step = ?2, upto, 0), step = ?2"
         )
         try:
+            await self._clear_away(lost)
             await party.store.write(lambda tx: tx.execute(sql, (lost, BEGUN)))
         except BaseException:  # a full disk, or a standby that is away, which may be the lost host: it begins later
             del self._inheritances[lost]
             raise
         self._tasks[lost] = asyncio.create_task(self._inherit(one, lost), name=f"inherit {lost}")
+
+    async def _clear_away(self, lost: str) -> None:
+        """A host may be lost again: what a crash at the end of the last time left of its replica is old."""
+        row, place = row_of(self._party, lost), self._folder / lost
+        if (row is None or row[0] != BEGUN) and place.exists():
+            await asyncio.to_thread(shutil.rmtree, place)
 
     async def _take_back(self, lost: str) -> None:
         """The zone says so no more: what was taken is here, the rest is the host's again. Its replica goes on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import imaplib
 import re
+import shutil
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from heliograph.demo.stage import free_net
 from heliograph.holding import OWNER, SEALED, TOMBSTONE
 from heliograph.moving import mover
 from heliograph.standby import homecoming, inheriting, succession
+from heliograph.standby.succession import INHERITED
 from store.telling import StandbyBehind
 from tests.fabric.lost import LosingTown
 from tests.fabric.test_move import BOB, HEIDI, ZOE, Faults, flag, persist, seen
@@ -308,13 +310,16 @@ async def test_the_heir_is_lost_too(town: LosingTown) -> None:
 
 
 async def test_who_came_back_is_lost_again(town: LosingTown) -> None:
-    """Its database has its own word of the first time; that is not its heir's of the second."""
+    """Its database has its own word of the first time; that is not its heir's of the second. Nor is what a crash at the
+    very end of the first time left at the heir."""
     await town.name_standby("host-2", "host-3")
     await life(town)
     town.replicate("host-2", "host-3")
     await town.lose("host-2", disk=False)
     await town.promote("host-2", "host-3")
     await town.inherited("host-2", "host-3")
+    folder = town.config.host_folder("host-3")
+    shutil.copytree(folder / "standby" / "host-2", folder / INHERITED / "host-2")
     await town.start("host-2")
     await town.returned("host-2")
     await town.welcome("host-2")
