@@ -57,8 +57,8 @@ class ControlServer:
         try:
             if len(self._open) <= CONNECTIONS_MAX:
                 await self._converse(reader, writer)
-        except (OSError, ValueError):  # gone, or a line beyond the limit
-            pass
+        except (OSError, ValueError, asyncio.CancelledError):  # gone; a line beyond the limit; the host ends
+            pass  # asyncio would tell of a task that was cancelled as of a fault
         finally:
             self._open.discard(task)
             writer.close()

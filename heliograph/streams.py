@@ -105,6 +105,8 @@ class Streams:
             await self._serve_one(reader, writer)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
             log.info("stream ended: %r", error)
+        except asyncio.CancelledError:  # the host ends; asyncio would tell of a task that was cancelled as of a fault
+            pass
         finally:
             self._open.discard(task)
             with contextlib.suppress(Exception):

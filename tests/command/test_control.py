@@ -149,3 +149,21 @@ async def test_nonsense_is_answered_shortly(host: Running) -> None:
         answer = await host.server.answer(line)
         assert answer["error"]["code"] == exits.USAGE
         assert len(answer["error"]["message"]) < 300
+
+
+async def test_a_host_that_ends_hangs_up_without_a_word(host: Running) -> None:
+    """A command is connected, and another waits for its answer."""
+    told: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    answered = asyncio.Event()
+    host.site.acts["slow"] = answered.wait  # type: ignore[index,assignment]
+    path = _short(host)
+    streams = [await asyncio.open_unix_connection(path) for _ in range(2)]
+    streams[0][1].write(b'{"do": "slow"}\n')
+    streams[1][1].write(b'{"do": "status"}\n')
+    assert await streams[1][0].readline()
+    await host.server.stop()
+    for reader, writer in streams:
+        assert await reader.read() == b""
+        writer.close()
+    assert told == []
