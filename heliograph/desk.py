@@ -96,16 +96,23 @@ def _closed(config: Config, name: str) -> Desk:
     return ClosedHost(config, name)
 
 
-def every_row(config: Config, operation: str, rows: str, key: str) -> list[dict[str, Any]]:
-    """Ask all hosts of this machine for a list that they tell in pages: `rows` in an answer, the last one's `key` asks
-    for the next page. Each row says its host."""
+def every_row(config: Config, operation: str, rows: str, key: str, wanted: str | None = None) -> list[dict[str, Any]]:
+    """Ask all hosts of this machine, or the one that is wanted, for a list that they tell in pages (`_pages`). Each row
+    says its host."""
     found: list[dict[str, Any]] = []
-    for name in hosts_here(config):
+    for name in hosts_here(config, wanted):
         with desk(config, name) as host:
-            after, more = "", True
-            while more:
-                page = host.ask(operation, after=after)
-                found += [{"host": name, **row} for row in page[rows]]
-                more = page["more"]
-                after = page[rows][-1][key] if more else ""
+            found += [{"host": name, **row} for row in _pages(host, operation, rows, key)]
     return found
+
+
+def _pages(host: Desk, operation: str, rows: str, key: str) -> Iterator[dict[str, Any]]:
+    """`rows` in an answer, each an object or nothing but its `key`. The answer's `next` asks for the next page; or, where
+    there only is `more`, the last row's `key` does."""
+    after, more = "", True
+    while more:
+        page = host.ask(operation, after=after)
+        told = [row if isinstance(row, dict) else {key: row} for row in page[rows]]
+        yield from told
+        after = page["next"] if "next" in page else told[-1][key] if page["more"] else ""
+        more = bool(after)

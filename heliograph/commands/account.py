@@ -78,18 +78,9 @@ def import_(context: click.Context, file: Path) -> None:
 @click.pass_context
 def list_(context: click.Context, only: str | None) -> None:
     """List the accounts of the hosts on this machine."""
-    from heliograph.desk import desk, hosts_here
+    from heliograph.desk import every_row
 
-    config = config_of(context)
-    rows: list[dict[str, str]] = []
-    for name in hosts_here(config, only):
-        with desk(config, name) as host:
-            after, more = "", True
-            while more:
-                page = host.ask("account list", after=after)
-                rows += [{"account": entity, "host": name} for entity in page["accounts"]]
-                more = page["more"]
-                after = page["accounts"][-1] if more else ""
+    rows = every_row(config_of(context), "account list", "accounts", "account", only)
     rows.sort(key=lambda row: row["account"])
     say({"accounts": rows}, "\n".join(f"{row['account']:<30} {row['host']}" for row in rows) or "no accounts")
 

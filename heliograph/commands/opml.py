@@ -60,13 +60,14 @@ def import_(context: click.Context, file: Path, follower: str, folder: str) -> N
 @click.pass_context
 def export(context: click.Context, follower: str | None) -> None:
     """Print the feeds that the hosts on this machine poll, as OPML."""
+    from heliograph.desk import every_row
     from ingest.opml import Outline, write_opml
 
     config = config_of(context)
     folders = _folders(config, entity_of(config, follower)) if follower else None
     outlines = [
         Outline(row["url"], row["title"], _shown(folders[row["source"]]) if folders else "")
-        for row in _feeds(config)
+        for row in every_row(config, "feed list", "feeds", "source")
         if folders is None or row["source"] in folders
     ]
     title = f"Feeds of {follower or config.domain}"
@@ -79,21 +80,6 @@ def _folders(config: Config, entity: str) -> dict[str, str]:
     with desk(config, owner_of(config, entity)) as host:
         found: dict[str, str] = host.ask("feed followed", name=entity)["follows"]
     return found
-
-
-def _feeds(config: Config) -> list[dict[str, Any]]:
-    from heliograph.desk import desk, hosts_here
-
-    rows: list[dict[str, Any]] = []
-    for name in hosts_here(config):
-        with desk(config, name) as host:
-            after, more = "", True
-            while more:
-                page = host.ask("feed list", after=after)
-                rows += page["feeds"]
-                more = page["more"]
-                after = page["feeds"][-1]["source"] if more else ""
-    return rows
 
 
 def _shown(folder: str) -> str:

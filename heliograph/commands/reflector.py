@@ -34,18 +34,9 @@ def reflector() -> None:
 @click.pass_context
 def list_(context: click.Context) -> None:
     """List the sources whose lists have their root on this machine."""
-    from heliograph.desk import desk, hosts_here
+    from heliograph.desk import every_row
 
-    config = config_of(context)
-    rows: list[dict[str, Any]] = []
-    for name in hosts_here(config):
-        with desk(config, name) as host:
-            after, more = "", True
-            while more:
-                page = host.ask("reflector list", after=after)
-                rows += [{"host": name, **row} for row in page["lists"]]
-                after = page["next"]
-                more = bool(after)
+    rows = every_row(config_of(context), "reflector list", "lists", "list")
     say({"lists": rows}, "\n".join(map(_list_line, rows)) or "no lists")
 
 
