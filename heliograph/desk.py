@@ -107,8 +107,8 @@ def every_row(config: Config, operation: str, rows: str, key: str, wanted: str |
 
 
 def _pages(host: Desk, operation: str, rows: str, key: str) -> Iterator[dict[str, Any]]:
-    """`rows` in an answer, each an object or nothing but its `key`. The answer's `next` asks for the next page; or, where
-    there only is `more`, the last row's `key` does."""
+    """`rows` in an answer, each an object or nothing but its `key`. What asks for the next page is the answer's `next`,
+    or, where there only is `more`, the last row's `key`."""
     after, more = "", True
     while more:
         page = host.ask(operation, after=after)
