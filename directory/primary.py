@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from directory.copy import replace
+from store.durable_files import AS_UMASK_SAYS, replace_durably
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class LiveFile:
 
     def write(self, content: bytes) -> None:
         """Put another version in its place, which then counts as read. OSError: nothing changed."""
-        replace(self.path, content)
+        replace_durably(self.path, content, AS_UMASK_SAYS)
         self._read = look(self.path)
 
     async def watch(self, poll_seconds: float, changed: Callable[[bytes | OSError], Awaitable[None]]) -> None:

@@ -6,13 +6,13 @@ refuse for good the mail of everybody whose mailbox was lost: a disk that is not
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from heliograph import exits
 from heliograph.exits import CommandError
 from heliograph.tables import MIGRATIONS
 from store import Store
+from store.durable_files import flush_folder
 
 FILE_NAME = "heliograph.db"
 MARK = "has-a-database"  # a file that stays when the database goes
@@ -25,7 +25,8 @@ def open_database(folder: Path) -> Store:
         raise CommandError(exits.CONFIG, _what_to_do(folder, mark))
     store = Store(path, MIGRATIONS)
     if not mark.exists():
-        _make_durable(mark)
+        mark.touch(mode=0o600)
+        flush_folder(folder)
     return store
 
 
@@ -35,12 +36,3 @@ def _what_to_do(folder: Path, mark: Path) -> str:
         f" {folder.name} up to its standby (`heliograph host promote {folder.name}`), or take {folder} away and"
         f" `heliograph restore` its backup. Only if it is to begin anew, and empty: remove {mark}"
     )
-
-
-def _make_durable(mark: Path) -> None:
-    mark.touch(mode=0o600)
-    handle = os.open(mark.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

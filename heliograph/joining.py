@@ -18,7 +18,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from directory.copy import replace
 from directory.hosts import with_host
 from directory.snapshot import HostRecord
 from heliograph import certificates, exits
@@ -32,6 +31,7 @@ from heliograph.seals import make_seals
 from heliograph.settings import FILE_NAME, Config, HostConfig
 from heliograph.toml_table import ConfigError
 from heliograph.zone_file import Draft, draft
+from store.durable_files import replace_durably
 
 _BLOCK = re.compile(r"^\[\[host\]\]\n(?:(?!\[)[^\n]*\n)*", re.MULTILINE)
 
@@ -79,7 +79,7 @@ def write_bundle(config: Config, new: Newcomer, path: Path, now: float) -> None:
 
 def publish(config: Config, new: Newcomer) -> int:
     """Let the fabric know the host: in the configuration here, and in the zone. Return the serial."""
-    replace(config.root / FILE_NAME, new.configuration)
+    replace_durably(config.root / FILE_NAME, new.configuration)
     return new.zone.write()
 
 
@@ -133,7 +133,7 @@ def leave(config: Config, name: str) -> None:
     left = {host.name for host in _check(text).hosts}
     if left != {host.name for host in config.hosts} - {name}:
         raise CommandError(exits.CONFIG, f"{config.root / FILE_NAME}: take the [[host]] {name} out by hand")
-    replace(config.root / FILE_NAME, text.encode())
+    replace_durably(config.root / FILE_NAME, text.encode())
 
 
 def _certificates(config: Config, host: HostConfig, seed: bytes, now: float) -> dict[str, bytes]:

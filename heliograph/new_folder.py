@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heliograph.settings import FILE_NAME
+from store.durable_files import flush_folder, move_durably
 
 MARK = FILE_NAME + ".incomplete"
 
@@ -62,9 +63,8 @@ def _make(root: Path, files: list[File], configuration: bytes) -> bool:
         os.write(mark, configuration)
         os.fsync(mark)
         _flush_folders(root)
-        (root / MARK).rename(root / FILE_NAME)
-        _flush(root)
-        _flush(root.parent)
+        move_durably(root / MARK, root / FILE_NAME)
+        flush_folder(root.parent)
         return again
     finally:
         os.close(mark)
@@ -109,14 +109,6 @@ def _write(root: Path, file: File) -> None:
 
 
 def _flush_folders(root: Path) -> None:
+    """Without it a crash may lose the names of flushed files."""
     for folder, _, _ in os.walk(root):
-        _flush(Path(folder))
-
-
-def _flush(folder: Path) -> None:
-    """Put a folder's entries on disk: without it a crash may lose the names of flushed files."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        flush_folder(Path(folder))

@@ -26,6 +26,7 @@ from heliograph import exits
 from heliograph.dns import load_keys
 from heliograph.exits import CommandError
 from heliograph.settings import FILE_NAME, Config
+from store.durable_files import AS_UMASK_SAYS, replace_durably
 
 LEAP = 100  # versions that an unreachable host may have and nobody here knows of
 ASK_SECONDS = 2.0
@@ -69,14 +70,14 @@ def write(config: Config, host: str, succession: Succession) -> None:
         aside = config.zone_file.with_name(f"{config.zone_file.name}.before-{succession.serial}")
         aside.write_bytes(config.zone_file.read_bytes())
     config.zone_file.parent.mkdir(exist_ok=True)
-    copy.replace(config.zone_file, succession.content)
+    replace_durably(config.zone_file, succession.content, AS_UMASK_SAYS)
     file = config.root / FILE_NAME
     content = file.read_bytes()
     changed, count = _LINE.subn(lambda match: match[1] + b'"' + host.encode() + b'"', content, count=1)
     if not count:
         raise CommandError(exits.CONFIG, f'{file}: write primary = "{host}" there')
     if changed != content:
-        copy.replace(file, changed)
+        replace_durably(file, changed)
 
 
 async def _serials(config: Config, zone: Zone, host: str) -> Mapping[str, int | None]:

@@ -7,13 +7,11 @@ the change in it before it is written.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from directory.copy import replace
 from directory.lint import lint
 from directory.problem import errors
 from directory.render import dkim_line
@@ -23,6 +21,7 @@ from heliograph.exits import CommandError
 from heliograph.seals import Seal, make_seals, read_seals
 from heliograph.settings import Config
 from mail.seal import GOOD_SECONDS
+from store.durable_files import replace_durably
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def publish(config: Config, change: Change) -> bool:
     found = reading.problems or (lint(reading.zone, buckets=config.buckets) if reading.zone else ())
     if reading.zone is None or errors(found):
         raise CommandError(exits.CONFIG, f"{errors(found)[0].shown(str(path))}: mend that first")
-    replace(path, text.encode())
+    replace_durably(path, text.encode())
     return True
 
 
@@ -103,16 +102,5 @@ def _lines(config: Config, seals: Sequence[Seal]) -> tuple[str, ...]:
 
 def _keep(config: Config, seals: tuple[Seal, ...]) -> tuple[Seal, ...]:
     for seal in seals:
-        _write(config.host_folder(seal.host) / seal.file, seal.pem())
+        replace_durably(config.host_folder(seal.host) / seal.file, seal.pem())
     return seals
-
-
-def _write(path: Path, content: bytes) -> None:
-    aside = path.with_suffix(".new")
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        os.write(handle, content)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    aside.rename(path)

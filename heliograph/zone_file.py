@@ -26,6 +26,7 @@ from heliograph.desk import hosts_here
 from heliograph.exits import CommandError
 from heliograph.settings import Config
 from heliograph.zone_request import difference, request
+from store.durable_files import replace_durably
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def draft(config: Config, change: Callable[[Zone], Nodes]) -> Draft:
 def _replace(path: Path, before: bytes, content: bytes) -> None:
     if path.read_bytes() != before:
         raise CommandError(exits.TEMPFAIL, f"{path}: was edited meanwhile, nothing was changed: repeat")
-    copy.replace(path, content)
+    replace_durably(path, content)
 
 
 def _request(config: Config, zone: Zone, nodes: Nodes) -> Draft:

@@ -5,11 +5,11 @@ Law: it holds for the very file that was left, and once: it is taken away, durab
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from pathlib import Path
 
+from store.durable_files import flush_folder, replace_durably
 from store.wal import START, Position
 
 BODY = struct.Struct(">8sI8sQQQ")  # the position; the file's inode, size, time
@@ -21,13 +21,7 @@ def note_end(database: Path, position: Position) -> None:
     if _log(database).exists() or position == START:
         return  # somebody still reads, and it stays; or nothing was written: each log begins there
     body = BODY.pack(*position, *_stamp(database))
-    aside = database.with_name(f"{database.name}-ended.new")
-    with aside.open("wb") as file:
-        file.write(body + CHECKED.pack(zlib.crc32(body)))
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(_path(database))
-    _flush(database.parent)
+    replace_durably(_path(database), body + CHECKED.pack(zlib.crc32(body)))
 
 
 def take_end(database: Path) -> Position | None:
@@ -37,7 +31,7 @@ def take_end(database: Path) -> Position | None:
     except FileNotFoundError:
         return None
     _path(database).unlink()
-    _flush(database.parent)
+    flush_folder(database.parent)
     body, told = octets[: BODY.size], octets[BODY.size :]
     if len(octets) != BODY.size + CHECKED.size or told != CHECKED.pack(zlib.crc32(body)) or _log(database).exists():
         return None
@@ -56,11 +50,3 @@ def _log(database: Path) -> Path:
 def _stamp(database: Path) -> tuple[int, int, int]:
     found = database.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _flush(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

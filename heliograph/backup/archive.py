@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from heliograph import exits
 from heliograph.exits import CommandError
+from store.durable_files import flush_folder
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -57,7 +58,7 @@ def write_archive(path: Path, manifest: Manifest, sources: Mapping[str, Path]) -
         raise CommandError(exits.CANTCREAT, f"{path}: is there already: name another file") from None
     finally:
         beside.unlink()
-    _flush(path.parent)
+    flush_folder(path.parent)
     return whole
 
 
@@ -162,11 +163,3 @@ def _digest(file: IO[bytes], out: IO[bytes] | None = None) -> str:
 
 def _damaged(path: Path, what: str) -> CommandError:
     return CommandError(exits.DATA, f"{path}: {what}: take another backup")
-
-
-def _flush(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

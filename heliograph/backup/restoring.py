@@ -7,7 +7,6 @@ host's folder gets its name last; what an interrupted attempt left is not used.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from mailbox_host import gaps
 from reflector import extras
 from store import Store, Transaction, events
 from store.copying import skip_sequences
+from store.durable_files import flush_folder, move_durably
 from store.identity import renew
 
 IDS_SKIPPED = 65_536  # numbers of bodies, events, queued messages: who read along remembers the last
@@ -60,12 +60,13 @@ def restore(path: Path, root: Path, domain: str | None, now: float) -> Restored:
         folder.parent.mkdir(mode=0o700, exist_ok=True)
         if folder.exists():
             folder.rmdir()
-        here.rename(folder)
+        flush_folder(here)
+        move_durably(here, folder)
         _configure(aside, root)
     finally:
         shutil.rmtree(aside)
-    for place in (root / "hosts", root):
-        _flush(place)
+    for place in (root, root.parent):
+        flush_folder(place)
     return Restored(manifest, folders, sources, left)
 
 
@@ -121,20 +122,11 @@ def _shared(manifest: Manifest, aside: Path, root: Path) -> Iterator[str]:
         if place.exists():
             yield name
         else:
-            (aside / name).rename(place)
-            _flush(place.parent)
+            move_durably(aside / name, place)
 
 
 def _configure(aside: Path, root: Path) -> None:
     """The configuration comes last: without it the folder is no fabric's."""
     if not (root / FILE_NAME).exists():
-        (aside / FILE_NAME).rename(root / FILE_NAME)
+        move_durably(aside / FILE_NAME, root / FILE_NAME)
     root.chmod(0o700)
-
-
-def _flush(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -21,6 +21,7 @@ from mailbox_host import gaps
 from reflector import extras as lists
 from spool.queue import Queue
 from store import Store, Transaction, events
+from store.durable_files import move_durably
 
 UNITS_AT_ONCE = 200  # settled in one transaction
 LAID_OUT = "laid out"
@@ -33,12 +34,7 @@ def copy_in(replica: Path, place: Path) -> None:
     shutil.copyfile(replica, aside)
     with aside.open("rb+") as file:
         os.fsync(file.fileno())
-    aside.rename(place)
-    folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    move_durably(aside, place)
 
 
 class Estate:

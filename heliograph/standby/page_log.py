@@ -11,8 +11,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from heliograph.standby.place import flush_folder
 from heliograph.standby.record import Bad, Record, size, unpack
+from store.durable_files import flush_folder
 from store.wal import Position
 
 

@@ -7,10 +7,10 @@ read by what it says.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from store.durable_files import replace_durably
 from store.wal import START, Position
 
 FILE = "position"
@@ -39,7 +39,6 @@ def read_place(folder: Path) -> Place | None:
 
 
 def write_place(folder: Path, place: Place) -> None:
-    aside = folder / f"{FILE}.new"
     fields = {
         "database": place.database,
         "whole": place.whole,
@@ -47,21 +46,7 @@ def write_place(folder: Path, place: Place) -> None:
         "base": told(place.base),
         "as_of": place.as_of,
     }
-    with aside.open("w") as file:
-        json.dump(fields, file)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(folder / FILE)
-    flush_folder(folder)
-
-
-def flush_folder(folder: Path) -> None:
-    """Make names durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    replace_durably(folder / FILE, json.dumps(fields).encode())
 
 
 def told(position: Position) -> list[object]:

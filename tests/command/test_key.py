@@ -76,6 +76,15 @@ def test_rotation_leaves_one_generation_published_and_is_not_hurried(config: Con
     assert [seal.generation for seal in read_seals(config.host_folder("host-1"), "host-1")] == [3, 3, 2, 2]
 
 
+def test_a_new_key_and_its_name_are_on_disk_before_the_zone_names_it(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(Path(f"/proc/self/fd/{handle}").readlink().name))
+    rotate(config, ["host-1"], now=NOW)
+    assert flushed == ["dkim-2.rsa.key.new", "host-1", "dkim-2.ed25519.key.new", "host-1"]
+
+
 def test_a_fabric_of_before_is_given_keys(config: Config) -> None:
     for path in config.root.glob("hosts/*/dkim-*"):
         path.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -174,6 +175,24 @@ def test_a_new_machine_gets_all_of_it(house: Path) -> None:
             assert (root / path.relative_to(house)).read_bytes() == path.read_bytes()
     with closing(sqlite3.connect(root / "hosts/host-1/heliograph.db")) as database:
         assert database.execute("SELECT at, backup_at FROM restored").fetchall() == [(2_000.0, 1_000.0)]
+
+
+def test_every_name_is_on_disk_before_the_folder_is_a_fabrics(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, root = backed_up(house), house.parent / "new"
+    steps: list[str] = []
+    rename = Path.rename
+    monkeypatch.setattr(os, "fsync", lambda handle: steps.append(str(Path(f"/proc/self/fd/{handle}").readlink())))
+    monkeypatch.setattr(Path, "rename", lambda path, target: steps.append(target.name) or rename(path, target))
+    restore(file, root, None, 2_000.0)
+    aside = f"{root}/.restoring-host-1/hosts/host-1"
+    assert steps[steps.index(aside) :] == [
+        aside,
+        "host-1",
+        f"{root}/hosts",
+        FILE_NAME,
+        *[str(root)] * 2,
+        f"{root.parent}",
+    ]
 
 
 def test_the_commands(house: Path) -> None:
