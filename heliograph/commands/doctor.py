@@ -46,6 +46,7 @@ def examine(config: Config, now: float) -> list[Finding]:
     from heliograph.checkup.mailboxes import mailboxes
     from heliograph.checkup.network import network
     from heliograph.checkup.outside import outside
+    from heliograph.checkup.owners import owners
     from heliograph.checkup.zone import postmaster, zone
 
     return [
@@ -59,6 +60,7 @@ def examine(config: Config, now: float) -> list[Finding]:
         *clock(config, now),
         *mailboxes(config),
         *network(config),
+        *owners(config),
         *beside(config),
         *outside(config),
     ]

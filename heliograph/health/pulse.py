@@ -20,6 +20,7 @@ from mailbox_host.imap.server import ImapServer
 from spool.runner import Runner
 
 PROBLEMS_TOLD_MAX = 20  # of a zone, by `status`; `doctor` reads the file itself
+TWO_OWNERS_TOLD_MAX = 500  # buckets: some 20 KB; a word that is too long for `neighbours.py` would be none
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Pulse:
             "owned": self.ownership.counts(),
             "disk_free": shutil.disk_usage(self.folder).free,
             "not_handed_over": self._unsettled(),
-            "two_owners": [[f"b{b}.{which}", peer] for (which, b), peer in sorted(self.ownership.doubles.items())],
+            "two_owners": self._two_owners(),
             "zone_problems": [str(problem) for problem in self.directory.problems[:PROBLEMS_TOLD_MAX]],
             **self.standing.told(),
         }
@@ -60,6 +61,10 @@ class Pulse:
             unsettled=self._unsettled(),
             standing=self.standing.told(),
         )
+
+    def _two_owners(self) -> list[list[str]]:
+        doubles = sorted(self.ownership.doubles.items())
+        return [[f"b{bucket}.{which}", peer] for (which, bucket), peer in doubles[:TWO_OWNERS_TOLD_MAX]]
 
     def _unsettled(self) -> int:
         return sum(map(len, self.ownership.unsettled(self.directory.current)))

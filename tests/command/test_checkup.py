@@ -17,6 +17,7 @@ from heliograph.checkup.clients import clients
 from heliograph.checkup.finding import Finding
 from heliograph.checkup.machine import clock, disk, permissions
 from heliograph.checkup.network import network
+from heliograph.checkup.owners import doubly_owned, owners
 from heliograph.checkup.zone import postmaster, zone
 from heliograph.command import main
 from heliograph.config import Config, load
@@ -175,3 +176,26 @@ def test_a_host_elsewhere_that_does_not_answer(config: Config) -> None:
     assert [finding.text for finding in found if finding.check == "hosts"] == ["host-1 is down"]
     assert len([finding for finding in found if finding.check == "ports"]) == 9
     assert [finding.check for finding in found if "does not answer for the zone" in finding.text] == ["dns"]
+
+
+def test_a_bucket_that_two_hosts_own() -> None:
+    up = {"up": True}
+    words = [
+        {"host": "host-1", **up},  # of another version
+        {"host": "host-2", **up, "two_owners": [["b56.timeline", "host-3"], ["b7.reflectors", "host-3"]]},
+        {"host": "host-3", **up, "two_owners": [["b56.timeline", "host-2"]]},
+        {"host": "host-4", "up": False, "trouble": "no answer"},
+    ]
+    found = only(doubly_owned(words))
+    assert found.grade == "fault" and "host-2 and host-3 both own b7.reflectors, b56.timeline, " in found.text
+    assert "`bucket yield 7 --at host-3`, or --at host-2" in found.remedy
+    many = [{"host": "host-2", **up, "two_owners": [[f"b{n}.timeline", "host-1"] for n in range(20)]}]
+    assert "b4.timeline and 15 more" in only(doubly_owned(many)).text
+    [well] = doubly_owned([words[0], words[3]])
+    assert (well.grade, "1 hosts that answer" in well.text) == ("good", True)
+
+
+def test_nobody_to_ask_about_owners(config: Config) -> None:
+    assert list(owners(config)) == []
+    shutil.rmtree(config.root / "hosts")
+    assert list(owners(config)) == []

@@ -26,7 +26,17 @@ async def test_every_host_tells_of_every_other(town: Town) -> None:
         assert list(found) == ["host-1", "host-2", "host-3"] and all(word["up"] for word in found.values())
         assert sum(word["owned"]["timeline"] for word in found.values()) == 4096
         assert len({word["serial"] for word in found.values()}) == 1 and not remarks(list(found.values()))
+    await too_much_trouble_is_told_in_part(town)
     await strange_answers_are_lines(town)
+
+
+async def too_much_trouble_is_told_in_part(town: Town) -> None:
+    """All buckets twice: the word stays short enough to be heard."""
+    doubles = town.hosts["host-2"].ownership.doubles
+    doubles.update({(which, n): "host-3" for which in ("timeline", "reflectors") for n in range(4096)})
+    found = await survey(town)
+    assert found["host-2"]["up"] and len(found["host-2"]["two_owners"]) >= 100
+    doubles.clear()
 
 
 async def strange_answers_are_lines(town: Town) -> None:

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from heliograph.backup.making import make_backup
 from heliograph.backup.restoring import restore
+from heliograph.checkup.owners import owners
 from heliograph.command import main
 from heliograph.demo.stage import free_net
 from heliograph.health.screen import remarks
@@ -69,6 +70,8 @@ async def test_both_have_something_and_nothing_is_lost(empty: MovingTown) -> Non
     assert empty.state("host-2", "alice") == empty.state("host-3", "alice") == OWNER
     words = [await empty.hosts[name]._word() for name in ("host-2", "host-3")]
     assert all(f"bucket yield {key[1]} --at host-" in "\n".join(remarks([word])) for word in words)
+    [found] = (one for one in await asyncio.to_thread(lambda: list(owners(empty.config))) if one.grade == "fault")
+    assert f"host-2 and host-3 both own b{key[1]}.timeline" in found.text
     for host in ("host-2", "host-3"):
         site = empty.hosts[host]
         mail = letter("zoe@elsewhere.example", ALICE, f"at {host}")
