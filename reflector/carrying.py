@@ -49,6 +49,7 @@ LISTS = {  # by table, the column that holds the list; a source is the list that
     "mirrored_post": "list",
     "fabric_wish": "list",
     "post_gap": "list",
+    "sender_address": "list",
 }
 KNOWN_BY = ("source", "node", "branch", "move", "part", "look", "told")  # a list that is here has a row in one of these
 NOT_CARRIED = ("id", "body")

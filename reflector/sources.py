@@ -67,6 +67,7 @@ def bury_source(tx: Transaction, name: str) -> None:
     """Leave a tombstone with the numbers; let go of everything else."""
     tx.execute("UPDATE source SET removed = 1, subscribers = 0 WHERE name = ?", (name,))
     tx.execute("DELETE FROM confirmation WHERE source = ?", (name,))
+    tx.execute("DELETE FROM sender_address WHERE list = ?", (name,))
     _forget_posts(tx, name, before=2**62)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from reflector.bounce_tables import BOUNCES
 from reflector.mirror_tables import MIRRORS
+from reflector.sender_tables import SENDERS
 from store import Migration
 
 OPEN = 2**63 - 1  # until_post of an interval that nobody has closed: no post number reaches it
@@ -161,4 +162,4 @@ GAPS = Migration(
 )
 HERE = "list NOT IN (SELECT list FROM away)"
 
-MIGRATIONS = (MIGRATION, TREE, BOUNCES, AWAY, MIRRORS, GAPS)
+MIGRATIONS = (MIGRATION, TREE, BOUNCES, AWAY, MIRRORS, GAPS, SENDERS)
