@@ -251,7 +251,7 @@ class Host:
         )
 
     def _told(self) -> Answer:
-        return self._pulse().told() | {"succession": self.succession.word()}
+        return self._pulse().told()
 
     async def _word(self) -> Answer:
         """How this host is, for the others."""

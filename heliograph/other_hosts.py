@@ -104,7 +104,7 @@ class OtherHosts:
 
     def standing(self, stand_ins: StandIns) -> Standing:
         """What there is to say of it, for `status` and the figures."""
-        return Standing(self.sender, self.replicas, stand_ins, self.mover, self._clock)
+        return Standing(self.sender, self.replicas, stand_ins, self.mover, self.succession, self._clock)
 
     def _between(self) -> dict[str, Serve]:
         receiver = Receiver(self.replicas, lambda owner: self._directory.current.standbys.get(owner) == self._name)

@@ -36,7 +36,8 @@ class Live:
 @dataclass(frozen=True, slots=True)
 class Stored:
     """What is read from the database. `held`: recipients that wait here, for a bucket that is on its way; `oldest_at`:
-    when the oldest message in the queue came, 0 for none; `events`: by kind, since the start."""
+    when the oldest message in the queue came, 0 for none; `mailboxes`: elsewhere, by state; `events`: by kind, since
+    the start."""
 
     messages: int
     fresh: int
@@ -46,6 +47,8 @@ class Stored:
     feeds: int
     feeds_due: int
     feeds_late: int
+    mailboxes: Mapping[str, int]
+    mailboxes_late: int
     events: Mapping[str, Tally]
 
 
@@ -73,6 +76,7 @@ def metrics(live: Live, stored: Stored, machine: Machine, now: float) -> list[Me
         *_zone(live, machine, now),
         *standing_metrics(live.standing),
         *_feeds(stored),
+        *_mailboxes(stored),
     ]
 
 
@@ -146,3 +150,10 @@ def _feeds(stored: Stored) -> Iterator[Metric]:
     yield _one(
         "feeds_late", "gauge", "Of these, those that should have been polled some minutes ago.", stored.feeds_late
     )
+
+
+def _mailboxes(stored: Stored) -> Iterator[Metric]:
+    text = "Mailboxes elsewhere, by how reading them goes: `silent` and `refused` are tried once a week."
+    yield _several("mailboxes_elsewhere", "gauge", text, "state", stored.mailboxes)
+    text = "Of these, those that should have been looked into some minutes ago."
+    yield _one("mailboxes_elsewhere_late", "gauge", text, stored.mailboxes_late)

@@ -16,12 +16,13 @@ from pathlib import Path
 from gateway.metrics import Metric
 from heliograph.health.figures import Live, Machine, Stored, metrics
 from ingest import listing as feed_listing
+from ingest.mailboxes import rows as mailboxes
 from spool import listing as queue_listing
 from store import Reader, Store, events
 from store.events import Tally
 
 SAME_SECONDS = 1.0  # several scrapers, or somebody who asks in a loop
-LATE_SECONDS = 300.0  # a feed that is due may wait that long for its turn, and nobody need wonder
+LATE_SECONDS = 300.0  # a feed or a mailbox that is due may wait that long for its turn, and nobody need wonder
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -58,9 +59,21 @@ class Measuring:
     def _stored(self, reader: Reader, now: float) -> Stored:
         self._count_events(reader)
         queue = queue_listing.lanes(reader)
-        feeds = feed_listing.due(reader, now, now - LATE_SECONDS)
+        feeds, due, late = feed_listing.due(reader, now, now - LATE_SECONDS)
         held = sum(queue_listing.put_off(reader, queue_listing.HELD_HERE).values())
-        return Stored(queue.messages, queue.fresh, queue.deferred, held, queue.oldest_at, *feeds, dict(self._events))
+        return Stored(
+            messages=queue.messages,
+            fresh=queue.fresh,
+            deferred=queue.deferred,
+            held=held,
+            oldest_at=queue.oldest_at,
+            feeds=feeds,
+            feeds_due=due,
+            feeds_late=late,
+            mailboxes=mailboxes.counts(reader),
+            mailboxes_late=mailboxes.late(reader, now - LATE_SECONDS),
+            events=dict(self._events),
+        )
 
     def _count_events(self, reader: Reader) -> None:
         upto = events.last(reader)

@@ -1,4 +1,5 @@
-"""What a host has to say of second copies and of moves: its own standby, the hosts that it stands by for, what goes.
+"""What a host has to say of second copies, moves and lost hosts: its own standby, the hosts that it stands by for, what
+goes, what it inherits or gives back.
 
 Law: cheap, read on the event loop; a host without a standby and without moves has nothing to say.
 """
@@ -16,6 +17,7 @@ from heliograph.site import Answer
 from heliograph.standby.replicas import Replicas
 from heliograph.standby.sender import Sender
 from heliograph.standby.stand_ins import StandIns
+from heliograph.standby.succession import Succession
 
 AWAY, IN_STEP = "away", "in step"
 
@@ -28,11 +30,13 @@ class Standing:
     replicas: Replicas
     stand_ins: StandIns
     mover: Mover
+    succession: Succession
     clock: Callable[[], float]
 
     def told(self) -> Answer:
         """For `heliograph status`."""
-        return {"standby": self.standby(), "copies": self.copies(), "moves": moves_under_way(self.mover), **self.held()}
+        told = {"standby": self.standby(), "copies": self.copies(), "moves": moves_under_way(self.mover)}
+        return told | self.held() | {"succession": self.succession.word()}
 
     def standby(self) -> Answer | None:
         """`lag_seconds`: how old the newest commit is that the standby holds, while there are newer ones; None where it

@@ -1,4 +1,4 @@
-"""The figures of second copies and of moves, for Prometheus (`figures.py`).
+"""The figures of second copies, of moves and of lost hosts, for Prometheus (`figures.py`).
 
 Law: a host without a standby has no figures of one: an alarm on them cannot be raised by hosts that want none. Labels
 are names of hosts, which the operator gives.
@@ -27,6 +27,7 @@ def standing_metrics(told: Word) -> Iterator[Metric]:
     text = "Buckets that were given up here, and that the other host does not own yet."
     yield _gauge("buckets_sealed", text, [Sample(told.get("sealed", 0))])
     yield _gauge("buckets_coming", "Buckets that come here, and are not here yet.", [Sample(told.get("coming", 0))])
+    yield from _of_succession(told.get("succession", {}))
 
 
 def _of_standby(standby: Word) -> Iterator[Metric]:
@@ -54,6 +55,31 @@ def _of_copies(copies: Sequence[Word]) -> Iterator[Metric]:
     yield _each("copy_timestamp_seconds", text, copies, lambda one: one["as_of"])
     text = "Whether that host is away, and its people are shown the copy: 1, or 0."
     yield _each("copy_shown", text, copies, lambda one: one["shown"])
+
+
+def _of_succession(told: Word) -> Iterator[Metric]:
+    """Of an heir: for each host whose place it takes. Of a host that was given up: what it has left to give."""
+    lost = told.get("inheriting", {})
+    yield _gauge("inheriting", "Lost hosts whose place this host takes, at this moment.", [Sample(len(lost))])
+    left = {host: one["left"] for host, one in lost.items() if one["left"] is not None}
+    if lost:
+        text = "Whether it cannot go on for now with the place of that host, and tries again: 1, or 0."
+        yield _gauge("inheriting_waits", text, _by_lost({host: int(bool(one["why"])) for host, one in lost.items()}))
+    if left:
+        text = "Buckets of that host that are not here yet; not told before its copy was looked into."
+        yield _gauge("inheriting_buckets_left", text, _by_lost(left))
+    if done := told.get("inherited"):
+        yield _gauge("inherited", "Lost hosts that left all they had to this one.", _by_lost(dict.fromkeys(done, 1)))
+    if back := told.get("returning"):
+        yield _gauge(
+            "returning_buckets_left", "Buckets that this host, which was given up, gives back.", [Sample(back["left"])]
+        )
+        text = "Whether its queue waits for its heir's word: 1, or 0."
+        yield _gauge("returning_queue_held", text, [Sample(int(back["held"]))])
+
+
+def _by_lost(values: Mapping[str, int]) -> list[Sample]:
+    return [Sample(value, (("lost", host),)) for host, value in values.items()]
 
 
 def _each(name: str, text: str, copies: Sequence[Word], value: Callable[[Word], float]) -> Metric:

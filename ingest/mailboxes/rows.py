@@ -15,6 +15,7 @@ from store import Reader, Transaction
 NEVER = 1e12  # `next_due` of what is not looked into
 KNOWN_MAX = 5_000  # messages of one mailbox that are known again when its server numbers them anew
 PAGE_MAILBOXES = 1_000
+STATES = ("read", "failing", "silent", "refused", "suspended")  # failing: its last look came to nothing
 
 Source = Reader | Transaction
 
@@ -81,6 +82,20 @@ def looked_into(source: Source, limit: int) -> list[Mailbox]:
     """Return those that are not suspended, the longest waiting first."""
     sql = f"SELECT {_COLUMNS} FROM far_mailbox WHERE next_due < {NEVER} ORDER BY next_due LIMIT ?"
     return [_mailbox(row) for row in source.all(sql, (limit,))]
+
+
+def counts(source: Source) -> dict[str, int]:
+    """Return how many mailboxes there are, by state."""
+    state = "CASE WHEN standing <> '' THEN standing WHEN errors > 0 THEN 'failing' ELSE 'read' END"
+    return dict.fromkeys(STATES, 0) | dict(source.all(f"SELECT {state}, count(*) FROM far_mailbox GROUP BY 1"))
+
+
+def late(source: Source, before: float) -> int:
+    """Return how many should have been looked into before that moment, and were not."""
+    row = source.one("SELECT count(*) FROM far_mailbox WHERE next_due < ?", (before,))
+    assert row is not None
+    count: int = row[0]
+    return count
 
 
 def begin(tx: Transaction, name: str, validity: int, next_uid: int) -> bool:

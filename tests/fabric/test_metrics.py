@@ -18,7 +18,11 @@ from heliograph.demo.stage import free_net
 from heliograph.health.measuring import SAME_SECONDS
 from heliograph.health.standing_figures import standing_metrics
 from heliograph.settings import FILE_NAME
+from heliograph.tables import MIGRATIONS
 from heliograph.toml_table import ConfigError
+from ingest.mailboxes import rows
+from ingest.mailboxes.place import Place
+from store import Store, Transaction
 from tests.fabric.town import OUTSIDE, Town, from_outside, letter, make_fabric, until
 
 PROMTOOL = shutil.which("promtool")
@@ -83,6 +87,8 @@ async def test_the_figures_follow_what_happens(tmp_path: Path) -> None:
     assert told['heliograph_door_declined_total{reply="5yz"}'] == 1
     assert told['heliograph_deliveries_total{outcome="delivered"}'] >= 3
     assert (after["heliograph_imap_sessions"], after["heliograph_imap_idle_sessions"]) == (1, 1)
+    assert after['heliograph_mailboxes_elsewhere{state="read"}'] == after["heliograph_mailboxes_elsewhere_late"] == 0
+    assert after["heliograph_inheriting"] == 0
     assert told["heliograph_store_commit_seconds_count"] > 0 < told["heliograph_store_commit_seconds_sum"]
     assert after["heliograph_queue_messages"] == after["heliograph_queue_oldest_seconds"] == 0
     assert after['heliograph_buckets_owned{map="timeline"}'] == 4096 and after["heliograph_buckets_unsettled"] == 0
@@ -113,6 +119,44 @@ def test_second_copies_and_moves_have_figures() -> None:
     assert "standby" not in alone and "copy" not in alone
     if PROMTOOL:
         assert promtool_says(PROMTOOL, text) == (0, "")
+
+
+def test_lost_hosts_have_figures_at_their_heir_and_at_home() -> None:
+    inheriting = {"host-2": {"left": 7, "why": ""}, "host-3": {"left": None, "why": "the disk is full"}}
+    told = {"succession": {"inheriting": inheriting, "returning": {}, "inherited": ["host-4"]}}
+    lines = exposition(list(standing_metrics(told))).splitlines()
+    for line in (
+        "heliograph_inheriting 2",
+        'heliograph_inheriting_waits{lost="host-2"} 0',
+        'heliograph_inheriting_waits{lost="host-3"} 1',
+        'heliograph_inheriting_buckets_left{lost="host-2"} 7',
+        'heliograph_inherited{lost="host-4"} 1',
+    ):
+        assert line in lines
+    assert not [line for line in lines if ("left" in line and "host-3" in line) or "returning" in line]
+    back = {"succession": {"inheriting": {}, "inherited": [], "returning": {"left": 3, "held": True, "why": "..."}}}
+    text = exposition(list(standing_metrics(back)))
+    assert "heliograph_returning_buckets_left 3\n" in text and "heliograph_returning_queue_held 1\n" in text
+    assert "heliograph_inheriting 0\n" in text and "lost=" not in text
+    if PROMTOOL:
+        assert promtool_says(PROMTOOL, text) == (0, "")
+
+
+def test_mailboxes_elsewhere_are_counted_by_how_it_goes(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db", MIGRATIONS)
+
+    def fill(tx: Transaction) -> None:
+        for n, name in enumerate(("well", "late", "fails", "locked-out", "paused")):
+            rows.add(tx, name, "alice", "", Place("mail.example", 993, f"user-{n}", "INBOX"), b"", 1_000.0)
+        rows.went_well(tx, "well", "nothing new", 1_000.0, 2_000.0)
+        rows.failed(tx, "fails", "no answer", "", 1_000.0, 2_000.0)
+        rows.failed(tx, "locked-out", "not let in", "refused", 1_000.0, 9_000.0)
+        rows.suspend(tx, "paused")
+
+    store.write_now(fill)
+    assert rows.counts(store.reader) == {"read": 2, "failing": 1, "silent": 0, "refused": 1, "suspended": 1}
+    assert [rows.late(store.reader, before) for before in (1_000.0, 1_500.0, 3_000.0)] == [0, 1, 3]
+    store.close()
 
 
 async def test_a_queue_that_stands_still_is_seen(town: Town) -> None:
