@@ -35,7 +35,7 @@ class Receiver:
         if not self._wanted(peer):
             return await say(writer, Word("refused", {"why": "the zone here names another standby"}))
         kept = self._replicas.kept(peer)
-        if kept.stream:
+        while kept.stream and not kept.stream.done():  # a newer one still may have come while we waited
             kept.stream.cancel()
             await asyncio.wait([kept.stream])
         stream = kept.stream = asyncio.create_task(

@@ -147,8 +147,9 @@ class Sender:
             while True:
                 began = time.monotonic()
                 await self._stream(standby)
-                tries = 0 if time.monotonic() - began > AGAIN_SECONDS[-1] else min(tries + 1, len(AGAIN_SECONDS))
-                await asyncio.sleep(AGAIN_SECONDS[tries - 1])
+                tries = 0 if time.monotonic() - began > AGAIN_SECONDS[-1] else tries  # it was there for a while
+                await asyncio.sleep(AGAIN_SECONDS[min(tries, len(AGAIN_SECONDS) - 1)])
+                tries += 1
         finally:
             looking.cancel()
 
