@@ -19,7 +19,7 @@ from heliograph.moving.mover import Mover, Opens
 from heliograph.moving.parties import Party
 from heliograph.standby.steps import HELD, RETURNED, row_of, set_step
 from spool.adopting import drop_adopted, numbers_upto
-from store import Transaction
+from store import StoreFull, Transaction
 
 log = logging.getLogger("heliograph.standby")
 
@@ -92,20 +92,35 @@ class Homecoming:
         return count
 
     async def _ask(self) -> None:
-        """Hear what the heir adopted, let go of that, and go on with the rest."""
-        party = self._party
-        upto = await self._adopted()
-        while upto is None:
-            await asyncio.sleep(AGAIN_SECONDS)
+        """Hear what the heir adopted, let go of that, and go on with the rest, however often it takes."""
+        done = False
+        while not done:
+            done = await self._attempt()
+            await asyncio.sleep(0 if done else AGAIN_SECONDS)
+        self._why, self._asks = "", None
+        await self.runner.start()
+        self._mover.wake()
+
+    async def _attempt(self) -> bool:
+        try:
             upto = await self._adopted()
+            if upto is not None:
+                await self._let_go(upto)
+            return upto is not None
+        except StoreFull as error:
+            self._why = f"the disk is full: {error}"
+        except Exception as error:  # a fault of ours: the queue must not stand still for it until the next start
+            self._why = repr(error)
+            log.exception("what the heir has of the queue: asking again")
+        return False
+
+    async def _let_go(self, upto: int) -> None:
+        party = self._party
         own = row_of(party, party.host)
         known = min(upto, own[1] if own else 0)
         while await party.store.write(lambda tx: drop_adopted(tx, known, MESSAGES_AT_ONCE)):
             pass
         await party.store.write(partial(set_step, party.host, RETURNED))
-        self._why, self._asks = "", None
-        await self.runner.start()
-        self._mover.wake()
 
     async def _adopted(self) -> int | None:
         party = self._party
