@@ -20,7 +20,7 @@ from heliograph.tables import MIGRATIONS
 from mailbox_host import gaps
 from reflector import extras as lists
 from spool.queue import Queue
-from store import Store, Transaction, events
+from store import Reader, Store, Transaction, events
 from store.durable_files import move_durably
 
 UNITS_AT_ONCE = 200  # settled in one transaction
@@ -116,8 +116,8 @@ class Estate:
         ]
 
 
-def _units(cargo: Cargo, party: Party, buckets: list[int], reader: object) -> list[str]:
-    return cargo.units(party.store.reader, party.in_buckets(buckets))
+def _units(cargo: Cargo, party: Party, buckets: list[int], reader: Reader) -> list[str]:
+    return cargo.units(reader, party.in_buckets(buckets))
 
 
 def _settle(cargo: Cargo, units: list[str], now: float, tx: Transaction) -> bool:

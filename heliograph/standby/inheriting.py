@@ -123,7 +123,7 @@ class Inheritance:
         await party.at("inherited")
         await self._note(DONE, numbers_upto(estate.store.reader))
         await self._close()
-        shutil.rmtree(self._place.parent)
+        await asyncio.to_thread(shutil.rmtree, self._place.parent)
         self.why = ""
         log.info("all that %s left is here", lost)
 
