@@ -6,6 +6,7 @@ refused with what to do instead; --force is for who knows better.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,13 @@ from heliograph import exits
 from heliograph.commands.frame import config_of, json_option, say
 from heliograph.commands.grow import APPLY
 from heliograph.exits import CommandError
+from heliograph.health.words import duration, size
 
 if TYPE_CHECKING:
     from directory.snapshot import Directory
     from heliograph.settings import Config
 
+REQUIRED = "required"
 FORCE = click.option("--force", is_flag=True, help="Do it whatever the hosts say.")
 
 
@@ -41,12 +44,15 @@ def promote(context: click.Context, name: str, heir: str, force: bool, apply: bo
     heir = heir or directory.standbys.get(name, "")
     _check_names(config, directory, name, heir)
     words = _words(config)
-    _refuse(list(_doubts(name, heir, words)), force)
+    standby, waits = directory.standbys.get(name, ""), config.standby_mode == REQUIRED
+    _refuse(list(_doubts(name, heir, standby, words, waits)), force)
+    copy = _copy(name, words.get(heir, {}))
     made = draft(config, lambda zone: with_heir(zone, name, heir))
     serial = made.write() if apply else None
     counts = {which: getattr(directory, which).count(name) for which in ("timeline", "reflectors")}
     alone = sorted(host for host, standby in directory.standbys.items() if standby == name and host != name)
     lines = [f"{name}: {counts['timeline']} timelines and {counts['reflectors']} reflectors go to {heir}"]
+    lines += _of_copy(name, heir, copy, waits and heir == standby)
     lines += [f"{host} has no standby then: `host standby {host} HOST`" for host in alone]
     done = f"the zone says so, serial {serial}: `status` shows how far {heir} is"
     lines.append(
@@ -54,7 +60,7 @@ def promote(context: click.Context, name: str, heir: str, force: bool, apply: bo
         if apply
         else "Nothing was changed: repeat with --apply"
     )
-    answer = {"host": name, "heir": heir, **counts, "alone": alone, "applied": apply, "serial": serial}
+    answer = {"host": name, "heir": heir, **counts, "copy": copy, "alone": alone, "applied": apply, "serial": serial}
     say(answer, "\n".join(lines))
 
 
@@ -101,20 +107,45 @@ def _check_names(config: Config, directory: Directory, name: str, heir: str) -> 
         raise CommandError(exits.UNAVAILABLE, f"{name} is the zone's primary: `zone primary {heir}` first, then repeat")
 
 
-def _doubts(name: str, heir: str, words: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """What speaks against a promotion."""
+def _doubts(name: str, heir: str, standby: str, words: Mapping[str, Mapping[str, Any]], waits: bool) -> Iterator[str]:
+    """What speaks against a promotion. `waits`: nothing is acknowledged that the standby does not hold."""
     if words.get(name, {}).get("up"):
         yield f"{name} answers, so it is not lost: `host drain {name}` moves all that it has, and loses nothing"
     there = words.get(heir, {})
     if not there.get("up"):
         yield f"{heir} does not answer, so nobody knows what its copy of {name} holds: start it"
         return
-    copy = next((one for one in there.get("copies", ()) if one["of"] == name), None)
+    copy = _copy(name, there)
     if copy is None:
         yield f"{heir} has no copy of {name}: start {name} again, or choose a host that has one with --to"
     elif not copy["whole"]:
         done = f"{copy['pages_done']} of {copy['pages']} pages"
         yield f"the copy of {name} at {heir} is not whole ({done}): start {name} again, and let it come to its end"
+    elif heir != standby:
+        yield f"{heir} is not the standby of {name} (that is {standby or 'nobody'}): its copy is from when it was"
+    elif copy.get("lag_octets") and not waits:
+        lacks = f"the copy of {name} at {heir} lacks some {size(copy['lag_octets'])} that {name} had said of last"
+        yield f"{lacks}, and may have acknowledged alone: start {name} again, if that can be done"
+
+
+def _copy(name: str, word: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a host says of its copy of another one; None where it has none."""
+    return next((one for one in word.get("copies", ()) if one["of"] == name), None)
+
+
+def _of_copy(name: str, heir: str, copy: Mapping[str, Any] | None, has_all: bool) -> Iterator[str]:
+    """How old the copy is, and what may be missing: who gives up a host is to know what that costs. `has_all`: nothing
+    was acknowledged that is not in it."""
+    if copy is None or not copy["whole"]:
+        yield f"{heir} has no whole copy of {name}: all of it waits until {name} comes back"
+        return
+    if copy.get("as_of"):
+        date = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(copy["as_of"]))
+        yield f"the newest commit in the copy at {heir} is of {date}, {duration(copy['age_seconds'])} ago"
+    if has_all:
+        yield f"all that {name} acknowledged is in it: mode = {REQUIRED}"
+    else:
+        yield f"what {name} acknowledged later, with one disk, is not in it, and is lost with that disk"
 
 
 def _left(name: str, heir: str, words: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -15,12 +15,12 @@ from directory.losses import with_heir
 from heliograph.command import main
 from heliograph.commands import succession
 from heliograph.exits import CommandError
-from heliograph.settings import Config
+from heliograph.settings import FILE_NAME, Config
 from heliograph.zone_file import draft, read_live
 from tests.fabric.town import make_fabric
 
 UP = {"up": True, "copies": [], "succession": {"returning": {}}}
-COPY = {"of": "host-2", "whole": True, "pages_done": 9, "pages": 9}
+COPY = {"of": "host-2", "whole": True, "as_of": 1.7e9, "age_seconds": 300.0, "pages_done": 9, "pages": 9}
 
 
 @pytest.fixture
@@ -61,6 +61,27 @@ def test_a_promotion_is_shown_then_written(config: Config, words: dict[str, Any]
         run(config, "promote", "host-2", "--apply")
 
 
+def shown(config: Config) -> str:
+    return CliRunner().invoke(main, ["-C", str(config.root), "host", "promote", "host-2", "--force"]).stdout
+
+
+def test_how_old_the_copy_is_and_what_may_be_missing_is_said_first(config: Config, words: dict[str, Any]) -> None:
+    assert run(config, "promote", "host-2")["copy"]["age_seconds"] == 300.0
+    text = shown(config)
+    assert "is of 2023-11-1" in text and "5 min ago" in text
+    assert "what host-2 acknowledged later, with one disk, is not in it" in text
+    words["host-3"] = UP | {"copies": [COPY | {"lag_octets": 70_000}]}
+    path = config.root / FILE_NAME
+    path.write_text(path.read_text().replace('# mode = "preferred" ', 'mode = "required" '))
+    assert "all that host-2 acknowledged is in it" in shown(config)
+    run(config, "promote", "host-2")  # what it lacks was never acknowledged
+    words["host-1"] = UP | {"copies": [COPY]}  # it was the standby once
+    with pytest.raises(CommandError, match="host-1 is not the standby of host-2"):
+        run(config, "promote", "host-2", "--to", "host-1")
+    words["host-3"] = UP
+    assert "host-3 has no whole copy of host-2: all of it waits" in shown(config)
+
+
 @pytest.mark.parametrize(
     ("said", "why"),
     [
@@ -68,6 +89,7 @@ def test_a_promotion_is_shown_then_written(config: Config, words: dict[str, Any]
         ({"host-3": {"up": False}}, "host-3 does not answer"),
         ({"host-3": UP}, "has no copy of host-2"),
         ({"host-3": UP | {"copies": [COPY | {"whole": False, "pages_done": 4}]}}, "not whole .4 of 9 pages"),
+        ({"host-3": UP | {"copies": [COPY | {"lag_octets": 70_000}]}}, "lacks some 70 KB"),
     ],
 )
 def test_what_would_lose_something_is_refused(
