@@ -11,6 +11,8 @@ from functools import cached_property
 from mail.headers import Headers, split_message
 from mail.outcome import Delivered, Outcome
 
+PROVEN_FIELD = "Heliograph-Proven"
+
 
 @dataclass(frozen=True)
 class Arrival:
@@ -38,6 +40,11 @@ class Arrival:
     def authenticated(self) -> str:
         """The entity whose signed-in session submitted this, as a trusted host says, or ""."""
         return self.headers.get("heliograph-authenticated") if self.signed_by else ""
+
+    @property
+    def proven(self) -> str:
+        """The address elsewhere that wrote this, as its domain's seal proved to a trusted host; or ""."""
+        return "" if self.authenticated or not self.signed_by else self.headers.get(PROVEN_FIELD)
 
     @property
     def fabric(self) -> str:

@@ -34,7 +34,7 @@ def for_the_outside(names: FabricNames, source: str, content: bytes, post: int =
     fabric knows the post by its number."""
     headers = Headers.parse(split_message(content)[0])
     author = headers.get("from")
-    name = clean_title(_phrase(author)) or clean_title(_phrase(headers.get("list-id"))) or source
+    name = clean_title(phrase(author)) or clean_title(phrase(headers.get("list-id"))) or source
     fields = [("From", formataddr((f"{name} via {names.domain}", names.reflector(source))))]
     if post:
         fields.append((FIELD, str(Word(POST, post))))
@@ -69,7 +69,7 @@ def is_way_out(names: FabricNames, source: str, bucket: str, token: str) -> bool
     return is_token(token) and isinstance(name, Reflector)
 
 
-def _phrase(field: str) -> str:
+def phrase(field: str) -> str:
     """The words beside an address; "" where there are none, or none that may stand in a From of ours: an address among
     them would show a reader another sender than who sent it."""
     words = parseaddr(field[:PHRASE_CHARACTERS_MAX])[0]

@@ -1,7 +1,7 @@
 """Commands: subscribe, unsubscribe, help, and the confirmation of what a stranger asked.
 
-Law: a signed-in user of the fabric is obeyed at once, for herself alone; for everyone else the address in From is asked
-first. A machine is neither obeyed nor answered.
+Law: a signed-in user of the fabric is obeyed at once, for herself alone, and so is an address elsewhere whose domain
+has sealed this command; for everyone else the address in From is asked first. A machine is neither obeyed nor answered.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from mail.tree_control import Relay
 from reflector.answers import voice
 from reflector.automatic import why_automatic
 from reflector.command_words import Command, first_line, read_folder, read_line, subject_of
-from reflector.confirmations import Confirmed, ask, find_asked, is_asked, redeem
+from reflector.confirmations import POST, Confirmed, ask, find_asked, is_asked, redeem
 from reflector.courtesy import forget_asking, reply
 from reflector.letter import Letter, Step, drop, untitled, walk
 from reflector.membership import follow, leave
 from reflector.repeats import drop_repeats, taken
 from reflector.routing import HERE, HOPS_MAX, WAIT, Elsewhere, pass_on, place_in, place_of_relayed, send_on
+from reflector.senders import add_sender
 from reflector.subscriptions import Subscriber, open_interval, read_subscriber
 
 BUSY = Deferred("4.2.1 This part of the list is being handed over; it will not take long")
@@ -43,6 +44,8 @@ def take_confirmation(letter: Letter) -> Receipt | None:
     if isinstance(confirmed, Refused):
         return Receipt(confirmed) if was_asked else _deny(letter, confirmed)  # who is late hears of it, once
     forget_asking(letter, confirmed.who)
+    if confirmed.action == POST:
+        return taken(letter, add_sender(letter, confirmed.who))
     outgoing = obey(letter, confirmed.who, Command(confirmed.action, confirmed.folder))
     return taken(letter, outgoing)
 
@@ -65,7 +68,7 @@ def carry_out(letter: Letter) -> Receipt | None:
 def _deny(letter: Letter, reason: Refused) -> Receipt:
     """Say no to who signed in. What a stranger brought was taken at the door: a refusal now would be a bounce, to
     whomever he says that it came from."""
-    return Receipt(reason) if is_proven(letter) else drop(letter, reason.text)
+    return Receipt(reason) if letter.arrival.authenticated else drop(letter, reason.text)
 
 
 COMMAND_STEPS: tuple[Step, ...] = (drop_automatic, drop_repeats, take_confirmation, carry_out)
@@ -76,15 +79,15 @@ def take_command(letter: Letter) -> Receipt:
 
 
 def correspondent(letter: Letter) -> Subscriber | None:
-    """Tell who wrote: who signed in, or else whom From names."""
+    """Tell who wrote: who signed in, or else whom From names, proven or not."""
     names, entity = letter.house.names, letter.arrival.authenticated
     if entity:
         return Subscriber(names.person(entity), entity) if is_entity(entity) else None
-    return read_subscriber(names, first_addr_spec(letter.arrival.headers.get("from")))
+    return read_subscriber(names, letter.arrival.proven or first_addr_spec(letter.arrival.headers.get("from")))
 
 
 def is_proven(letter: Letter) -> bool:
-    return bool(letter.arrival.authenticated)
+    return bool(letter.arrival.authenticated or letter.arrival.proven)
 
 
 def command_of(letter: Letter) -> Command | None:

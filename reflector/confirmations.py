@@ -20,11 +20,12 @@ from store import Reader, Transaction
 from store.transaction import Row
 
 CONFIRM = "confirm"
+POST = "post"  # the action by which a mailbox lets a source's owner post from it
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """`action`: subscribe or unsubscribe."""
+    """`action`: subscribe, unsubscribe or post."""
 
     who: Subscriber
     action: str
@@ -36,7 +37,7 @@ def ask(letter: Letter, who: Subscriber, action: str, folder: str) -> tuple[Outg
     tx, arrival, settings = letter.tx, letter.arrival, letter.house.settings
     # A day longer than they are good for, so that a late reply hears why.
     tx.execute("DELETE FROM confirmation WHERE expires < ?", (arrival.now - DAY_SECONDS,))
-    if not may_write(letter, who, CONFIRM, proven=False):
+    if not may_write(letter, who, f"{CONFIRM}-{POST}" if action == POST else CONFIRM, proven=False):
         return ()
     parts = (letter.source.name, who.address, action, letter.envid, repr(arrival.now))
     token = make_token(letter.house.key, CONFIRM, *parts)

@@ -1,14 +1,20 @@
 """What happens to mail to ``bob@reflectors.D``, step by step.
 
-Law: only the owner's own signed-in mail becomes a post, and each only once. A command in the Subject is heard, except
-that the owner's mail with any text in it is a post whatever its Subject: "help" may be what bob has to say.
+Law: only the owner's own mail becomes a post, signed in or from an address elsewhere that is hers and that its domain
+has sealed; and each only once, by its envid: of sealed mail that is what the seal covers. A command in the Subject is
+heard, except that the owner's mail with any text in it is a post whatever its Subject: "help" may be what bob has to
+say.
 """
 
 from __future__ import annotations
 
+from email.utils import formataddr
+
 from directory.names import FabricNames
 from mail.envelope import Receipt
+from mail.headers import add_headers, drop_headers
 from mail.outcome import Refused
+from reflector.abroad import phrase
 from reflector.command_words import is_bare, read_line, subject_of
 from reflector.commands import take_command
 from reflector.expansion import counts, expand
@@ -16,7 +22,8 @@ from reflector.letter import Letter, Step, drop, walk
 from reflector.list_headers import stamp_post
 from reflector.loops import hops_of, why_loop
 from reflector.repeats import drop_repeats, taken
-from reflector.sources import Source, keep_recent, take_number
+from reflector.senders import posts_from
+from reflector.sources import Source, clean_title, keep_recent, take_number
 
 
 def drop_loops(letter: Letter) -> Receipt | None:
@@ -26,14 +33,16 @@ def drop_loops(letter: Letter) -> Receipt | None:
 
 def hear_commands(letter: Letter) -> Receipt | None:
     command = read_line(subject_of(letter.arrival))
-    if command is None or (letter.by_owner and not is_bare(letter.arrival)):
+    if command is None or (_is_owners(letter) and not is_bare(letter.arrival)):
         return None
     return take_command(Letter(letter.house, letter.tx, letter.arrival, letter.source, "subject"))
 
 
 def refuse_strangers(letter: Letter) -> Receipt | None:
-    if letter.by_owner:
+    if _is_owners(letter):
         return None
+    if letter.arrival.proven:  # since the door asked it was taken away: who sent this is known, its return path is not
+        return drop(letter, "not an address of the owner's")
     letter.tell("refused", reason="not the owner", authenticated=letter.arrival.authenticated)
     return Receipt(not_the_owner(letter.house.names, letter.source.name, letter.source))
 
@@ -43,11 +52,24 @@ def send_post(letter: Letter) -> Receipt | None:
     house, tx, arrival, source = letter.house, letter.tx, letter.arrival, letter.source
     post = take_number(tx, source.list)
     hops, envid = hops_of(arrival), letter.envid
-    content = stamp_post(house.names, source, post, arrival.content, envid=envid, now=arrival.now, hops=hops)
+    content = stamp_post(house.names, source, post, _in_her_name(letter), envid=envid, now=arrival.now, hops=hops)
     keep_recent(tx, source, post, content)
     outgoing = expand(house, tx, source.list, post, content)
     letter.tell("expanded", post=post, **counts(outgoing))
     return taken(letter, (outgoing,), f"2.0.0 Ok: post {post}")
+
+
+def _is_owners(letter: Letter) -> bool:
+    return letter.by_owner or posts_from(letter.tx, letter.source.name, letter.arrival.proven)
+
+
+def _in_her_name(letter: Letter) -> bytes:
+    """From names her as in her other posts: whether followers learn of the address elsewhere is hers to say."""
+    arrival, person = letter.arrival, letter.house.names.person(letter.source.owner)
+    if letter.by_owner:
+        return arrival.content
+    name = clean_title(phrase(arrival.headers.get("from")))
+    return add_headers(drop_headers(arrival.content, ("from", "sender")), [("From", formataddr((name, person)))])
 
 
 def not_the_owner(names: FabricNames, name: str, source: Source | None) -> Refused:

@@ -28,6 +28,9 @@ from reflector.mending import Mended, mend
 from reflector.mirror_door import knows_mirror, not_its_upstream, take_mirrored
 from reflector.posting import not_the_owner, take_post
 from reflector.relaying import relay_post
+from reflector.sender_commands import DOOR as SENDERS
+from reflector.sender_commands import take_senders
+from reflector.senders import BY, has_sender, posts_from
 from reflector.settings import Settings
 from reflector.sources import Source, find_source, is_buried, lists_of
 from reflector.tokens import KEY_OCTETS_MIN, is_token
@@ -47,6 +50,7 @@ DOORS: dict[str, Flow] = {
     "owner": forward_to_owner,
     "bounce": take_bounce,
     LEAVE: take_leave,
+    SENDERS: take_senders,
 }
 SUB = "sub."
 WITH_TOKEN = ("confirm", "bounce", LEAVE)
@@ -91,6 +95,8 @@ class ReflectorRoom:
             return True
         if mirrored(name.entity):
             return knows_mirror(reader, self._key, name)
+        if name.detail.startswith(BY):
+            return has_sender(reader, name.entity, name.detail)
         word, _, token = name.detail.partition(".")
         if word == CONFIRM and not is_asked(reader, self._key, name.entity, token):
             return False
@@ -98,6 +104,10 @@ class ReflectorRoom:
             return False
         source = find_source(reader, name.entity) or _any_list(reader, name)
         return flow_of(name.detail) is not None and source is not None
+
+    def posts_from(self, reader: Reader, name: Reflector, address: str) -> bool:
+        """Tell whether a source's owner posts from an address elsewhere."""
+        return posts_from(reader, name.entity, address)
 
     def refuses(self, reader: Reader, name: Reflector, content: bytes, entity: str) -> Refused | None:
         """Judge a post at the door, where nobody but the client need be told: `entity` is who signed in, "" for a

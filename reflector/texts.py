@@ -65,13 +65,35 @@ class Voice:
         return Text("full", f"{self.title} takes no more followers", f"{body}Please tell {self.at('owner')}.\n")
 
     def confirm(self, action: str, address: str, days: int) -> Text:
-        what = f"follow {self.title}" if action == "subscribe" else f"stop following {self.title}"
+        whats = {"subscribe": f"follow {self.title}", "post": f"post to {self.at()} as {self.source.owner}"}
+        what = whats.get(action, f"stop following {self.title}")
         body = (
             f"Somebody, we hope you, asked that {address}\nshould {what}.\n\n"
             f"If you want that, just reply to this mail; its text does not matter.\n"
             f"If you do not, do nothing: nothing happens, and this question ends in {days} days.\n"
         )
         return Text("confirm", f"Please confirm: {what}", body)
+
+    def senders(self, note: str, addresses: list[str]) -> Text:
+        known = "".join(f"  {address}\n" for address in addresses) or "  (none)\n"
+        body = (
+            f"{note}{note and chr(10) * 2}From these addresses you post to {self.at()} without signing in,\n"
+            f"if their provider signs what you send (DKIM):\n\n{known}\n"
+            f"To change that write, signed in, to {self.at('senders')} with the Subject\n"
+            f"  add you@elsewhere.example\n  remove you@elsewhere.example\n"
+        )
+        return Text("senders", f"Addresses that post to {self.at()}", body)
+
+    def posts_from(self, address: str) -> Text:
+        body = f"From now on what {address} sends to {self.at()} is {self.source.owner}'s post.\n"
+        return Text("posts-from", f"{address} posts to {self.at()}", f"{body}\n{self._senders()}")
+
+    def enough_senders(self, most: int) -> Text:
+        body = f"Nothing was changed: {most} addresses post to {self.at()} already.\n"
+        return Text("enough-senders", f"No more addresses may post to {self.at()}", f"{body}\n{self._senders()}")
+
+    def _senders(self) -> str:
+        return f"{self.source.owner} changes that, signed in, by mail to {self.at('senders')}.\n"
 
     def probe(self) -> Text:
         body = (
