@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from heliograph.federation.door import Taker
 from heliograph.judging.judge import Judge
 from heliograph.judging.results import Verdict, told, without, written
+from heliograph.judging.spf.asking import Came
 from mail.address import Address
 from mail.outcome import Delivered, Outcome, Refused
 from spool.door import Envelope, Session
+from spool.lobby import is_loopback
 
 log = logging.getLogger("heliograph.judging")
 
@@ -25,10 +27,14 @@ DROPPED = Delivered("2.0.0 Ok, not wanted here and not sent back")
 
 class JudgingDoor:
     """Implements `spool.door.Door` by another. `authserv`: under which name our verdicts stand; `front`: the name of
-    the server in front, where the operator trusts one."""
+    the server in front, where the operator trusts one; `is_inside`: of an address, whether what comes from there has
+    not come from outside."""
 
-    def __init__(self, door: Taker, judge: Judge, authserv: str, front: str = "") -> None:
+    def __init__(
+        self, door: Taker, judge: Judge, authserv: str, front: str = "", is_inside: Callable[[str], bool] = is_loopback
+    ) -> None:
         self._door, self._judge, self._authserv, self._front = door, judge, authserv, front
+        self._is_inside = is_inside
 
     async def authenticate(self, session: Session, username: str, password: bytes) -> Outcome:
         return await self._door.authenticate(session, username, password)
@@ -47,19 +53,26 @@ class JudgingDoor:
         if session.entity or session.host or known_by:
             return await self._door.accept(session, envelope, content, known_by)
         known_by = hashlib.sha256(content).hexdigest()  # a verdict may change from try to try, the mail does not
-        verdict, content = await self._judged(session, content)
+        verdict, content = await self._judged(session, envelope, content)
         outcome = await self._door.accept(session, envelope, content, known_by)
         if isinstance(outcome, Refused) and session.role == "lmtp" and not verdict.is_authentic:
             log.info("dropped peer=%s recipients=%d: %s", session.peer, len(envelope.recipients), outcome.text)
             return DROPPED
         return outcome
 
-    async def _judged(self, session: Session, content: bytes) -> tuple[Verdict, bytes]:
+    async def _judged(self, session: Session, envelope: Envelope, content: bytes) -> tuple[Verdict, bytes]:
         if self._front and session.front:
             content = without(content, {self._authserv})
             verdict = told(content, self._front)
             if verdict is not None:
                 return verdict, content
         content = without(content, {self._authserv, self._front})
-        verdict = await self._judge.judge(content)
+        verdict = await self._judge.judge(content, self._came(session, envelope))
         return verdict, written(verdict, self._authserv) + content
+
+    def _came(self, session: Session, envelope: Envelope) -> Came | None:
+        """Who brought it from outside, if that is seen from here: a server in front has told (XFORWARD), or not."""
+        client, helo = session.peer, session.helo
+        if session.front or session.role == "lmtp":
+            client, helo = session.client, session.client_helo
+        return Came(client, helo, envelope.sender) if client and not self._is_inside(client) else None

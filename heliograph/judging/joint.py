@@ -8,12 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from heliograph.federation.door import Taker
-from heliograph.federation.fabrics import Fabrics
 from heliograph.judging.door import JudgingDoor
 from heliograph.judging.judge import Judge
 from heliograph.settings import Config
+from spool.lobby import is_loopback
+from spool.questions import Questions
 
 
 def judged(config: Config, door: Taker, clock: Callable[[], float]) -> JudgingDoor:
-    texts = Fabrics(config.smtp.resolver, clock).texts
-    return JudgingDoor(door, Judge(texts), config.domain, config.smtp.front_name)
+    ours = {host.address for host in config.hosts} | config.smtp.fronts
+    texts, ask = Questions(config.smtp.resolver, clock).texts, Questions(config.smtp.resolver, clock).ask
+    judge = Judge(texts, ask)
+    return JudgingDoor(
+        door, judge, config.domain, config.smtp.front_name, lambda address: address in ours or is_loopback(address)
+    )

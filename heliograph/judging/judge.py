@@ -1,7 +1,8 @@
-"""Judges a message by its seals: DKIM (RFC 6376), and whether one that is true is aligned with From (DMARC, RFC 9989).
+"""Judges a message by its seals (DKIM, RFC 6376), by the way it came (SPF, RFC 7208), and by what the domain in From
+says of both (DMARC, RFC 9989).
 
 Law: the DNS is asked only about what a message claims, boundedly; that nobody answers is "temperror" and no refusal.
-Who has no seal costs no question: unsigned mail proves nothing to us.
+Who has no seal, and comes by a way that is not seen from here, costs no question.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
-from heliograph.judging.results import Seal, Verdict
+from heliograph.judging.dmarc import Policy, dmarc, places, read_policy, tags
+from heliograph.judging.results import Path, Seal, Verdict
+from heliograph.judging.spf.asking import Ask, Came, path_of
 from mail.headers import HEADER_COUNT_MAX, Headers, first_addr_spec, names_several, split_message
-from mail.organization import organization
 from mail.unsealing import Claim, is_true
 
 SEALS_MAX = (
@@ -26,28 +28,40 @@ _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,200}[a-z0-9])?\Z")
 
 
 class Judge:
-    """`texts`: a name's TXT; none, or None where that cannot be found out now."""
+    """`texts`: a name's TXT; none, or None where that cannot be found out now. `ask`: any records, for SPF: whoever
+    keeps that busy does not keep the seals from their keys."""
 
-    def __init__(self, texts: Texts) -> None:
-        self._texts = texts
+    def __init__(self, texts: Texts, ask: Ask | None = None) -> None:
+        self._texts, self._ask = texts, ask
         self._turn = asyncio.Semaphore(CHECKED_AT_ONCE_MAX)
 
-    async def judge(self, content: bytes) -> Verdict:
+    async def judge(self, content: bytes, came: Came | None = None) -> Verdict:
+        """`came`: None where who brought it is not seen from here."""
         headers = Headers.parse(split_message(content)[0])
-        values = headers.all("dkim-signature")[:SEALS_MAX]
+        values, domain = headers.all("dkim-signature"), _from_domain(headers)
+        seals, path, policy = await asyncio.gather(
+            self._seals(content, values[:SEALS_MAX]),
+            self._path(came),
+            self._policy(domain if came or values else ""),
+        )
+        if not domain or not (seals or path):
+            return Verdict(seals, path=path)
+        found = dmarc(domain, policy, seals, path, all_seen=len(values) <= SEALS_MAX)
+        return Verdict(seals, found, domain, path)
+
+    async def _path(self, came: Came | None) -> Path | None:
+        return await path_of(came, self._ask) if came and self._ask else None
+
+    async def _seals(self, content: bytes, values: Sequence[str]) -> tuple[Seal, ...]:
         found = await asyncio.gather(*(self._seal(content, index, value) for index, value in enumerate(values)))
-        seals = tuple(seal for seal in found if seal)
-        domain = _from_domain(headers)
-        if not domain or not seals:
-            return Verdict(seals)
-        return Verdict(seals, await self._dmarc(domain, seals), domain)
+        return tuple(seal for seal in found if seal)
 
     async def _seal(self, content: bytes, index: int, value: str) -> Seal | None:
-        tags = _tags(value)
-        domain, selector = tags.get("d", "").lower(), tags.get("s", "").lower()
+        said = tags(value)
+        domain, selector = said.get("d", "").lower(), said.get("s", "").lower()
         if not (_NAME.match(domain) and _NAME.match(selector)):
             return None
-        if "l" in tags:  # RFC 6376 8.2: a tail that anybody may write
+        if "l" in said:  # RFC 6376 8.2: a tail that anybody may write
             return Seal("policy", domain, selector)
         name = f"{selector}._domainkey.{domain}"
         keys = await self._texts(name)
@@ -57,26 +71,13 @@ class Judge:
             good = await asyncio.to_thread(is_true, content, Claim(index, name, ()), keys[0])
         return Seal("pass" if good else "fail", domain, selector)
 
-    async def _dmarc(self, domain: str, seals: Sequence[Seal]) -> str:
-        """A true seal of the domain is a pass. Without one SPF may still be, and that is not looked at here."""
-        for place in dict.fromkeys((domain, organization(domain))):
-            texts = await self._texts(f"_dmarc.{place}")
-            if texts is None:
-                return "temperror"
-            policies = [_tags(text) for text in texts if text.startswith("v=DMARC1")]
-            if len(policies) == 1:
-                return "pass" if is_aligned(domain, seals, policies[0].get("adkim", "r") == "s") else ""
-        return "none"
-
-
-def is_aligned(domain: str, seals: Sequence[Seal], strict: bool) -> bool:
-    true = {seal.domain for seal in seals if seal.result == "pass"}
-    return domain in true or (not strict and organization(domain) in map(organization, true))
-
-
-def _tags(text: str) -> dict[str, str]:
-    parts = (part.partition("=") for part in text[:4_000].split(";"))
-    return {key.strip(): "".join(value.split()) for key, _, value in parts}
+    async def _policy(self, domain: str) -> Policy | None:
+        for name in places(domain) if domain else ():
+            texts = await self._texts(name)
+            policy = None if texts is None else read_policy(texts)
+            if policy is None or policy:
+                return policy
+        return {}
 
 
 def _from_domain(headers: Headers) -> str:

@@ -15,6 +15,7 @@ FIELD = "authentication-results"
 
 _COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")
 _ID = re.compile(r'\s*"?([^\s;"]+)"?\s*(?:[0-9]+\s*)?(?:;|\Z)')
+_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9])?\Z")
 _RESULT = re.compile(r"\s*(dkim|dmarc|spf)\s*=\s*([a-z]+)\b(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -28,12 +29,24 @@ class Seal:
 
 
 @dataclass(frozen=True, slots=True)
+class Path:
+    """The way it came (SPF): one of the results of RFC 7208 2.6. `identity`: whose name that was, "mailfrom" or "helo";
+    `domain`: "" where what was named is none."""
+
+    result: str
+    identity: str
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """`dmarc`: "pass", "none" (the domain has no policy), or "" where nobody can tell without SPF."""
+    """`dmarc`: "pass", "fail", "none" (the domain has no policy), "temperror", or "" where nobody can tell;
+    `path`: None where it is not seen from here."""
 
     seals: tuple[Seal, ...] = ()
     dmarc: str = ""
     from_domain: str = ""
+    path: Path | None = None
 
     @property
     def is_authentic(self) -> bool:
@@ -45,9 +58,15 @@ def written(verdict: Verdict, authserv: str) -> bytes:
     """Write the field."""
     seals = [f"dkim={one.result} header.d={one.domain} header.s={one.selector}" for one in verdict.seals]
     words = seals or ["dkim=none"]
+    if verdict.path:
+        words.append(f"spf={verdict.path.result}{_named(verdict.path)}")
     if verdict.dmarc:
         words.append(f"dmarc={verdict.dmarc} header.from={verdict.from_domain}")
     return header_line("Authentication-Results", f"{authserv}; {'; '.join(words)}")
+
+
+def _named(path: Path) -> str:
+    return f" smtp.{path.identity}={path.domain}" if _NAME.match(path.domain) else ""
 
 
 def without(content: bytes, authservs: Collection[str]) -> bytes:

@@ -75,7 +75,7 @@ async def test_unsigned_mail_costs_no_question() -> None:
         (lambda m: m.replace(b"text", b"tax"), ZONE, "fail", ""),
         (lambda m: m.replace(b"Subject: hello", b"Subject: hell"), ZONE, "fail", ""),
         (lambda m: m.replace(b"zoe@news.example.org", b"zoe@example.com"), ZONE, "fail", "none"),
-        (lambda m: m, {**ZONE, "s._domainkey.example.org": None}, "temperror", ""),
+        (lambda m: m, {**ZONE, "s._domainkey.example.org": None}, "temperror", "temperror"),
         (lambda m: m, {**ZONE, "s._domainkey.example.org": ()}, "permerror", ""),
         (lambda m: m, {**ZONE, "_dmarc.example.org": None}, "pass", "temperror"),
         (lambda m: m, {**ZONE, "_dmarc.example.org": ("v=DMARC1; p=reject; adkim=s",)}, "pass", ""),
