@@ -29,6 +29,12 @@ class MailTransaction:
         self.reset()
 
     def reset(self) -> None:
+        """End it. What a server in front told of its client (XFORWARD) ends with it, or the next message would be taken
+        for the same client's: Postfix tells nothing of its own mail."""
+        self._close()
+        self._session.client = self._session.client_helo = ""
+
+    def _close(self) -> None:
         self.envelope: Envelope | None = None
         self.accepted = 0
         self._tried = False
@@ -90,7 +96,7 @@ class MailTransaction:
         """Hand the message over; it is durable when this returns Delivered. Ends the transaction."""
         envelope, count = self.envelope, self.accepted
         assert envelope is not None
-        self.reset()
+        self._close()
         outcome: Outcome
         if isinstance(content, bytes):
             envelope.eightbit = envelope.eightbit or not content.isascii()
@@ -102,6 +108,7 @@ class MailTransaction:
             outcome = UNREADABLE  # refused, it would go back to whomever it names: the server in front has taken it
         else:
             outcome = content
+        self.reset()
         if log.isEnabledFor(logging.INFO):
             self._log_message(envelope, count, len(content) if isinstance(content, bytes) else 0, outcome)
         return outcome
