@@ -28,6 +28,8 @@ from heliograph.standby.sender import Sender
 from heliograph.standby.solitude import noting_solitude
 from heliograph.standby.stand_ins import StandIns
 from heliograph.standby.succession import INHERITED, Succession, keep_key
+from heliograph.standby.taking_again import PURPOSE as AGAIN
+from heliograph.standby.taking_again import TakingAgain
 from heliograph.standby.words import PURPOSE as REPLICA
 from heliograph.streams import Serve, Streams
 from heliograph.tls import between_hosts
@@ -100,17 +102,24 @@ class OtherHosts:
         # for this one. Nor later: from the first door on mail is acknowledged.
         await self.sender.start(self._directory.subscribe)
         await running.enter_async_context(noting_solitude(self._store, self.sender.is_alone))
-        await self.streams.serve(address, purposes, self._between())
+        again = TakingAgain(self.streams, self.sender.refuses, self._others, runner.hurry)
+        await running.enter_async_context(again.at_work())
+        await self.streams.serve(address, purposes, self._between(again))
 
     def standing(self, stand_ins: StandIns) -> Standing:
         """What there is to say of it, for `status` and the figures."""
         return Standing(self.sender, self.replicas, stand_ins, self.mover, self.succession, self._clock)
 
-    def _between(self) -> dict[str, Serve]:
+    def _others(self) -> list[str]:
+        zone = self._directory.current
+        return [host for host in zone.hosts if host != self._name and host not in zone.lost]
+
+    def _between(self, again: TakingAgain) -> dict[str, Serve]:
         receiver = Receiver(self.replicas, lambda owner: self._directory.current.standbys.get(owner) == self._name)
         return {
             MOVE: self.mover.taker.handle,
             HOLDERS: self.mover.inquiry.handle,
             REPLICA: receiver.handle,
+            AGAIN: again.handle,
             **self.succession.purposes(),
         }

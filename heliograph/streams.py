@@ -1,4 +1,4 @@
-"""Mutual-TLS connections between hosts: for what cannot go as mail (the IMAP proxy now; hand-over and replica later).
+"""Mutual-TLS connections between hosts: for what cannot go as mail (the IMAP proxy, hand-overs, replicas ...).
 
 Law: who is at the other end is decided by the key in its certificate and the key that the zone publishes for its name.
 Taking the record out of the zone ends its streams; an address proves nothing.
@@ -40,7 +40,7 @@ def stream_context(side: ssl.Purpose, certificate: Path, key: Path, ca: Path) ->
     """Make the TLS settings of one side: both sides show a certificate of the fabric's CA (TLS 1.3 only)."""
     context = ssl.create_default_context(side, cafile=str(ca))
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.check_hostname = False  # the key in the zone decides, see _is_host
+    context.check_hostname = False  # the key in the zone decides, see `_peer`
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_cert_chain(certificate, key)
     return context

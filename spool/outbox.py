@@ -86,9 +86,11 @@ class Outbox:
         resting = sum(destination.breaker.is_open(now) for destination in self._destinations.values())
         return {"answering": len(self._destinations) - resting, "resting": resting}
 
-    def reset_breakers(self) -> None:
+    def reset_breakers(self, name: str | None = None) -> None:
+        """Let the next attempts through: to the destination of this name, or to all."""
         for destination in self._destinations.values():
-            destination.breaker.reset()
+            if name in (None, destination.name):
+                destination.breaker.reset()
 
     async def hang_up(self, name: str) -> None:
         """Break off all that is under way to a destination that is gone for good; return when it is in the ledger."""

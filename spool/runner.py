@@ -118,6 +118,12 @@ class Runner:
         """There may be new work. May be called from any thread."""
         self._soon(self._ring)
 
+    def hurry(self, name: str) -> None:
+        """A destination says that it takes mail again: what was put off because of it need not wait for its time."""
+        if self._tasks:
+            self._outbox.reset_breakers(name)
+            self._beside(self._hurry(name))
+
     def give_up(self, name: str) -> None:
         """A host is gone for good: break off what is under way to it, and look again where its mail belongs."""
         if self._tasks:

@@ -110,6 +110,10 @@ class Sender:
             progress.octets,
         )
 
+    def refuses(self) -> bool:
+        """Tell whether nothing is acknowledged now, for the standby does not hold it."""
+        return self._store.shipping.is_behind and self._mode == REQUIRED
+
     def is_alone(self) -> bool | None:
         """Tell whether writes are acknowledged that the standby does not hold; None: there is none."""
         return self._store.shipping.is_behind and self._mode != REQUIRED if self._standby else None

@@ -60,5 +60,27 @@ async def test_a_250_is_on_both_disks(tmp_path: Path) -> None:
             town.hosts["host-1"].store.shipping.agree(None)  # the story is over: let it end in a moment
 
 
+async def test_who_takes_mail_again_is_sent_what_was_put_off(tmp_path: Path) -> None:
+    """Host-2, the standby of host-1, is away for long enough that others try host-1 once an hour."""
+    with free_net() as net:
+        town = make_required(tmp_path / "fabric", net)
+        async with town.at_work():
+            first, third = town.hosts["host-1"], town.hosts["host-3"]
+            await until(lambda: all(in_step(town.hosts[name]) for name in PAIRS))
+            first.store.shipping.agree(Terms(True, 0.2))
+            await town.stop("host-2")
+            await town.person("alice", 3).send("erin@fabric.test", "put off")
+            await until(lambda: [row for row in town.waiting() if row.reply.startswith("451 4.3.1")])
+            wait = "UPDATE queue_recipient SET next_attempt = next_attempt + 3600 WHERE state = 1"
+            await third.store.write(lambda tx: tx.execute(wait))
+            await until(first.sender.refuses)
+            await town.start("host-2")
+            await until(lambda: in_step(first))
+            await town.still()
+            assert await town.person("erin", 3).subjects() == ["put off"]
+            for name in PAIRS:  # the story is over: let it end in a moment
+                town.hosts[name].store.shipping.agree(None)
+
+
 async def send(town: Town, at: int, subject: str, to: str = HEIDI) -> str:
     return await from_outside(town.address(at), town.config.ports.smtp, ZOE, [to], letter(ZOE, to, subject))

@@ -348,6 +348,19 @@ async def test_the_operator_s_retry_does_not_wait_for_the_breaker(tmp_path: Path
             await house.empty()
 
 
+async def test_a_host_that_says_that_it_takes_mail_again_gets_its_own(tmp_path: Path) -> None:
+    never = replace(SETTINGS.fabric, waits_seconds=(3600.0,), floor_seconds=3600.0)
+    async with House(tmp_path, replace(SETTINGS, fabric=never, failures_max=1)) as house:
+        async with Peer() as two, Peer() as three:
+            house.fabric.ports = {"host-2": two.port, "host-3": three.port}
+        await house.put("a@host-2", "b@host-2", "c@host-3")
+        await house.until(lambda: all(w.attempts == 1 for w in house.waiting()))
+        async with await Peer().start(two.port), await Peer().start(three.port) as three:
+            house.runner.hurry("host-2")
+            await house.until(lambda: [w.recipient for w in house.waiting()] == ["c@host-3"])
+            assert not three.recipients
+
+
 async def test_a_destination_that_hangs_holds_up_nobody_else(tmp_path: Path) -> None:
     """500 recipients for a host that never answers, more than memory takes, stand before one for another."""
 

@@ -1,0 +1,66 @@
+"""A host that takes mail again says so: with `standby = required` it refused all of it while its standby was away.
+
+Law: a word of courtesy. Others have put its mail off with its 451s, ever longer; who does not hear this tries again in
+its time, as ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+
+from heliograph.moving.line import Opens
+
+PURPOSE = "again"
+LOOK_SECONDS = 0.5
+TELL_SECONDS_MAX = 3.0  # of one host, connecting included
+TOLD_AT_ONCE = 64
+
+
+class TakingAgain:
+    """`refuses`: whether nothing is taken now; `others`: whom to tell; `hurry`: have mail for a host tried now."""
+
+    def __init__(
+        self,
+        streams: Opens,
+        refuses: Callable[[], bool],
+        others: Callable[[], Iterable[str]],
+        hurry: Callable[[str], None],
+    ) -> None:
+        self._streams, self._refuses, self._others, self._hurry = streams, refuses, others, hurry
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
+        """Another host says so of itself."""
+        self._hurry(peer)
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Look out for the moment as long as this is open."""
+        task = asyncio.create_task(self._run(), name="taking again")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        refused = False
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            refuses = self._refuses()
+            if refused and not refuses:
+                await self._tell_all()
+            refused = refuses
+
+    async def _tell_all(self) -> None:
+        turns = asyncio.Semaphore(TOLD_AT_ONCE)
+        await asyncio.gather(*(self._tell(host, turns) for host in self._others()))
+
+    async def _tell(self, host: str, turns: asyncio.Semaphore) -> None:
+        with contextlib.suppress(OSError, TimeoutError):
+            async with turns, asyncio.timeout(TELL_SECONDS_MAX):
+                reader, writer = await self._streams.open(host, PURPOSE)
+                with contextlib.closing(writer):
+                    await reader.read(1)  # until it has heard
