@@ -32,7 +32,7 @@ from tests.fabric.town import make_fabric
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    found = make_fabric(tmp_path / "f", "127.0.0.0/24")
+    found = make_fabric(tmp_path / "f", "127.0.0.0/24", buckets=4096)
     text = found.zone_file.read_text().replace("b7.timeline MX 10 host-1", "b7.timeline  MX 10 host-1 ; my own words")
     found.zone_file.write_text(text)
     return found

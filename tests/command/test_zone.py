@@ -29,7 +29,7 @@ async def run(root: Path, *arguments: str) -> tuple[int, str]:
 
 async def test_a_dead_primary_is_replaced_and_finds_that_it_is_none(tmp_path: Path) -> None:
     with free_net() as net:
-        config = make_fabric(tmp_path / "fabric", net)
+        config = make_fabric(tmp_path / "fabric", net, buckets=4096)
         town = Town(config, net)
         try:
             await town.start()
@@ -68,7 +68,7 @@ async def test_a_dead_primary_is_replaced_and_finds_that_it_is_none(tmp_path: Pa
 
 async def test_commands_of_the_zone(tmp_path: Path) -> None:
     with free_net() as net:
-        config = make_fabric(tmp_path / "fabric", net)
+        config = make_fabric(tmp_path / "fabric", net, buckets=4096)
         root, town = config.root, Town(config, net)
         try:
             await town.start("host-1", "host-2")

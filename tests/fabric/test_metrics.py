@@ -23,7 +23,7 @@ from heliograph.toml_table import ConfigError
 from ingest.mailboxes import rows
 from ingest.mailboxes.place import Place
 from store import Store, Transaction
-from tests.fabric.town import OUTSIDE, Town, from_outside, letter, make_fabric, until
+from tests.fabric.town import BUCKETS, OUTSIDE, Town, from_outside, letter, make_fabric, until
 
 PROMTOOL = shutil.which("promtool")
 OFFICE = ipaddress.ip_network("10.1.0.0/16")
@@ -91,7 +91,7 @@ async def test_the_figures_follow_what_happens(tmp_path: Path) -> None:
     assert after["heliograph_inheriting"] == 0
     assert told["heliograph_store_commit_seconds_count"] > 0 < told["heliograph_store_commit_seconds_sum"]
     assert after["heliograph_queue_messages"] == after["heliograph_queue_oldest_seconds"] == 0
-    assert after['heliograph_buckets_owned{map="timeline"}'] == 4096 and after["heliograph_buckets_unsettled"] == 0
+    assert after['heliograph_buckets_owned{map="timeline"}'] == BUCKETS and after["heliograph_buckets_unsettled"] == 0
     assert min(after["heliograph_store_database_bytes"], after["heliograph_store_disk_free_bytes"]) > 0
     if PROMTOOL:
         assert promtool_says(PROMTOOL, text) == (0, "")

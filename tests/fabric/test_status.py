@@ -24,7 +24,7 @@ async def test_every_host_tells_of_every_other(town: Town) -> None:
     for name in town.hosts:
         found = await survey(town, name)
         assert list(found) == ["host-1", "host-2", "host-3"] and all(word["up"] for word in found.values())
-        assert sum(word["owned"]["timeline"] for word in found.values()) == 4096
+        assert sum(word["owned"]["timeline"] for word in found.values()) == town.config.buckets
         assert len({word["serial"] for word in found.values()}) == 1 and not remarks(list(found.values()))
     await too_much_trouble_is_told_in_part(town)
     await strange_answers_are_lines(town)

@@ -111,7 +111,7 @@ async def test_as_secondary_it_follows_ours(
 @kinds
 async def test_mail_flows_with_it_as_primary(kind: str, tmp_path: Path) -> None:
     with free_net() as net:
-        config = make_fabric(tmp_path / "fabric", net)
+        config = make_fabric(tmp_path / "fabric", net, buckets=4096)
         port, here = config.ports.dns, net.replace(".0/24", "")
         server = KINDS[kind](tmp_path / kind, nameservers.free_place(), [(f"{here}.{n}", port) for n in (1, 2, 3)])
         server.folder.mkdir()
