@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 NAME_CHARACTERS_MAX = 253  # RFC 7208 7.3
-PARTS_DIGITS_MAX = 3  # a name has 127 parts at most
+PARTS_MAX = 500  # more than a sender has characters: all of them
 
 _PIECE = re.compile(r"%\{([slodiphv])([0-9]*)(r?)([.\-+,/_=]*)\}|%([%_-])|([!-$&-~]+)", re.IGNORECASE)
 _TOP_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z", re.IGNORECASE)
@@ -23,10 +23,10 @@ class Macro:
     """`parts`: how many of the right-hand ones are left."""
 
     letter: str
-    parts: int = 0
-    is_reversed: bool = False
-    delimiters: str = "."
-    is_quoted: bool = False
+    parts: int
+    is_reversed: bool
+    delimiters: str
+    is_quoted: bool
 
     def of(self, value: str) -> str:
         """Make of the letter's value what is asked for (7.3)."""
@@ -78,10 +78,10 @@ def _piece(match: re.Match[str]) -> str | Macro | None:
         return literal
     if sign:
         return _SIGNS[sign]
-    digits = digits or "128"
-    parts = int(digits) if len(digits) <= PARTS_DIGITS_MAX else 128 if digits.strip("0") else 0
-    if not parts:  # 7.3: "the DIGIT transformer MUST be nonzero"
+    digits = digits.lstrip("0") if digits else str(PARTS_MAX)
+    if not digits:  # 7.1: "the DIGIT value MUST be nonzero"
         return None
+    parts = int(digits) if len(digits) < len(str(PARTS_MAX)) else PARTS_MAX
     return Macro(letter.lower(), parts, bool(reverse), delimiters or ".", letter.isupper())
 
 
