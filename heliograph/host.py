@@ -32,13 +32,13 @@ from heliograph.health.pulse import Pulse
 from heliograph.judging.joint import judged
 from heliograph.lock import HostLock
 from heliograph.mail_doors import door_of, open_mail_doors
-from heliograph.moving.acts import move_acts
 from heliograph.moving.parties import nothing
 from heliograph.one_click import OneClick
 from heliograph.operations import Answer, Site, status
 from heliograph.other_hosts import OtherHosts
 from heliograph.outside import click_routes, postmark
 from heliograph.ownership import claim
+from heliograph.proof.joint import proving
 from heliograph.publishing import HttpPublisher
 from heliograph.rooms import HostRooms
 from heliograph.rounds import Rounds
@@ -197,9 +197,9 @@ class Host:
         """Every door of this host, at its own address, with the same ports as on every other host."""
         await self._open_streams()
         door = door_of(self.store, self.rooms, self.callout, self.clients, self._clock)
-        self.counting = CountingDoor(
-            federated(self.config, judged(self.config, door, self._clock), self.flow, self._clock)
-        )
+        judging = judged(self.config, door, self._clock)
+        proof = proving(self.config, judging, self.flow, self.store, self.callout, self._clock)
+        self.counting = CountingDoor(federated(self.config, proof, self.flow, self._clock))
         await open_mail_doors(self.config, self.name, self.counting, self._tls.context, self._running)
         for port, implicit in ((self.config.ports.imap, False), (self.config.ports.imaps, True)):
             if port:  # 0: another server has that door
@@ -245,7 +245,7 @@ class Host:
             {
                 "survey": self.neighbours.survey,
                 **zone_acts(self.directory, self.config.zone_file),
-                **move_acts(self.mover),
+                **self.others.acts,
             },
             self.reflector,
         )
