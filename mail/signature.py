@@ -7,8 +7,10 @@ the host (its selector) and the fabric (its domain), never an IP address.
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dkim
@@ -16,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from mail.headers import Headers, split_message
+from mail.unsealing import read_tags
 
 TRUSTED_PREFIX = "heliograph-"
 SIGNED_FIELDS = (
@@ -66,11 +69,15 @@ def sign(content: bytes, *, domain: str, host: str, key: bytes) -> bytes:
     Every field that matters is signed, and once more than it occurs, so that none can be added (RFC 6376 8.15): a
     reader of a post could send it to a host that has not got it yet, under a Subject of his own.
     """
-    headers = Headers.parse(split_message(content)[0])
-    covered = [name for name, _ in headers.fields if name.startswith(TRUSTED_PREFIX) or name in SIGNED_FIELDS]
+    block, text = split_message(content)
+    covered = [
+        name for name, _ in Headers.parse(block).fields if name.startswith(TRUSTED_PREFIX) or name in SIGNED_FIELDS
+    ]
     ours = {name for name in covered if name.startswith(TRUSTED_PREFIX)}
     include = [name.encode() for name in (*SIGNED_FIELDS, *covered, *sorted(ours))]
-    line: bytes = _Timeless(content, signature_algorithm=b"ed25519-sha256").sign(
+    library = _Timeless(block, signature_algorithm=b"ed25519-sha256")
+    library.body = _simple(text)  # which it would cut into lines: of 35 MB of line ends that is seconds
+    line: bytes = library.sign(
         host.encode(),
         f"fabric.{domain}".encode(),
         base64.b64encode(key),
@@ -82,12 +89,21 @@ def sign(content: bytes, *, domain: str, host: str, key: bytes) -> bytes:
 
 def signer(content: bytes, *, domain: str, key_of: KeyOf) -> str:
     """Return the name of the fabric host whose valid signature covers all ``Heliograph-*`` fields, or ""."""
-    headers = Headers.parse(split_message(content)[0])
-    ours = [name for name, _ in headers.fields if name.startswith(TRUSTED_PREFIX)]
-    for index, tags in enumerate(_signatures(headers)):
-        covered = [name.strip().lower() for name in tags.get("h", "").split(":")]
-        whole = all(covered.count(name) > ours.count(name) for name in set(ours))
-        if tags.get("d") == f"fabric.{domain}" and whole and "l" not in tags and _verifies(content, index, key_of):
+    block, text = split_message(content)
+    headers = Headers.parse(block)
+    ours = Counter(name for name, _ in headers.fields if name.startswith(TRUSTED_PREFIX))
+    found = [
+        (index, tags)
+        for index, tags in enumerate(_signatures(headers))
+        if tags.get("d") == f"fabric.{domain}" and "l" not in tags and _covers(tags, ours)
+    ]
+    if not found:
+        return ""
+    text = _simple(text)
+    digest = base64.b64encode(hashlib.sha256(text).digest()).decode()  # once, however many claim to have signed it
+    for index, tags in found:
+        is_of_this = tags.get("c") == "relaxed/simple" and tags.get("bh") == digest
+        if is_of_this and _verifies(block, text, index, key_of):
             return tags.get("s", "")
     return ""
 
@@ -100,19 +116,29 @@ def claimed_hosts(content: bytes, domain: str) -> list[str]:
 
 def _signatures(headers: Headers) -> list[dict[str, str]]:
     """The tags of a message's DKIM-Signature fields (RFC 6376 3.2)."""
-    fields = headers.all("dkim-signature")[:SIGNATURES_MAX]
-    return [
-        {k.strip(): v.strip() for k, _, v in (part.partition("=") for part in value.split(";"))} for value in fields
-    ]
+    return [read_tags(value) for value in headers.all("dkim-signature")[:SIGNATURES_MAX]]
 
 
-def _verifies(content: bytes, index: int, key_of: KeyOf) -> bool:
+def _covers(tags: Mapping[str, str], ours: Counter[str]) -> bool:
+    """Tell whether a signature names each of our fields, and once more, so that none was added."""
+    named = Counter(tags.get("h", "").lower().split(":"))
+    return all(named[name] > count for name, count in ours.items())
+
+
+def _simple(text: bytes) -> bytes:
+    """RFC 6376 3.4.3: a text without the empty lines at its end."""
+    return text.rstrip(b"\r\n") + b"\r\n"
+
+
+def _verifies(block: bytes, text: bytes, index: int, key_of: KeyOf) -> bool:
     def published(name: bytes, timeout: int = 5) -> bytes | None:
         key = key_of(name.decode().partition("._domainkey.")[0])
         return b"v=DKIM1; k=ed25519; p=" + base64.b64encode(key) if key else None
 
     try:
-        return bool(dkim.DKIM(content).verify(idx=index, dnsfunc=published))
+        library = dkim.DKIM(block)
+        library.body = text
+        return bool(library.verify(idx=index, dnsfunc=published))
     except Exception:  # dkimpy raises whatever a hostile header makes it raise: such a signature is not valid
         return False
 
