@@ -56,13 +56,13 @@ def hosts_here(config: Config, wanted: str | None = None) -> list[str]:
     return here
 
 
-def survey(config: Config) -> list[dict[str, Any]]:
-    """Return what all hosts say of themselves, asked through the first of this machine that answers: one that is frozen
-    may be the very one that is asked about."""
+def survey(config: Config, operation: str = "survey") -> list[dict[str, Any]]:
+    """Return what all hosts say of themselves, or of what the operation asks for, through the first of this machine
+    that answers: one that is frozen may be the very one that is asked about."""
     for here in hosts_here(config):
         try:
             with closing(ControlClient(config.host_folder(here), SURVEY_SECONDS_MAX)) as client:
-                words: list[dict[str, Any]] = client.ask("survey")["hosts"]
+                words: list[dict[str, Any]] = client.ask(operation)["hosts"]
         except NotRunning:
             continue
         except CommandError as error:

@@ -12,8 +12,10 @@ from functools import partial
 
 from directory.service import DirectoryService
 from heliograph.epochs import is_unfinished
+from heliograph.health.neighbours import Neighbours
 from heliograph.health.standing import Standing
 from heliograph.keys import TOKEN_KEY, read_key
+from heliograph.moving.acts import move_acts
 from heliograph.moving.cargo import Cargo, Reflectors, Timelines
 from heliograph.moving.frames import PURPOSE as MOVE
 from heliograph.moving.inquiry import PURPOSE as HOLDERS
@@ -22,6 +24,7 @@ from heliograph.moving.parties import Party
 from heliograph.ownership import Ownership
 from heliograph.rooms import HostRooms
 from heliograph.settings import Config
+from heliograph.site import Act
 from heliograph.standby.receiver import Receiver
 from heliograph.standby.replicas import Replicas
 from heliograph.standby.sender import Sender
@@ -36,10 +39,13 @@ from heliograph.tls import between_hosts
 from spool.runner import Runner
 from store import Store
 
+BUCKETS = "buckets"
+BUCKETS_OCTETS_MAX = 4 << 20  # where all of 4,096 buckets in two maps have moved, some 130 octets each are 1 MB
+
 
 class OtherHosts:
     """`streams`: to and from them; `replicas`: of those that this host stands by for; `sender`: to its own standby;
-    `mover`: of buckets; `succession`: of hosts that were given up."""
+    `mover`: of buckets; `succession`: of hosts that were given up; `acts`: what the command may ask for of all that."""
 
     def __init__(
         self,
@@ -76,6 +82,11 @@ class OtherHosts:
             lambda: self.succession.may_return(),
         )
         self.mover = Mover(party, self.streams, directory.subscribe)
+        acts = move_acts(self.mover)
+        self._buckets = Neighbours(
+            name, lambda: directory.current, self.streams, acts["bucket state"], BUCKETS, BUCKETS_OCTETS_MAX
+        )
+        self.acts: Mapping[str, Act] = {**acts, "bucket survey": self._buckets.survey}
         self.succession = Succession(
             party, self.mover, self.streams, self.replicas, directory.subscribe, folder / INHERITED
         )
@@ -121,5 +132,6 @@ class OtherHosts:
             HOLDERS: self.mover.inquiry.handle,
             REPLICA: receiver.handle,
             AGAIN: again.handle,
+            BUCKETS: self._buckets.handle_stream,
             **self.succession.purposes(),
         }

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAPS = {"timeline": ("timeline",), "reflectors": ("reflectors",), "both": ("timeline", "reflectors")}
 LOOK_SECONDS = 0.5
 WATCH_SECONDS = 2.0
-STATE_SECONDS_MAX = 10.0  # a frozen host must not hide how the others are
+RELOAD_SECONDS_MAX = 10.0  # a primary that stands still looks at its file when it goes on
 SHOWN_MAX = 5  # buckets in a line
 STATES = {"acquiring": "comes from", "sealed": "sealed for", "demoted": "back to", "tombstone": "gone to"}
 ON_THEIR_WAY = ("sealed", "acquiring")
@@ -44,7 +44,7 @@ def bucket() -> None:
 @click.argument("numbers", metavar="N[-M]")
 @click.argument("host")
 @map_option
-@click.option("--wait", is_flag=True, help="Return when the hosts on this machine have handed all of it over.")
+@click.option("--wait", is_flag=True, help="Return when the hosts that answer have handed all of it over.")
 @json_option
 @click.pass_context
 def move(context: click.Context, numbers: str, host: str, which: str, wait: bool) -> int:
@@ -64,19 +64,19 @@ def move(context: click.Context, numbers: str, host: str, which: str, wait: bool
 
 
 @bucket.command()
-@click.option("--watch", is_flag=True, help="Look again and again, until nothing is on its way here.")
+@click.option("--watch", is_flag=True, help="Look again and again, until nothing is on its way.")
 @json_option
 @click.pass_context
 def status(context: click.Context, watch: bool) -> None:
-    """Tell which buckets are on their way, and how far; for the hosts on this machine."""
+    """Tell which buckets are on their way, and how far."""
     config = config_of(context)
-    rows = _rows(config)
+    rows = _states(config)
     while watch and any(map(_is_busy, rows)):
         if sys.stdout.isatty():
             click.clear()
         say({"hosts": rows}, _screen(rows))
         time.sleep(WATCH_SECONDS)
-        rows = _rows(config)
+        rows = _states(config)
     say({"hosts": rows}, _screen(rows))
 
 
@@ -92,15 +92,17 @@ def abandon(context: click.Context, numbers: str, which: str) -> int:
     config = config_of(context)
     first, last = _range(config, numbers)
     back = [
-        (one["map"], one["bucket"], name)
-        for name, found in _states(config)
+        (one["map"], one["bucket"], found["host"])
+        for found in _states(config)
         for one in found.get("going", [])
         if one["map"] in MAPS[which] and first <= one["bucket"] <= last
     ]
     if back:
         remap(config, back)
         _reload(config)
-    none = f"of {numbers} nothing waits to go at a host of this machine: set its lines in the zone back by hand"
+    none = (
+        f"of {numbers} nothing waits to go at a host that answers: what is sealed or gone is moved back, not abandoned"
+    )
     text = f"{len(back)} buckets stay where they are" if back else none
     say({"abandoned": [f"b{number}.{of}" for of, number, _ in back]}, text)
     return exits.OK if back else exits.UNAVAILABLE
@@ -151,8 +153,8 @@ def _range(config: Config, text: str) -> tuple[int, int]:
 
 
 def _wait(config: Config, which: str, first: int, last: int, heard: int | None) -> int:
-    """Show how far it is, on a terminal, until nothing of it is left here. `heard`: the zone's serial that a host may
-    have heard before it was changed: one that knows none newer does not know yet that it is to give something."""
+    """Show how far it is, on a terminal, until no host that answers has any of it left. `heard`: the zone's serial that
+    a host may have heard before it was changed: one that knows none newer does not know yet that it is to give."""
     from directory.zone import is_newer
 
     while heard is not None and not all(is_newer(serial, heard) for serial in _serials(config)):
@@ -168,7 +170,7 @@ def _wait(config: Config, which: str, first: int, last: int, heard: int | None) 
 
 
 def _left(config: Config, which: str, first: int, last: int) -> int:
-    found = [one for _, state in _states(config) for one in (*state.get("going", []), *state.get("buckets", []))]
+    found = [one for state in _states(config) for one in (*state.get("going", []), *state.get("buckets", []))]
     mine = [one for one in found if one["map"] in MAPS[which] and first <= one["bucket"] <= last]
     return sum(one.get("state", "going") in ("going", *ON_THEIR_WAY) for one in mine)
 
@@ -176,17 +178,19 @@ def _left(config: Config, which: str, first: int, last: int) -> int:
 def _reload(config: Config) -> None:
     """The primary looks at its file by itself, a moment later."""
     if config.primary in _hosts(config):
-        _ask(config, config.primary, "zone reload")
+        _ask(config, config.primary, "zone reload", RELOAD_SECONDS_MAX)
 
 
-def _states(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name in _hosts(config):
-        yield name, _ask(config, name, "bucket state")
+def _states(config: Config) -> list[dict[str, Any]]:
+    """What each host holds of buckets that are not simply its own, asked through one that runs here."""
+    from heliograph.desk import survey
+
+    return survey(config, "bucket survey") or [{"host": name, "trouble": "is down"} for name in _hosts(config)]
 
 
 def _serials(config: Config) -> list[int]:
-    """The zone that each host goes by which runs here."""
-    return [found["serial"] for _, found in _states(config) if "serial" in found]
+    """The zone that each host goes by which answers."""
+    return [found["serial"] for found in _states(config) if "serial" in found]
 
 
 def _hosts(config: Config) -> list[str]:
@@ -195,9 +199,9 @@ def _hosts(config: Config) -> list[str]:
     return hosts_here(config)
 
 
-def _ask(config: Config, name: str, act: str, seconds_max: float | None = None, **arguments: Any) -> dict[str, Any]:
+def _ask(config: Config, name: str, act: str, seconds_max: float, **arguments: Any) -> dict[str, Any]:
     try:
-        with closing(ControlClient(config.host_folder(name), seconds_max or STATE_SECONDS_MAX)) as client:
+        with closing(ControlClient(config.host_folder(name), seconds_max)) as client:
             return client.ask(act, **arguments)
     except NotRunning:
         note(f"{name} is down")
@@ -205,11 +209,7 @@ def _ask(config: Config, name: str, act: str, seconds_max: float | None = None, 
         if error.code != exits.TEMPFAIL:
             raise
         note(f"{name}: {error}")
-    return {"down": True}
-
-
-def _rows(config: Config) -> list[dict[str, Any]]:
-    return [{"host": name, **found} for name, found in _states(config)]
+    return {}
 
 
 def _is_busy(row: dict[str, Any]) -> bool:
@@ -236,7 +236,7 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
         names = [f"b{one['bucket']}.{one['map']}" for one in row["going"] if one["to"] == to]
         yield f"{row['host']:<10} {'to go':<10} {to:<10} {_some(names)}"
     if not (row.get("buckets") or row.get("going")):
-        yield f"{row['host']:<10} {'does not answer' if row.get('down') else 'all of its buckets are its own'}"
+        yield f"{row['host']:<10} {row.get('trouble', 'all of its buckets are its own')}"
 
 
 def _some(names: list[str]) -> str:

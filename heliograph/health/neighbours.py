@@ -24,12 +24,20 @@ Word = dict[str, Any]
 
 
 class Neighbours:
-    """Gives this host's word to other hosts, and collects theirs."""
+    """Gives this host's word to other hosts, and collects theirs. `purpose`: how it is asked for, which says of what;
+    `octets_max`: of a word."""
 
     def __init__(
-        self, host: str, directory: Callable[[], Directory], streams: Streams, own: Callable[[], Awaitable[Word]]
+        self,
+        host: str,
+        directory: Callable[[], Directory],
+        streams: Streams,
+        own: Callable[[], Awaitable[Word]],
+        purpose: str = PURPOSE,
+        octets_max: int = ANSWER_OCTETS_MAX,
     ) -> None:
         self._host, self._directory, self._streams, self._own = host, directory, streams, own
+        self._purpose, self._octets_max = purpose, octets_max
 
     async def handle_stream(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
         """Tell another host how this one is."""
@@ -58,13 +66,13 @@ class Neighbours:
         return known | {"up": False, "trouble": trouble}
 
     async def _heard(self, host: str) -> Word:
-        reader, writer = await self._streams.open(host, PURPOSE)
+        reader, writer = await self._streams.open(host, self._purpose)
         with contextlib.closing(writer):
             answer = bytearray()
             while part := await reader.read(ANSWER_OCTETS_MAX):
                 answer += part
-                if len(answer) > ANSWER_OCTETS_MAX:
-                    raise ValueError(f"more than {ANSWER_OCTETS_MAX} octets")
+                if len(answer) > self._octets_max:
+                    raise ValueError(f"more than {self._octets_max} octets")
             word = json.loads(answer)
             if not isinstance(word, dict) or not isinstance(word.get("serial"), int):
                 raise ValueError("not a host's word")
