@@ -100,9 +100,14 @@ def key_of(zone: Zone, host: str) -> bytes | None:
 
 def host_names(zone: Zone) -> list[str]:
     """The hosts: what some MX of the zone names, directly under D; and what has a key there."""
-    targets = {rdata[2:].lower() for _, rrset in zone.rrsets() if rrset.rtype == wire.MX for rdata in rrset.rdatas}
+    distinct = {node[wire.MX].rdatas for node in zone.nodes.values() if wire.MX in node}
+    targets = {rdata[2:].lower() for rdatas in distinct for rdata in rdatas}
     under = label("_domainkey") + label("fabric") + zone.origin
-    keyed = {owner[: owner[0] + 1] + zone.origin for owner, _ in zone.rrsets() if owner[owner[0] + 1 :] == under}
+    keyed = {
+        owner[: owner[0] + 1] + zone.origin
+        for owner, node in zone.nodes.items()
+        if node and owner[owner[0] + 1 :] == under
+    }
     return sorted({host_name(zone, name) for name in targets | keyed} - {""})
 
 

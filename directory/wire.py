@@ -27,7 +27,7 @@ COMPRESSIBLE = {NS: (0, 1), CNAME: (0, 1), PTR: (0, 1), SOA: (0, 2), MX: (2, 1)}
 
 HEADER = struct.Struct("!6H")
 FIXED = struct.Struct("!HHIH")  # type, class, TTL, length of rdata
-_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_*/+=")
+_PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_*/+="
 
 
 class Malformed(ValueError):
@@ -66,9 +66,13 @@ def text_of(name: bytes) -> str:
     labels, at = [], 0
     while name[at]:
         label = name[at + 1 : at + 1 + name[at]]
-        labels.append("".join(chr(octet) if octet in _PLAIN else f"\\{octet:03d}" for octet in label))
+        labels.append(_escaped(label) if label.translate(None, _PLAIN) else label.decode())
         at += 1 + name[at]
     return ".".join(labels) or "."
+
+
+def _escaped(label: bytes) -> str:
+    return "".join(chr(octet) if octet in _PLAIN else f"\\{octet:03d}" for octet in label)
 
 
 def is_below(name: bytes, origin: bytes) -> bool:

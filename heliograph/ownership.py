@@ -196,14 +196,11 @@ class Ownership:
     def note_named(self, tx: Transaction, directory: Directory, now: float) -> None:
         """Remember whom the zone named, for as long as what they signed may be on its way."""
         known = {(m, b): host for m, b, host in tx.all("SELECT map, bucket, host FROM named WHERE until IS NULL")}
-        for which in MAPS:
-            for bucket, host in enumerate(getattr(directory, which)):
-                before = known.get((which, bucket))
-                if before == host:
-                    continue
-                sql = "UPDATE named SET until = ? WHERE map = ? AND bucket = ? AND until IS NULL"
-                tx.execute(sql, (now + FORMER_SECONDS, which, bucket))
-                tx.execute("INSERT OR REPLACE INTO named VALUES (?, ?, ?, NULL)", (which, bucket, host))
+        named = [(which, b, host) for which in MAPS for b, host in enumerate(getattr(directory, which))]
+        new = [row for row in named if known.get(row[:2]) != row[2]]
+        gone = [(now + FORMER_SECONDS, *row[:2]) for row in new if row[:2] in known]
+        tx.executemany("UPDATE named SET until = ? WHERE map = ? AND bucket = ? AND until IS NULL", gone)
+        tx.executemany("INSERT OR REPLACE INTO named VALUES (?, ?, ?, NULL)", new)
         tx.execute("DELETE FROM named WHERE until < ?", (now,))
         former = _former(tx)
         tx.after_commit(lambda: self._remember(former))
