@@ -130,12 +130,12 @@ async def test_nobody_speaks_for_a_mirror_but_its_fabric(pair: list[Fabric]) -> 
     again = add_headers(first, [("X-Again", "yes")])  # of whoever kept the first one
     assert (await north.hears(EVE, to, again)).startswith("250")
 
-    # Of that domain, but no mirror of this source: an ordinary address, which is asked for its word.
+    # Of that domain, but no mirror of this source: an ordinary address, which follows by itself.
     dan = sealed(south, wish("ina", "subscribe", 9, "dan@south.test"))
     assert (await north.hears(EVE, to, dan)).startswith("250")
     assert (await north.hears(EVE, to, sealed(south, wish("bob", "subscribe", 9)))).startswith("250")
     await still(north, south)
-    assert north.followers("ina") == []
+    assert north.followers("ina") == ["dan@south.test"]
 
 
 async def test_a_fabric_that_asks_and_asks_is_one_follower(pair: list[Fabric], monkeypatch: pytest.MonkeyPatch) -> None:
