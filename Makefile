@@ -33,6 +33,8 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Every host, and every process of the tests, would compile all modules again where the environment forbids to keep that.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: check
 	$(BIN)/pytest -n 3 -m 'not peers and not soak'
 
