@@ -319,6 +319,7 @@ async def test_who_came_back_is_lost_again(town: LosingTown) -> None:
     await town.promote("host-2", "host-3")
     await town.inherited("host-2", "host-3")
     folder = town.config.host_folder("host-3")
+    await until(lambda: not (folder / INHERITED / "host-2").exists())  # it goes after the word that all is there
     shutil.copytree(folder / "standby" / "host-2", folder / INHERITED / "host-2")
     await town.start("host-2")
     await town.returned("host-2")
