@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from mailbox_host import entries
-from mailbox_host.entries import Entry
+from mailbox_host.entries import DELETED, Entry
 from mailbox_host.imap import commands as ask
 from mailbox_host.imap.commands import Command, UidExpunge
 from mailbox_host.imap.effects import Steps, read, write
@@ -115,16 +115,14 @@ def expunge_messages(session: Session, command: Command) -> Steps[bytes]:
         marked = set(deleted)
         spans = selected.find(command.arguments.messages, uid=True)
         deleted = [uid for start, stop in spans for uid in selected.uids[start:stop] if uid in marked]
-    yield from expunge_uids(session, selected, deleted)
+    for start in range(0, len(deleted), STORE_BATCH_MESSAGES):
+        batch = deleted[start : start + STORE_BATCH_MESSAGES]
+        gone = yield from write(partial(expunge_deleted, selected.folder, batch, session.clock()))
+        yield from tell_expunged(session, gone)
     return ok("Done")
 
 
-def expunge_uids(session: Session, selected: Selected, uids: list[int]) -> Steps[None]:
-    for start in range(0, len(uids), STORE_BATCH_MESSAGES):
-        batch = uids[start : start + STORE_BATCH_MESSAGES]
-        gone = yield from write(partial(_expunge, selected.folder, batch, session.clock()))
-        yield from tell_expunged(session, gone)
-
-
-def _expunge(folder: int, uids: list[int], now: float, tx: Transaction) -> list[int]:
-    return entries.expunge(tx, folder, uids, now)
+def expunge_deleted(folder: int, uids: list[int], now: float, tx: Transaction) -> list[int]:
+    """Of these, what is \\Deleted still: another session may have thought better of it since they were looked for."""
+    deleted = [entry.uid for entry in entries.by_uids(tx, folder, uids) if entry.flags & DELETED]
+    return entries.expunge(tx, folder, deleted, now)

@@ -5,9 +5,12 @@ Law: UIDs that are made lazily are stored before they are shown.
 
 from __future__ import annotations
 
+from functools import partial
+
 from mailbox_host import entries, folders
 from mailbox_host.folders import Folder
 from mailbox_host.imap.catching_up import catch_up
+from mailbox_host.imap.change import expunge_deleted
 from mailbox_host.imap.commands import Command, Open
 from mailbox_host.imap.effects import Steps, read, write
 from mailbox_host.imap.mailboxes import mailbox_id
@@ -78,7 +81,7 @@ def close(session: Session, command: Command) -> Steps[bytes]:
         folder = selected.folder
         deleted = yield from read(lambda reader: entries.deleted_uids(reader, folder))
         if deleted:
-            yield from write(lambda tx: entries.expunge(tx, folder, deleted, session.clock()))
+            yield from write(partial(expunge_deleted, folder, deleted, session.clock()))
     return ok("Done")
 
 

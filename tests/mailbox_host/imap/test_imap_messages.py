@@ -6,6 +6,9 @@ import re
 
 import pytest
 
+from mailbox_host import entries, folders
+from mailbox_host.imap.effects import Write
+
 MESSAGE = (
     b"Date: Mon, 7 Feb 1994 21:52:25 -0800\r\nFrom: Fred <fred@example.org>\r\nSubject: afternoon meeting\r\n"
     b"To: mooch@example.org\r\nMessage-Id: <B27397@example.org>\r\n\r\nHello Joe.\r\nBye.\r\n"
@@ -453,3 +456,25 @@ def test_a_keyword_is_announced_before_it_is_shown(talk):
         "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $Junk $Label1 $MDNSent $NotJunk $Phishing)",
         "* 1 FETCH (FLAGS (\\Recent $Label1))",
     ]
+
+
+@pytest.mark.parametrize("command", ["EXPUNGE", "UID EXPUNGE 1:2", "CLOSE"])
+def test_what_another_session_has_taken_back_is_not_expunged(talk, command):
+    """It answered OK between the look for what is deleted and the write that lets it go."""
+    client, other = talk(), talk()
+    one, two = client.file(MESSAGE), client.file(MESSAGE)
+    client("a SELECT INBOX")
+    other("a SELECT INBOX")
+    client("b STORE 1:2 +FLAGS.SILENT (\\Deleted)")
+    carry_out = client._carry_out
+
+    def meanwhile(effect):
+        if isinstance(effect, Write):
+            client._carry_out = carry_out
+            assert other(f"b UID STORE {one} -FLAGS.SILENT (\\Deleted)")[-1].startswith("b OK")
+        return carry_out(effect)
+
+    client._carry_out = meanwhile
+    assert client(f"c {command}")[-1].startswith("c OK")
+    folder = folders.find_folder(client.store.reader, "alice", "INBOX")
+    assert entries.uids(client.store.reader, folder.id) == [one] and two != one
