@@ -140,6 +140,8 @@ async def _begin(tools: Tools, request: Request, place: _Place, bucket: int) -> 
     now = tools.clock()
 
     def settle(tx: Transaction) -> None:
+        if not requests.for_url(tx, request.url):  # nobody wants it any more, or its bucket has moved meanwhile
+            return
         feed = feeds.by_url(tx, place.url)  # meanwhile it may have been found by way of another page
         new = feed is None
         feed = feed or _create(tx, place.url, bucket, found, now)

@@ -6,6 +6,8 @@ ended or fell silent, and once when it is back, in the transaction that remember
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ingest import deliver, feeds, moved, push
 from ingest.counting import ASLEEP_SECONDS, ask, asked, question
 from ingest.feeds import Feed, Polled
@@ -38,7 +40,7 @@ async def write_failure(tools: Tools, feed: Feed, failed: Failed) -> None:
             until = now + max(failed.retry_after, tools.room.settings.poll_seconds_min)
             rest(tx, feed.domain, until=until, now=now)
 
-    await tools.store.write(settle)
+    await _write(tools, feed, settle)
 
 
 def standing_after(feed: Feed, failed: Failed, now: float) -> str:
@@ -52,7 +54,8 @@ def standing_after(feed: Feed, failed: Failed, now: float) -> str:
 async def write_elsewhere(tools: Tools, feed: Feed) -> None:
     """Another host polls it now."""
     until = tools.clock() + ELSEWHERE_SECONDS
-    await tools.store.write(lambda tx: tx.execute("UPDATE feed SET next_due = ? WHERE id = ?", (until, feed.id)))
+    sql = "UPDATE feed SET next_due = ? WHERE id = ?"
+    await _write(tools, feed, lambda tx: tx.execute(sql, (until, feed.id)))
 
 
 async def write_asleep(tools: Tools, feed: Feed) -> None:
@@ -64,7 +67,7 @@ async def write_asleep(tools: Tools, feed: Feed) -> None:
         asked(tx, feed, now)
         tx.execute("UPDATE feed SET next_due = ? WHERE id = ?", (now + ASLEEP_SECONDS, feed.id))
 
-    await tools.store.write(settle)
+    await _write(tools, feed, settle)
 
 
 async def write_leaving(tools: Tools, feed: Feed) -> None:
@@ -75,7 +78,7 @@ async def write_leaving(tools: Tools, feed: Feed) -> None:
         for each in offer_again(tx, tools.names, feed, now):
             tools.spool(tx, each)
 
-    await tools.store.write(settle)
+    await _write(tools, feed, settle)
 
 
 async def write_unchanged(tools: Tools, feed: Feed, answer: Fetched | Unchanged, said: str) -> None:
@@ -87,7 +90,7 @@ async def write_unchanged(tools: Tools, feed: Feed, answer: Fetched | Unchanged,
     def settle(tx: Transaction) -> None:
         _write_polled(tools, tx, feed, polled, answer.lasting)
 
-    await tools.store.write(settle)
+    await _write(tools, feed, settle)
 
 
 async def write_found(tools: Tools, feed: Feed, found: Found) -> None:
@@ -102,7 +105,19 @@ async def write_found(tools: Tools, feed: Feed, found: Found) -> None:
         listen(tools, tx, feed.id, found, now)
         _write_polled(tools, tx, feed, polled, found.fetched.lasting)
 
-    await tools.store.write(settle)
+    await _write(tools, feed, settle)
+
+
+async def _write(tools: Tools, feed: Feed, settle: Callable[[Transaction], object]) -> None:
+    """Its bucket may have moved meanwhile, or the feed by itself: then nothing is written, for who has it posts the
+    same items, and its number may be another's."""
+
+    def checked(tx: Transaction) -> None:
+        there = feeds.by_source(tx, feed.source)
+        if there and there.id == feed.id:
+            settle(tx)
+
+    await tools.store.write(checked)
 
 
 def _new_name(tools: Tools, feed: Feed, polled: Polled) -> list[Outgoing]:

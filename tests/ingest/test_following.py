@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ingest.listing import feed_list, feed_poll, feed_show
 from mail.control import CreateSource, FollowFeed, Subscribe
 from mail.outcome import Deferred, Delivered, Refused
@@ -50,6 +52,17 @@ async def test_a_second_follower_causes_no_second_poll(host, site, rss, item):
     assert isinstance(create, CreateSource) and isinstance(first, Subscribe) and isinstance(second, Subscribe)
     assert second.subscriber == "bob@fabric.test"
     assert [answer.to for answer in host.answers] == ["alice@fabric.test", "bob@fabric.test"]
+
+
+async def test_what_nobody_wants_any_more_becomes_no_source(host, site, rss, item):
+    """Who asked thinks better of it while the site is asked; or her request has moved to another host."""
+    site.pages["/feed"], site.gate = rss(item(1)), asyncio.Event()
+    host.ask(site.url("/feed"))
+    await host.until(lambda: site.asked)
+    host.ask(f"unfollow {site.url('/feed')}")
+    site.gate.set()
+    await host.until(lambda: not host.poller._busy)
+    assert host.posts == [] and feed_list(host.store.reader) == []
 
 
 async def test_many_ask_at_once_and_one_fetch_answers_all(host, site, rss, item):

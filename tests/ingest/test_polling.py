@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from ingest import feeds
+from ingest import carrying, feeds
 from ingest.listing import feed_list
 from mail.control import CreateSource
 from store import StoreFull
@@ -256,6 +256,25 @@ async def test_a_feed_of_a_bucket_that_moved_away_is_left_alone(make_host, site,
     await host.poller.start()
     await host.settled()
     assert [type(control).__name__ for control in host.letters[-1].controls] == ["FollowFeed"] and len(site.asked) == 1
+
+
+async def test_a_feed_that_goes_while_it_is_polled_is_posted_by_who_has_it(host, site, rss, item):
+    """Its number may be another feed's by then."""
+    site.pages["/feed"] = rss(item(1))
+    await followed(host, site)
+    (line,) = feed_list(host.store.reader)
+    feed = feeds.by_source(host.store.reader, line.source)
+    site.pages["/feed"], site.gate = rss(item(1), item(2)), asyncio.Event()
+    host.now += 2_000
+    host.poller.wake()
+    await host.until(lambda: len(site.asked) == 2)
+    host.store.write_now(lambda tx: carrying.leave(tx, [f"feed/{feed.bucket}/{feed.source}"]))
+    new = {"url": "https://new.example/", "domain": "new.example", "bucket": 1, "source": "new-one", "title": "New"}
+    assert host.store.write_now(lambda tx: feeds.create(tx, **new, now=feeds.NEVER)) == feed.id
+    site.gate.set()
+    await host.until(lambda: not host.poller._busy)
+    assert subjects(host) == ["Post 1"] and feeds.seen_of(host.store.reader, feed.id) == []
+    assert feeds.by_source(host.store.reader, "new-one").title == "New"
 
 
 async def test_a_feed_with_many_new_items_posts_them_over_several_polls(host, site, rss, item):
