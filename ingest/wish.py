@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ingest.urls import BadUrl, canonical
-from mail.envelope import Arrival
-from mail.words import subject_of, text_of
 
 URLS_MAX = 20  # of one mail: each costs a fetch and an answer
 LINES_MAX = 60
@@ -54,12 +52,6 @@ class Wishes:
     good: tuple[Wish, ...] = ()
     bad: tuple[tuple[str, str], ...] = field(default=())
     left_out: int = 0
-
-
-def wishes_of(arrival: Arrival) -> Wishes:
-    """Read a mail."""
-    lines = [subject_of(arrival.headers), *own_lines(text_of(arrival.content))]
-    return read_wishes(lines)
 
 
 def is_option(text: str) -> bool:
@@ -104,7 +96,7 @@ def read_wishes(lines: list[str]) -> Wishes:
     return Wishes(tuple(good.values()), tuple(bad.items())[:URLS_MAX], left_out)
 
 
-def own_lines(text: str, most: int = LINES_MAX) -> Iterator[str]:
+def own_lines(text: str, most: int) -> Iterator[str]:
     """Return the lines that somebody wrote herself: no quotation, no signature, nothing empty."""
     lines = text.splitlines()
     for count, line in enumerate(line for line in lines if line.strip()):

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.wish import Wish, read_wishes, wishes_of
+from directory.names import FabricNames
+from ingest.errands import errands_of
+from ingest.wish import Wish, read_wishes
 from mail.envelope import Arrival
 from mail.headers import Headers, split_message
 from mail.words import subject_of, text_of, words_of_html
@@ -20,7 +22,7 @@ URL = "https://blog.example/feed"
 
 def of(content: str | bytes):
     octets = content.replace("\n", "\r\n").encode() if isinstance(content, str) else content
-    return wishes_of(Arrival("a@b.example", octets, 0))
+    return errands_of(Arrival("a@b.example", octets, 0), FabricNames("fabric.test", 64)).wishes
 
 
 PACKED = [base64.b64encode(part.encode()).decode() for part in (URL, URL[:9], URL[9:])]
