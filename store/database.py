@@ -120,9 +120,9 @@ class Store:
         self._pool.shutdown()
         ends: list[Position | None] = []
         self._writer.close(lambda: ends.append(self.shipping.end_of_log()))
-        if ends and self.shipping.reads_along:  # its files are closed after the last connection, which has locks there
-            for reader in self._readers:
-                reader.connection.close()
+        for reader in self._readers:
+            reader.connection.close()
+        if ends:  # its files are closed after the last connection, which has locks there
             self.shipping.close(ends[0])
 
 

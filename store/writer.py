@@ -151,11 +151,15 @@ def is_full(error: BaseException) -> bool:
 
 
 def _told(error: Exception) -> Exception:
-    """Give a full or failing disk a name of its own."""
+    """What a caller hears: a full or failing disk has a name of its own."""
     if is_full(error):
         full = StoreFull(str(error))
         full.__cause__ = error
         return full
+    if isinstance(error, StopIteration):  # no future takes one: whoever is told after it would never be
+        fault = RuntimeError("work ended in a StopIteration")
+        fault.__cause__ = error
+        return fault
     return error
 
 

@@ -56,6 +56,19 @@ async def test_work_that_raises_leaves_nothing_and_is_not_announced(store: Store
     assert heard == []
 
 
+async def test_work_that_ends_in_a_stop_iteration_keeps_nobody_waiting(store: Store) -> None:
+    """No future takes one; those of the same group are told all the same."""
+    nothing: list[str] = []
+    results = await asyncio.gather(
+        store.write(add("one")),
+        store.write(lambda tx: next(word for word in nothing)),
+        store.write(add("two")),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [sqlite3.Cursor, RuntimeError, sqlite3.Cursor]
+    assert words(store) == ["one", "two"]
+
+
 async def test_nested_work_is_undone_alone(store: Store) -> None:
     heard: list[str] = []
 
@@ -128,3 +141,14 @@ def test_the_writer_flushes_every_commit(store: Store) -> None:
     """NORMAL would lose acknowledged mail at a power cut."""
     assert store.write_now(lambda tx: tx.one("PRAGMA synchronous")) == (2,)
     assert store.reader.one("PRAGMA journal_mode") == ("wal",)
+
+
+def test_a_store_that_is_closed_holds_no_file(tmp_path: Path) -> None:
+    """What it leaves is one file, which can be taken away and gives its room back at once."""
+    store = Store(tmp_path / "closed.db", [TABLE])
+    store.write_now(add("one"))
+    assert words(store) == ["one"]
+    store.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["closed.db"]
+    handles = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    assert not [name for name in handles if name.startswith(str(tmp_path))]
