@@ -167,6 +167,11 @@ class StandIns:
                     path = await lending.enter_async_context(self._replicas.lend(owner, newest=False))
                 except NoReplica:
                     return None
+                except (
+                    OSError
+                ) as error:  # a disk that is full, a commit that does not end: who asks is told as of no copy
+                    log.warning("the copy of %s cannot be shown: %s", owner, error)
+                    return None
                 copy = StandIn(owner, LentStore(path))
                 lending.push_async_callback(asyncio.to_thread, copy.store.close)
                 if not _has_our_tables(copy.store):

@@ -42,7 +42,7 @@ class World:
         self.zone = zone()
         self.state: ReplicaState | None = ReplicaState("host-3", True, 0.0)
         self.now, self.up, self.asked = 0.0, False, 0
-        self.lent = 0
+        self.lent, self.full = 0, False
         self.people: set[str] = set()
         self.press: Callable[[str], object] = lambda owner: None
         self.changed: Callable[[Directory], None] = lambda zone: None
@@ -58,6 +58,8 @@ class World:
     async def lend(self, owner: str, newest: bool = True) -> AsyncIterator[Path]:
         if self.state is None:
             raise NoReplica(owner)
+        if self.full:
+            raise OSError(28, "No space left on device")
         self.lent += 1
         yield self.path
         self.lent -= 1
@@ -212,3 +214,13 @@ async def test_the_zone_ends_a_session_and_so_does_whoever_wants_the_file(world:
         world.changed(world.zone)
         await until(lambda: not world.lent)
         assert not here.shown()
+
+
+async def test_a_copy_that_cannot_be_brought_up_is_none(world: World) -> None:
+    """Who asks is told that the host is away, and may ask again; her connection does not end for it."""
+    async with at_work(world) as here:
+        await absent(here, world)
+        world.full = True
+        assert await here.borrow("host-3", HEIDI) is None
+        world.full = False
+        assert await here.borrow("host-3", HEIDI) is not None
