@@ -150,6 +150,8 @@ class Merge:
         self, tx: Transaction, account: int, one: dict[str, Any], gone: Gone
     ) -> tuple[int, int, int] | None:
         """Where the message is here, if it is one that was moved there: (folder, its UIDVALIDITY, UID)."""
+        if not gone:  # the usual case; the search passes all that the account has
+            return None
         rows = tx.all(
             "SELECT f.id, f.uidvalidity, e.uid FROM folder f JOIN entry e ON e.folder = f.id"
             " WHERE f.account = ? AND e.body = ? AND e.arrival = ? AND e.source IS ? AND e.post IS ?",
