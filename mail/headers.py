@@ -133,6 +133,12 @@ def drop_some(content: bytes, name: str, unwanted: Callable[[str], bool]) -> byt
     return _FIELD.sub(kept, block) + text
 
 
+def take_fields(block: bytes, prefix: str) -> tuple[bytes, bytes]:
+    """Part a header block: the fields whose name starts with `prefix`, without an empty line; and all the rest."""
+    taken = [match[0] for match in _FIELD.finditer(block) if match[1].decode("ascii").lower().startswith(prefix)]
+    return b"".join(taken), drop_headers(block, prefix=prefix)
+
+
 def drop_headers(content: bytes, names: Iterable[str] = (), prefix: str = "") -> bytes:
     """Remove every field with one of these names, or whose name starts with `prefix` (case does not matter)."""
     wanted = {name.lower() for name in names}
