@@ -47,15 +47,29 @@ def for_the_outside(names: FabricNames, source: str, content: bytes, post: int =
 def way_out(names: FabricNames, web: str, return_path: str) -> list[tuple[str, str]]:
     """Return the fields of one copy, by its return path; none where that names no subscriber. `web`: where this
     fabric's hosts answer, like ``https://mail.fabric.test``."""
-    match = _RETURN_PATH.match(return_path)
-    if match is None:
+    row = _row_of(names, return_path)
+    if row is None:
         return []
-    source, token, bucket = match[1], match[2], match[3] or f"b{names.bucket(match[1])}"
-    mailto = f"mailto:{leave_address(names, source, bucket, token)}"
     return [
-        ("List-Unsubscribe", f"<{web}/unsubscribe/{source}/{bucket}/{token}>, <{mailto}>"),
+        ("List-Unsubscribe", f"<{_link(web, *row)}>, <mailto:{leave_address(names, *row)}>"),
         ("List-Unsubscribe-Post", ONE_CLICK),
     ]
+
+
+def link_out(names: FabricNames, web: str, return_path: str, source: str) -> str:
+    """Return the same way out as one copy's words can name it: a page with a button, or else the list's own address."""
+    row = _row_of(names, return_path)
+    return _link(web, *row) if row else f"mailto:{names.reflector(source, 'unsubscribe')}"
+
+
+def _row_of(names: FabricNames, return_path: str) -> tuple[str, str, str] | None:
+    """Whose copy it is: source, bucket of the list that serves the row, token."""
+    match = _RETURN_PATH.match(return_path)
+    return (match[1], match[3] or f"b{names.bucket(match[1])}", match[2]) if match else None
+
+
+def _link(web: str, source: str, bucket: str, token: str) -> str:
+    return f"{web}/unsubscribe/{source}/{bucket}/{token}"
 
 
 def leave_address(names: FabricNames, source: str, bucket: str, token: str) -> str:

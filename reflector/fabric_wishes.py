@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mail.address import mirror_name
+from mail.address import mirror_name, mirrored
 from mail.between_fabrics import FIELD, WISHES, Word, read_word
 from mail.envelope import Outgoing, Receipt
 from mail.headers import add_headers, first_addr_spec
@@ -27,6 +27,13 @@ def is_mirror_of(domain: str, source: str, address: str) -> str:
     local, _, where = address.partition("@")
     fabric = where.removeprefix("reflectors.")
     return fabric if where != fabric and local and local == mirror_name(source, domain) else ""
+
+
+def mirrors_us(domain: str, address: str) -> bool:
+    """Tell whether a mailbox is, as its address says, another fabric's mirror of some source of ours."""
+    local, _, where = address.partition("@")
+    named = mirrored(local) if where.startswith("reflectors.") else None
+    return named is not None and named[1] == domain
 
 
 def take_wish(letter: Letter) -> Receipt:

@@ -16,38 +16,43 @@ from mail.signature import TRUSTED_PREFIX, carries_fabric_fields
 from spool.letter import Content, normal, prepare
 from spool.queue import Message, message
 from spool.runner_settings import Settings
-from spool.stamp import Departing, Stamp, nothing_in_front
+from spool.stamp import Departing, Stamp
 from store import Bodies, Reader, Store
 
 INSIDE, ABROAD, ABROAD_IN_ASCII = range(3)
-Form = int
+Form = tuple[int, str]  # and for which sort of mailbox the stamp is asked
 
 
-def form_for(abroad: bool, eightbit: bool) -> Form:
-    """In which form a message goes to a host that does, or does not, take eight-bit mail. Ours all do."""
-    if not abroad:
-        return INSIDE
-    return ABROAD if eightbit else ABROAD_IN_ASCII
-
-
-def unstamped(content: bytes, about: Message) -> Departing:
+class Unstamped:
     """What leaves without a stamp leaves at least without our own fields. The signature goes with the fields that it
     vouches for: whoever has it could add them again and be believed."""
-    if carries_fabric_fields(content):
-        content = drop_headers(content, ("dkim-signature",), prefix=TRUSTED_PREFIX)
-    return Departing(content, nothing_in_front)
+
+    def __call__(self, content: bytes, about: Message, sort: str) -> Departing:
+        if carries_fabric_fields(content):
+            content = drop_headers(content, ("dkim-signature",), prefix=TRUSTED_PREFIX)
+        return Departing(content)
+
+    def sort(self, mailbox: str) -> str:
+        return ""
 
 
 class Contents:
     """Reads and prepares queued messages."""
 
-    def __init__(self, store: Store, settings: Settings, stamp: Stamp = unstamped) -> None:
+    def __init__(self, store: Store, settings: Settings, stamp: Stamp) -> None:
         self._store = store
         self._stamp = stamp
         self._settings = settings
         self._kept: OrderedDict[tuple[int, Form], Content] = OrderedDict()
         self._octets = 0
         self._large = asyncio.Semaphore(settings.large_at_once)
+
+    def form_for(self, abroad: bool, eightbit: bool, mailbox: str) -> Form:
+        """In which form a message goes to a mailbox by a host that does, or does not, take eight-bit mail. Ours all
+        do."""
+        if not abroad:
+            return INSIDE, ""
+        return ABROAD if eightbit else ABROAD_IN_ASCII, self._stamp.sort(mailbox)
 
     @asynccontextmanager
     async def of(self, about: Message, form: Form) -> AsyncIterator[Content | None]:
@@ -84,10 +89,11 @@ class Contents:
             raise
 
     def _prepared(self, content: bytes, about: Message, form: Form) -> Content:
-        if form == INSIDE:
+        way, sort = form
+        if way == INSIDE:
             return prepare(content)
         content = normal(content)
-        if (form == ABROAD_IN_ASCII and not content.isascii()) or has_long_lines(content):
+        if (way == ABROAD_IN_ASCII and not content.isascii()) or has_long_lines(content):
             content = to_seven_bits(content) or content  # what cannot be made so is refused with the reason
-        departing = self._stamp(content, about)
-        return prepare(departing.content, departing.front)
+        departing = self._stamp(content, about, sort)
+        return prepare(departing.content, departing.front, departing.back)

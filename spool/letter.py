@@ -13,7 +13,7 @@ from functools import lru_cache
 from mail.headers import split_message
 from mail.outcome import Deferred, Outcome, Refused, outcome_of
 from spool.reply_reader import Reply
-from spool.stamp import Front, nothing_in_front
+from spool.stamp import Back, Front, nothing_behind, nothing_in_front
 
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _XTEXT = re.compile(r"[^!-*,-<>-~]")
@@ -35,14 +35,15 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A message ready for the wire: CRLF only, dots stuffed, without the final dot. `front`: what each transaction has
-    in front of it."""
+    """A message ready for the wire: CRLF only, dots stuffed, without the final dot. `front`, `back`: what each
+    transaction has in front of it and behind it."""
 
     wire: bytes
     size: int
     eightbit: bool
     utf8_header: bool
     front: Front = nothing_in_front
+    back: Back = nothing_behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,16 @@ class Letter:
     smtputf8: bool = False
     notes: Sequence[tuple[str, str]] = ()
     front: bytes = b""  # header fields before the content: no dot to stuff
+    back: bytes = b""  # lines behind the content
 
     @property
     def size(self) -> int:
-        return len(self.front) + self.content.size
+        return len(self.front) + self.content.size + len(self.back)
+
+    @property
+    def end(self) -> bytes:
+        """What is said after the content: the lines behind it, and the dot."""
+        return _stuffed(self.back) + b".\r\n"
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -77,15 +84,19 @@ def normal(message: bytes) -> bytes:
     return message if message.endswith(b"\r\n") else message + b"\r\n"
 
 
-def prepare(message: bytes, front: Front = nothing_in_front) -> Content:
+def prepare(message: bytes, front: Front = nothing_in_front, back: Back = nothing_behind) -> Content:
     """Make a message ready."""
     size = len(message)
     message = normal(message)
-    wire = message.replace(b"\r\n.", b"\r\n..")
-    if wire.startswith(b"."):
-        wire = b"." + wire
     eightbit = not message.isascii()
-    return Content(wire, size, eightbit, eightbit and not split_message(message)[0].isascii(), front)
+    utf8_header = eightbit and not split_message(message)[0].isascii()
+    return Content(_stuffed(message), size, eightbit, utf8_header, front, back)
+
+
+def _stuffed(lines: bytes) -> bytes:
+    """RFC 5321 4.5.2."""
+    lines = lines.replace(b"\r\n.", b"\r\n..")
+    return b"." + lines if lines.startswith(b".") else lines
 
 
 def read_offer(lines: Sequence[str]) -> Offer:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
 
-from spool.contents import Contents, unstamped
+from spool.contents import Contents, Unstamped
 from spool.destination import Destination
 from spool.inbox import Inbox
 from spool.ledger import Ledger
@@ -53,7 +53,7 @@ class Runner:
         settings: Settings,
         clock: Callable[[], float] = time.time,
         random: Callable[[], float] = random.random,
-        stamp: Stamp = unstamped,
+        stamp: Stamp | None = None,
         fetch: Fetch = fetch_policy,
     ) -> None:
         self._store = store
@@ -61,7 +61,7 @@ class Runner:
         self._fabric = fabric
         self._settings = settings
         self._clock = clock
-        self._stamp = stamp
+        self._stamp = stamp or Unstamped()
         self._fetch_policy = fetch
         self.settler = Settler(queue, settings, random)
         self._tasks: list[asyncio.Task[None]] = []

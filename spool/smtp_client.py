@@ -170,7 +170,7 @@ class Session(Greeting):
         if self.peer.lmtp:
             return await self._finish_each(letter, answers, taken)
         try:
-            await self._wire.say_long(letter.front, letter.content.wire, b".\r\n", self._times.block)
+            await self._wire.say_long(letter.front, letter.content.wire, letter.end, self._times.block)
             (end,) = await self._wire.hear(1, self._times.dot)
         except Lost as lost:
             early = next((reply for reply in self._wire.heard if reply.code >= 400), None)
@@ -185,7 +185,7 @@ class Session(Greeting):
         becomes of the rest."""
         reason = ""
         try:
-            await self._wire.say_long(letter.front, letter.content.wire, b".\r\n", self._times.block, taken)
+            await self._wire.say_long(letter.front, letter.content.wire, letter.end, self._times.block, taken)
             ends = await self._wire.hear(taken, self._times.dot, self._times.group)
         except Lost as lost:
             ends, reason = self._wire.heard[:taken], f"{self.peer}: {lost} after the message"

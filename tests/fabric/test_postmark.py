@@ -15,10 +15,10 @@ KEYS = (seal_key("e1", Ed25519PrivateKey.generate()),)
 PATH = "bob+bounce.abcdefghijklmnopqrstuvwx@reflectors.fabric.test"
 
 
-def stamped(content: bytes, signed_by: str = "host-1", keys: bool = True) -> bytes:
+def stamped(content: bytes, signed_by: str = "host-1", keys: bool = True, to: str = "zoe@peer.test") -> bytes:
     stamp = Postmark(lambda: ZONE, lambda: KEYS if keys else (), "https://mail.fabric.test")
-    departing = stamp(content, Message(1, "", 1, "", signed_by, 0.0, "", 0, 0))
-    return departing.front(PATH, 1_800_000_000.0) + departing.content
+    departing = stamp(content, Message(1, "", 1, "", signed_by, 0.0, "", 0, 0), stamp.sort(to))
+    return departing.front(PATH, 1_800_000_000.0) + departing.content + departing.back(PATH)
 
 
 def test_what_only_looks_like_a_post_is_none() -> None:

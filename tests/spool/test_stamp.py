@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mail.envelope import Recipient
 from spool.queue import Message
-from spool.stamp import Departing
+from spool.stamp import Departing, nothing_behind
 from tests.spool.queue_house import House
 from tests.spool.scripted_peer import Peer
 
@@ -19,9 +19,13 @@ class Stamp:
     def __init__(self) -> None:
         self.asked: list[bytes] = []
 
-    def __call__(self, content: bytes, about: Message) -> Departing:
+    def __call__(self, content: bytes, about: Message, sort: str) -> Departing:
         self.asked.append(content)
-        return Departing(b"X-Common: yes\r\n" + content, lambda path, now: f"X-Own: {path}\r\n".encode())
+        back = (lambda path: f".{path}\r\n".encode()) if sort == "wordy" else nothing_behind
+        return Departing(b"X-Common: yes\r\n" + content, lambda path, now: f"X-Own: {path}\r\n".encode(), back)
+
+    def sort(self, mailbox: str) -> str:
+        return "wordy" if mailbox.startswith("w") else ""
 
 
 async def test_a_fan_out_is_stamped_per_copy_over_one_body(tmp_path: Path) -> None:
@@ -65,6 +69,26 @@ async def test_a_line_that_is_too_long_for_the_world_leaves_encoded(tmp_path: Pa
         await house.empty()
         found = {taken.recipients[0]: taken.content for taken in peer.taken}
         assert found["inside@host-2"] == long and b"quoted-printable" in found["u@b.test"]
+
+
+async def test_each_sort_of_mailbox_is_asked_for_once_and_a_copy_may_go_on(tmp_path: Path) -> None:
+    stamp = Stamp()
+    features = ("PIPELINING", "8BITMIME", "SIZE 10000")
+    async with Peer(features=features) as peer, House(tmp_path, start=False) as house:
+        house.runner._stamp = stamp
+        await house.runner.start()
+        house.fabric.ports = {"b.test": peer.port}
+        await house.put(
+            *(Recipient(f"{sort}{n}@b.test", f"x+{n}.{sort}@here") for n in range(9) for sort in "uw"), content=GREEN
+        )
+        await house.empty()
+        assert stamp.asked == [GREEN, GREEN]
+        assert len(peer.taken) == 18
+        for taken in peer.taken:
+            own = f".{taken.sender}\r\n" if taken.recipients[0].startswith("w") else ""
+            assert taken.content == f"X-Own: {taken.sender}\r\nX-Common: yes\r\n".encode() + GREEN + own.encode()
+        sizes = {f"SIZE={len(taken.content)}" for taken in peer.taken}
+        assert all(any(size in line for size in sizes) for line in peer.heard if line.startswith("MAIL"))
 
 
 async def test_the_size_that_is_told_is_that_of_the_copy(tmp_path: Path) -> None:
