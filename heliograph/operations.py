@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from directory.names import Timeline
-from heliograph import exits, feeds, keeping, mailboxes, publishers, trees
+from heliograph import exits, feeds, footers, keeping, mailboxes, publishers, trees
 from heliograph.exits import CommandError
 from heliograph.federation import mirrors
 from heliograph.location import NAMES_RULE, locate
@@ -149,6 +149,7 @@ WRITES: Mapping[str, Callable[..., Answer]] = {
     "reflector ask": trees.ask_tree,
     "reflector audit": trees.audit_tree,
     "reflector mend": trees.mend_tree,
+    "reflector set-footer": footers.change_footer,
     "app add": publishers.add_application,
     "app rotate": publishers.rotate_application,
     "app revoke": publishers.revoke_application,
@@ -167,6 +168,7 @@ READS: Mapping[str, Callable[..., Answer]] = {
     "mailbox show": mailboxes.show_mailbox,
     "reflector list": trees.list_trees,
     "reflector show": trees.show_tree,
+    "reflector footer": footers.show_footer,
     "mirror list": mirrors.list_mirrors,
     "mirror fabrics": mirrors.list_fabrics,
     "app list": publishers.list_applications,

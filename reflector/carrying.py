@@ -50,6 +50,7 @@ LISTS = {  # by table, the column that holds the list; a source is the list that
     "fabric_wish": "list",
     "post_gap": "list",
     "sender_address": "list",
+    "footer": "source",
 }
 KNOWN_BY = ("source", "node", "branch", "move", "part", "look", "told")  # a list that is here has a row in one of these
 NOT_CARRIED = ("id", "body")

@@ -57,7 +57,7 @@ def carry_out(letter: Letter) -> Receipt | None:
     letter = letter if proven else untitled(letter)
     command = command_of(letter)
     if command is None or command.word == "help":
-        text = voice(letter).help(confused=command is None)
+        text = voice(letter).help(confused=command is None, owner=letter.by_owner)
         return taken(letter, reply(letter, who, text, proven=proven))
     if proven and place_in(letter, who) == WAIT:
         return Receipt(BUSY)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from email.utils import formataddr, formatdate
 
 from directory.names import FabricNames
+from mail.footer import field_of
 from mail.headers import Headers, add_headers, drop_headers, split_message
 from reflector.sources import Source
 
@@ -65,9 +66,17 @@ def list_fields(names: FabricNames, source: Source, theirs: str = "") -> list[tu
 
 
 def stamp_post(
-    names: FabricNames, source: Source, post: int, content: bytes, *, envid: str, now: float, hops: int
+    names: FabricNames,
+    source: Source,
+    post: int,
+    content: bytes,
+    *,
+    envid: str,
+    now: float,
+    hops: int,
+    footer: str = "",
 ) -> bytes:
-    """Return the post as every follower gets it."""
+    """Return the post as every follower gets it; what `footer` says is put under it as it leaves the fabric."""
     clean = drop_headers(content, NOT_PASSED_ON, prefix="heliograph-")
     theirs = Headers.parse(split_message(content)[0]).get(PUBLISHERS_WAY_OUT)
     fields = [
@@ -79,7 +88,7 @@ def stamp_post(
         ("X-Loop", names.reflector(source.name)),
         *_missing(names, Headers.parse(split_message(clean)[0]), source.name, envid, now),
     ]
-    return add_headers(clean, fields)
+    return add_headers((field_of(footer) if footer else b"") + clean, fields)
 
 
 def _missing(names: FabricNames, headers: Headers, source: str, envid: str, now: float) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from reflector.abroad import phrase
 from reflector.command_words import is_bare, read_line, subject_of
 from reflector.commands import take_command
 from reflector.expansion import counts, expand
+from reflector.footers import find_footer
 from reflector.letter import Letter, Step, drop, walk
 from reflector.list_headers import stamp_post
 from reflector.loops import hops_of, why_loop
@@ -52,7 +53,16 @@ def send_post(letter: Letter) -> Receipt | None:
     house, tx, arrival, source = letter.house, letter.tx, letter.arrival, letter.source
     post = take_number(tx, source.list)
     hops, envid = hops_of(arrival), letter.envid
-    content = stamp_post(house.names, source, post, _in_her_name(letter), envid=envid, now=arrival.now, hops=hops)
+    content = stamp_post(
+        house.names,
+        source,
+        post,
+        _in_her_name(letter),
+        envid=envid,
+        now=arrival.now,
+        hops=hops,
+        footer=find_footer(tx, source.name),
+    )
     keep_recent(tx, source, post, content)
     outgoing = expand(house, tx, source.list, post, content)
     letter.tell("expanded", post=post, **counts(outgoing))

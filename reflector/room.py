@@ -22,6 +22,8 @@ from reflector.confirmations import CONFIRM, is_asked
 from reflector.controls import DOOR as CONTROL
 from reflector.controls import drop_stray, take_controls
 from reflector.fabric_wishes import take_wish
+from reflector.footer_commands import DOOR as FOOTER
+from reflector.footer_commands import take_footer
 from reflector.leaving import find_row, take_leave
 from reflector.letter import House, Letter, is_control
 from reflector.mending import Mended, mend
@@ -51,6 +53,7 @@ DOORS: dict[str, Flow] = {
     "bounce": take_bounce,
     LEAVE: take_leave,
     SENDERS: take_senders,
+    FOOTER: take_footer,
 }
 SUB = "sub."
 WITH_TOKEN = ("confirm", "bounce", LEAVE)

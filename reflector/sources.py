@@ -68,6 +68,7 @@ def bury_source(tx: Transaction, name: str) -> None:
     tx.execute("UPDATE source SET removed = 1, subscribers = 0 WHERE name = ?", (name,))
     tx.execute("DELETE FROM confirmation WHERE source = ?", (name,))
     tx.execute("DELETE FROM sender_address WHERE list = ?", (name,))
+    tx.execute("DELETE FROM footer WHERE source = ?", (name,))
     _forget_posts(tx, name, before=2**62)
 
 

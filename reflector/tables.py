@@ -7,6 +7,7 @@ an address is open. Followers whose timelines live on this host have no row here
 from __future__ import annotations
 
 from reflector.bounce_tables import BOUNCES
+from reflector.footer_table import FOOTERS
 from reflector.mirror_tables import MIRRORS
 from reflector.sender_tables import SENDERS
 from store import Migration
@@ -162,4 +163,4 @@ GAPS = Migration(
 )
 HERE = "list NOT IN (SELECT list FROM away)"
 
-MIGRATIONS = (MIGRATION, TREE, BOUNCES, AWAY, MIRRORS, GAPS, SENDERS)
+MIGRATIONS = (MIGRATION, TREE, BOUNCES, AWAY, MIRRORS, GAPS, SENDERS, FOOTERS)

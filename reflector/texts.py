@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from directory.names import FabricNames
 from mail.address import mirrored
+from mail.footer import WAY_OUT
 from reflector.sources import Source
 
 
@@ -95,6 +96,16 @@ class Voice:
     def _senders(self) -> str:
         return f"{self.source.owner} changes that, signed in, by mail to {self.at('senders')}.\n"
 
+    def footer(self, note: str, words: str) -> Text:
+        stands = "".join(f"  {line}\n" for line in words.split("\n")) if words else "  (nothing)\n"
+        body = (
+            f"{note}{note and chr(10) * 2}Under the posts of {self.at()} stands, in mailboxes\noutside:\n\n{stands}\n"
+            f"To change that, write its text to {self.at('footer')}, signed in; what comes\n"
+            f"after a line with two dashes is your client's and left out. In the place of {WAY_OUT}\n"
+            f"every reader finds a way to leave of her own. To have no footer, write none as the Subject.\n"
+        )
+        return Text("footer", f"The footer of {self.at()}", body)
+
     def probe(self) -> Text:
         body = (
             f"Some of {self.title}'s posts to you came back. If you can read this, all is well again\n"
@@ -103,7 +114,7 @@ class Voice:
         )
         return Text("probe", f"Do the posts of {self.title} reach you?", body)
 
-    def help(self, *, confused: bool = False) -> Text:
+    def help(self, *, confused: bool = False, owner: bool = False) -> Text:
         opening = "I could not read a command in your mail, so nothing was changed.\n\n" if confused else ""
         body = (
             f"{opening}This is the list of {self.title}'s followers. Only its owner posts to it.\n\n"
@@ -115,6 +126,12 @@ class Voice:
             f"with one of these words as the Subject: subscribe, unsubscribe, help.\n"
             f"People with an account here may add a folder: subscribe folder=News\n"
         )
+        if owner:
+            body += (
+                f"\nYou own it. An empty mail to one of these tells you more, signed in:\n\n"
+                f"  the footer of what goes to mailboxes outside:   {self.at('footer')}\n"
+                f"  addresses elsewhere that you post from:         {self.at('senders')}\n"
+            )
         return Text("help", f"How to follow {self.title}", body)
 
     def _leaving(self) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heliograph import exits
-from heliograph.commands.frame import config_of, json_option, note, say
+from heliograph.commands.frame import Commands, config_of, json_option, note, say
 from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ QUIET_LOOKS = 3  # as often nothing was under way: a step ends and the next begi
 WATCH = click.option("--watch", is_flag=True, help="Show every change until no hand-over is under way here.")
 
 
-@click.group()
+@click.group(cls=Commands, lazy={"footer": "heliograph.commands.footer:footer"})
 def reflector() -> None:
-    """List, show, split, fold and audit the lists of sources."""
+    """List, show, split, fold and audit the lists of sources; their footers."""
 
 
 @reflector.command("list")
