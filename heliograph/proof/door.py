@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from directory.names import Reflector
 from heliograph.federation.door import Taker
@@ -19,35 +19,31 @@ from heliograph.flow import Flow
 from heliograph.intake import meaning
 from heliograph.proof.posters import Posters
 from heliograph.proof.prover import Prover
-from heliograph.proof.saying import Saying, known_by, proven_part, read_saying
-from mail.address import Address, mirrored
-from mail.envelope import PROVEN_FIELD, Arrival
+from heliograph.proof.saying import Saying, number_of, proven_part, read_saying
+from heliograph.proof.taken import Taken
+from heliograph.proof.wanting import Wanted, wanted_of
+from mail.address import Address
+from mail.envelope import PROVEN_FIELD
 from mail.headers import add_headers, drop_headers
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mail.signature import TRUSTED_PREFIX, sign
 from mail.unsealing import Claim
-from reflector.automatic import why_automatic
-from reflector.command_words import read_line, subject_of
 from reflector.senders import BY
 from spool.door import Envelope, RcptTo, Session
 
 log = logging.getLogger("heliograph.proof")
 
-COMMAND_OCTETS_MAX = 65_536  # a command has one word; what is larger is confirmed by mail
-LISTS_MAX = 10  # of one mail: each may be a question to another host
+AGAIN = Delivered("2.0.0 Ok, it was here before")
 AWAY = Deferred("4.4.1 the host of this list cannot be asked now who posts to it, try again later")
 
 
-@dataclass(slots=True)
-class Wanted:
-    """Recipients that a proof would open: for a command, or for a post (`unsure`: if the owner posts from there)."""
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """`number`: what the mail is known by."""
 
-    commands: list[RcptTo] = field(default_factory=list)
-    posts: list[RcptTo] = field(default_factory=list)
-    unsure: bool = False
-
-    def __bool__(self) -> bool:
-        return bool(self.commands or self.posts)
+    author: str
+    claim: Claim
+    number: str
 
 
 class ProofDoor:
@@ -55,7 +51,7 @@ class ProofDoor:
 
     def __init__(self, door: Taker, flow: Flow, prover: Prover, posters: Posters, clock: Callable[[], float]) -> None:
         self._door, self._flow, self._prover, self._posters, self._clock = door, flow, prover, posters, clock
-        self._allowances = Allowances()
+        self._allowances, self._taken = Allowances(), Taken()
 
     async def authenticate(self, session: Session, username: str, password: bytes) -> Outcome:
         return await self._door.authenticate(session, username, password)
@@ -76,36 +72,19 @@ class ProofDoor:
         """`known_by`: it was proven in another way."""
         stranger = not (session.entity or session.host or known_by)
         saying = read_saying(content, self._clock()) if stranger and envelope.sender else None
-        wanted = await self._wanted(envelope, content, saying) if saying else Wanted()
+        wanted = await wanted_of(self._flow, self._posters, envelope, content, saying) if saying else Wanted()
         if not saying or not wanted:
             return await self._door.accept(session, envelope, content, known_by)
         claim = await self._prover.prove(content, saying)
         if wanted.posts and (isinstance(claim, Deferred) or (claim and wanted.unsure)):
             return claim if isinstance(claim, Deferred) else AWAY
-        if not isinstance(claim, Claim) or not self._may(wanted, saying, content):
+        if not isinstance(claim, Claim):
             return await self._door.accept(session, envelope, content)
-        return await self._proven(session, envelope, content, saying, claim, wanted)
-
-    async def _wanted(self, envelope: Envelope, content: bytes, saying: Saying) -> Wanted:
-        """Lists do not hear machines; and a command that answers something was perhaps put into somebody's mouth."""
-        wanted, arrival = Wanted(), Arrival(envelope.sender, content, 0)
-        if why_automatic(arrival, self._flow.directory().names):
-            return wanted
-        command = read_line(subject_of(arrival)) is not None
-        for recipient in envelope.recipients:
-            name = meaning(self._flow, recipient)
-            if not isinstance(name, Reflector) or mirrored(name.entity) or not _is_named(recipient, saying):
-                continue
-            if len(wanted.commands) + len(wanted.posts) == LISTS_MAX:
-                break
-            if name.detail in ("subscribe", "unsubscribe") or (command and name.detail in ("", "request")):
-                if is_fresh_word(arrival):
-                    wanted.commands.append(recipient)
-            elif not name.detail:
-                has = await self._posters.has(name, saying.author)
-                wanted.posts += [] if has is False else [recipient]
-                wanted.unsure |= has is None
-        return wanted
+        number = await asyncio.to_thread(number_of, content)
+        wanted = wanted.without(lambda recipient: self._taken.has(number, recipient.address))
+        if not self._may(wanted, saying, content):
+            return await self._door.accept(session, envelope, content)
+        return await self._proven(session, envelope, content, Proof(saying.author, claim, number), wanted)
 
     def _may(self, wanted: Wanted, saying: Saying, content: bytes) -> bool:
         """How many commands of one organization a list takes without asking: it may have any number of addresses."""
@@ -114,33 +93,22 @@ class ProofDoor:
         return all(self._allowances.take(of_wishes(domain, one), len(content), self._clock()) for one in lists)
 
     async def _proven(
-        self, session: Session, envelope: Envelope, content: bytes, saying: Saying, claim: Claim, wanted: Wanted
+        self, session: Session, envelope: Envelope, content: bytes, proof: Proof, wanted: Wanted
     ) -> Outcome:
-        lists = [*wanted.commands, *wanted.posts]
-        if others := [recipient for recipient in envelope.recipients if recipient not in lists]:
-            outcome = await self._door.accept(session, replace(envelope, recipients=others), content)
-            if not isinstance(outcome, Delivered):
-                return outcome
-        number = await asyncio.to_thread(known_by, content)
-        log.info("proven author=%s lists=%d by=%s", saying.author, len(lists), claim.key_name)
+        outcome: Outcome = AGAIN
+        if wanted.others:
+            outcome = await self._door.accept(session, replace(envelope, recipients=wanted.others), content)
+        if not isinstance(outcome, Delivered) or not wanted:
+            return outcome
+        log.info("proven author=%s lists=%d by=%s", proof.author, len(wanted.lists), proof.claim.key_name)
         # What cannot be delivered goes back to who wrote it, not to whom somebody who sends it again may name.
-        part = replace(envelope, sender=saying.author, recipients=lists)
-        return await self._door.accept(session, part, self._vouched(content, saying, claim), number)
+        part = replace(envelope, sender=proof.author, recipients=[RcptTo(to.address) for to in wanted.lists])
+        outcome = await self._door.accept(session, part, self._vouched(content, proof), proof.number)
+        if isinstance(outcome, Delivered):
+            self._taken.note(proof.number, [to.address for to in wanted.lists])
+        return outcome
 
-    def _vouched(self, content: bytes, saying: Saying, claim: Claim) -> bytes:
+    def _vouched(self, content: bytes, proof: Proof) -> bytes:
         me, ours = self._flow.me, self._flow.directory().names.domain
-        part = drop_headers(proven_part(content, claim), prefix=TRUSTED_PREFIX)
-        return sign(add_headers(part, [(PROVEN_FIELD, saying.author)]), domain=ours, host=me.host, key=me.key)
-
-
-def is_fresh_word(arrival: Arrival) -> bool:
-    """Tell whether a mail is short, answers nothing, and reports nothing: what a program writes by itself to whoever
-    wrote to it (vacations, receipts) does, and is sealed like any mail of its domain."""
-    headers = arrival.headers
-    answers = headers.has("in-reply-to") or headers.has("references")
-    report = headers.get("content-type").lower().startswith("multipart/report")
-    return not answers and not report and len(arrival.content) <= COMMAND_OCTETS_MAX
-
-
-def _is_named(recipient: RcptTo, saying: Saying) -> bool:
-    return recipient.address.lower() in saying.named
+        part = drop_headers(proven_part(content, proof.claim), prefix=TRUSTED_PREFIX)
+        return sign(add_headers(part, [(PROVEN_FIELD, proof.author)]), domain=ours, host=me.host, key=me.key)

@@ -82,7 +82,7 @@ def read_saying(content: bytes, now: float) -> Saying | None:
     return Saying(author, named, tuple(seals)) if seals else None
 
 
-def known_by(content: bytes) -> str:
+def number_of(content: bytes) -> str:
     """What a mail is known by, whichever true seal it carries and whatever was added: all that a list goes by."""
     block, text = split_message(content)
     wanted = (*SEALED, "cc")
