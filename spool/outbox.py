@@ -233,9 +233,12 @@ class Outbox:
     def _release(self, destination: Destination) -> None:
         if destination.abroad is not None:
             self._abroad -= 1
-            if self._denied:
-                waiting = self._denied.pop(next(iter(self._denied)))
-                asyncio.get_running_loop().call_soon(self.pump, waiting)
+            asyncio.get_running_loop().call_soon(self._admit)
+
+    def _admit(self) -> None:
+        """Let those in who were denied a connection; who needs none any more leaves it to the next."""
+        while self._denied and self._abroad < self._settings.connections_max:
+            self.pump(self._denied.pop(next(iter(self._denied))))
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -243,5 +246,4 @@ class Outbox:
         task.add_done_callback(self._tasks.discard)
 
     def _forget(self) -> None:
-        for key in [key for key, destination in self._destinations.items() if destination.is_forgettable]:
-            del self._destinations[key]
+        self._destinations = {key: one for key, one in self._destinations.items() if not one.is_forgettable}

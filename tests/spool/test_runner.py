@@ -454,6 +454,25 @@ async def test_no_more_connections_than_allowed(tmp_path: Path) -> None:
         assert foreign.busiest <= 6  # at work and kept open, both within bounds
 
 
+async def test_who_waited_for_a_connection_gets_one_though_others_need_none_any_more(tmp_path: Path) -> None:
+    """d0 was denied a second one, and its first did all; whoever was denied after it is next."""
+
+    go_on = asyncio.Event()
+
+    async def wait(line: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        await go_on.wait()
+        return False
+
+    settings = replace(SETTINGS, connections_max=1)
+    async with Peer(hook=wait) as first, Peer() as second, Peer() as third, House(tmp_path, settings) as house:
+        house.fabric.ports = {"d0.test": first.port, "d1.test": second.port, "d2.test": third.port}
+        for n in (0, 0, 0, 1, 2):
+            await house.put(f"u@d{n}.test")
+        await house.until(lambda: house.runner.destinations()["answering"] == 3)
+        go_on.set()
+        await house.empty()
+
+
 # stopping
 
 
