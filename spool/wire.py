@@ -118,7 +118,7 @@ class Wire(asyncio.Protocol):
             transport = await self._loop.start_tls(
                 self._transport, self, context, server_hostname=name or None, ssl_handshake_timeout=seconds
             )
-        except (OSError, ssl.SSLError) as error:
+        except (OSError, ValueError) as error:  # ValueError: what the MX is called can be no host's name
             self._lose(f"TLS failed: {error}")
             raise Lost(self.lost) from None
         self._transport, self._reader = transport, ReplyReader()

@@ -343,6 +343,20 @@ async def test_a_peer_that_fails_at_tls_gets_its_mail_in_clear() -> None:
         assert (await send(peer))[0] == [Delivered("2.0.0 Taken")] and peer.connections == 2
 
 
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, pytest.importorskip("uvloop").new_event_loop])
+def test_a_peer_whose_name_can_stand_in_no_certificate_gets_its_mail_in_clear(
+    server_tls: ssl.SSLContext, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """The name of an MX is whatever its owner writes."""
+
+    async def story() -> None:
+        for name in ("m" * 64 + ".test", "..test", ".test", "a b.test"):
+            async with Peer(features=("PIPELINING", "STARTTLS"), tls=server_tls) as peer:
+                assert isinstance(await connect(peer, name=name), Session), name
+
+    asyncio.Runner(loop_factory=loop).run(story())
+
+
 async def test_replies_injected_before_tls_are_not_believed(server_tls: ssl.SSLContext) -> None:
     async def inject(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 ready\r\n250-evil\r\n250 XHELIOGRAPH bad\r\n")
