@@ -5,18 +5,15 @@ Law: every row of a batch is settled, or goes back to wait because the peer take
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 from mail.outcome import Deferred, Delivered, Outcome
-from spool.contents import Contents
+from spool.contents import Contents, form_for
 from spool.destination import Batch, Destination
 from spool.ledger import FAULT
 from spool.letter import Content, Letter
 from spool.settle import Settled
 from spool.smtp_client import Session
-
-log = logging.getLogger("heliograph.spool")
 
 TOO_MANY = 452  # RFC 5321 4.5.3.1.10
 
@@ -24,17 +21,12 @@ TOO_MANY = 452  # RFC 5321 4.5.3.1.10
 async def deliver(
     session: Session, batch: Batch, destination: Destination, contents: Contents, now: float
 ) -> list[Outcome]:
-    """Send a batch; return an outcome for each of its rows. Nothing is raised but cancellation."""
-    try:
-        form = contents.form_for(destination.abroad is not None, session.offer.eightbit, batch.mailboxes[0])
-        async with contents.of(batch.message, form) as content:
-            if content is None:  # dropped by the operator: settling will find no rows
-                return [FAULT] * len(batch.rows)
-            return await session.deliver(letter_of(batch, content, now))
-    except Exception:
-        log.exception("message %d could not be sent to %s; tried again later", batch.message.id, destination.name)
-        session.close()
-        return [FAULT] * len(batch.rows)
+    """Send a batch; return an outcome for each of its rows."""
+    form = form_for(destination.abroad is not None, session.offer.eightbit)
+    async with contents.of(batch.message, form) as content:
+        if content is None:  # dropped by the operator: settling will find no rows
+            return [FAULT] * len(batch.rows)
+        return await session.deliver(letter_of(batch, content, now))
 
 
 def letter_of(batch: Batch, content: Content, now: float) -> Letter:
@@ -49,7 +41,6 @@ def letter_of(batch: Batch, content: Content, now: float) -> Letter:
         smtputf8=bool(message.smtputf8),
         notes=[(row.notify, row.orcpt) for row in batch.rows] if noted else (),
         front=content.front(batch.sender, now),
-        back=content.back(batch.sender),
     )
 
 

@@ -14,7 +14,7 @@ from spool.contents import Contents
 from spool.delivery import cut, deliver, settled
 from spool.destination import Batch, Destination, Key, destination_of, key_of
 from spool.kept import Kept
-from spool.ledger import Ledger
+from spool.ledger import FAULT, Ledger
 from spool.peers import Peers
 from spool.route import Abroad, Shelf, Via
 from spool.runner_settings import Settings
@@ -170,12 +170,13 @@ class Outbox:
                     used = reached
                     outcomes = await deliver(used, batch, destination, self._contents, self._clock())
                 return used, outcomes
-        except TimeoutError:
-            if not attempt.expired():
-                raise
+        except Exception:
             if used:
                 used.close()
-            return Deferred(f"4.4.1 {destination.name} is given up")
+            if attempt.expired():
+                return Deferred(f"4.4.1 {destination.name} is given up")
+            log.exception("message %d could not be sent to %s; tried again later", batch.message.id, destination.name)
+            return FAULT
         finally:
             destination.attempts.discard(attempt)
 
@@ -195,7 +196,7 @@ class Outbox:
     # what follows from it
 
     def _unreached(self, destination: Destination, batch: Batch, outcome: Deferred | Refused) -> None:
-        if isinstance(outcome, Refused):  # the DNS says no: that is an answer
+        if isinstance(outcome, Refused) or outcome is FAULT:  # the DNS says no, or we failed: that is no word of theirs
             destination.breaker.abandoned()
         else:
             self._failed(destination, outcome.text)

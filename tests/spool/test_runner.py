@@ -419,6 +419,24 @@ async def test_a_hung_destination_s_rows_come_back_when_it_works_again(tmp_path:
         assert len(peer.recipients) == 300 and all(w.attempts == 0 for w in house.waiting())
 
 
+async def test_mail_whose_sending_fails_for_a_fault_of_ours_is_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults = iter(range(2))
+
+    def prove(nonce: str, server: str) -> tuple[str, str] | None:
+        if next(faults, None) is not None:
+            raise RuntimeError("the key is not to be found")
+        return None
+
+    async with Peer(features=("PIPELINING", "XHELIOGRAPH nonce")) as peer, House(tmp_path, start=False) as house:
+        house.fabric.ports, house.fabric.prove = {"host-2": peer.port}, prove  # type: ignore[method-assign]
+        await house.runner.start()
+        await house.put("u@host-2")
+        await house.empty()
+        assert peer.recipients == ["u@host-2"] and "the key is not to be found" in caplog.text
+
+
 async def test_what_hangs_at_a_host_that_is_gone_goes_where_it_belongs_now(tmp_path: Path) -> None:
     """Some are at a command that is never answered, the rest wait behind them; nobody waits for a timeout."""
 
