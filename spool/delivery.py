@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mail.outcome import Deferred, Delivered, Outcome
-from spool.contents import Contents, form_for
+from spool.contents import Contents
 from spool.destination import Batch, Destination
 from spool.ledger import FAULT
 from spool.letter import Content, Letter
@@ -22,7 +22,7 @@ async def deliver(
     session: Session, batch: Batch, destination: Destination, contents: Contents, now: float
 ) -> list[Outcome]:
     """Send a batch; return an outcome for each of its rows."""
-    form = form_for(destination.abroad is not None, session.offer.eightbit)
+    form = contents.form_for(destination.abroad is not None, session.offer.eightbit, batch.mailboxes[0])
     async with contents.of(batch.message, form) as content:
         if content is None:  # dropped by the operator: settling will find no rows
             return [FAULT] * len(batch.rows)
@@ -41,6 +41,7 @@ def letter_of(batch: Batch, content: Content, now: float) -> Letter:
         smtputf8=bool(message.smtputf8),
         notes=[(row.notify, row.orcpt) for row in batch.rows] if noted else (),
         front=content.front(batch.sender, now),
+        back=content.back(batch.sender),
     )
 
 
