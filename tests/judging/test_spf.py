@@ -84,6 +84,7 @@ HOSTS: Zone = {
         ("v=spf1 exists:mail.example.com -all", SIX, "pass"),  # an A, whoever the client is
         ("v=spf1 include:ok.example.org -all", US, "pass"),
         ("v=spf1 include:ok.example.org ~all", OTHER, "softfail"),
+        ("v=spf1 include:soft.example.org -all", US, "fail"),
         ("v=spf1 include:nothing.example.org +all", US, "permerror"),
         ("v=spf1 include:wrong.example.org +all", US, "permerror"),
         ("v=spf1 include:silent.example.org +all", US, "temperror"),
@@ -224,7 +225,11 @@ def test_too_long_a_name_is_cut_from_the_left() -> None:
         ("bob@b\u00fccher.example", "x", "softfail"),
         ("bob@\u0000\u00fc.example", "x", "none"),
         ("b\u00f6b@lp.example.com", "x", "fail"),  # RFC 8616 4: %{l} never matches
+        ("b\u00f6b@li.example.com", "x", "fail"),
         ("bob@lp.example.com", "x", "pass"),
+        ("bob@li.example.com", "x", "permerror"),
+        ("@lp.example.com", "x", "fail"),
+        ("@pm.example.com", "x", "pass"),
         ("bob@[192.0.2.3]", "x", "none"),
         ("bob@localhost", "x", "none"),
         ("bob@" + "a" * 64 + ".com", "x", "none"),
@@ -241,6 +246,9 @@ def test_whose_name_it_is(sender: str, helo: str, result: str) -> None:
         ("xn--bcher-kva.example", "TXT"): ("v=spf1 ~all",),
         ("lp.example.com", "TXT"): ("v=spf1 exists:%{l}.lp.example.org -all",),
         ("bob.lp.example.org", "A"): (US,),
+        ("li.example.com", "TXT"): ("v=spf1 include:%{l}.lp.example.org -all",),
+        ("pm.example.com", "TXT"): ("v=spf1 exists:%{l}.lp.example.net -all",),
+        ("postmaster.lp.example.net", "A"): (US,),
         ("h.example.com", "TXT"): ("v=spf1 a:%{h} -all",),
     }
     assert follow(of(zone), US, sender, helo)[0] == result
@@ -269,6 +277,7 @@ def test_ten_exchanges_and_ten_names() -> None:
 def test_whoever_brings_a_record_of_a_megabyte_waits_for_nobody() -> None:
     assert says("v=spf1 " + "a" * 1_000_000) == "permerror" == says("v=spf1 " + "%{d}" * 300_000)
     assert says("v=spf1 " + "ip4:192.0.2.1 " * 580) == "neutral"
+    assert says("v=spf1 " + "ip4:192.0.2.1 " * 590) == "permerror"
 
 
 # any input

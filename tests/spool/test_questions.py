@@ -83,13 +83,22 @@ async def test_what_is_remembered_and_how_long() -> None:
 async def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(questions, "KEPT_CHARACTERS_MAX", 600)
     monkeypatch.setattr(questions, "ANSWER_CHARACTERS_MAX", 300)
+    clock = Clock()
     records = {(f"n{number}.test", "TXT"): [f'"{"x" * 250}"'] for number in range(9)}
     async with Names({**records, ("large.test", "TXT"): [f'"{"x" * 200}"'] * 2}) as names:
-        ask = Questions(names.address, Clock()).ask
+        ask = Questions(names.address, clock).ask
         for number in (*range(9), 8, 8, 7):
             assert await ask(f"n{number}.test", "TXT") == ("x" * 250,)
         assert len(names.asked) == 9
         await ask("n0.test", "TXT")
         assert len(names.asked) == 10
+        for _ in range(5):  # the same again takes the place of itself
+            clock.now += KEPT_SECONDS_MIN + 1
+            await ask("n0.test", "TXT")
+        await ask("n1.test", "TXT")
+        count = len(names.asked)
+        await ask("n1.test", "TXT")
+        await ask("n0.test", "TXT")
+        assert len(names.asked) == count
         names.records["large.test", "TXT"].append(f'"{"y" * 200}"')
         assert await ask("large.test", "TXT") is None
