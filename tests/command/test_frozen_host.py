@@ -18,7 +18,9 @@ from heliograph.control_socket import socket_path
 from heliograph.settings import Config
 from tests.fabric.town import make_fabric
 
-ANSWER = {"ok": {"hosts": [{"host": "host-2", "up": True}], "serial": 7, "buckets": [], "going": [], "moves": []}}
+AWAY = {"host-1": "no answer within 3 seconds", "host-3": "does not answer: ..."}
+HOSTS = [{"host": "host-2", "up": True, "serial": 7, "buckets": [], "going": [], "moves": []}]
+ANSWER = {"ok": {"hosts": HOSTS + [{"host": host, "up": False, "trouble": why} for host, why in AWAY.items()]}}
 
 
 @pytest.fixture
@@ -26,7 +28,6 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
     """host-1 takes connections and says nothing; host-2 answers whatever it is asked; host-3 is down."""
     found = make_fabric(tmp_path / "f", "127.0.0.0/24", buckets=16)
     monkeypatch.setattr(desk, "SURVEY_SECONDS_MAX", 0.2)
-    monkeypatch.setattr(bucket, "STATE_SECONDS_MAX", 0.2)
     frozen, alive = (_listen(found, name) for name in ("host-1", "host-2"))
     threading.Thread(target=_serve, args=(alive,), daemon=True).start()
     yield found
@@ -61,7 +62,13 @@ def test_all_hosts_are_asked_through_one_that_answers(config: Config) -> None:
 def test_where_buckets_are_is_told_by_those_that_answer(config: Config) -> None:
     done = CliRunner().invoke(main, ["-C", str(config.root), "bucket", "status"])
     assert done.exit_code == 0 and "host-2     all of its buckets are its own" in done.output
-    assert "host-1: the host did not answer (timed out)" in done.output and "host-3 is down" in done.output
+    assert "host-1     no answer within 3 seconds" in done.output and "host-3     does not answer" in done.output
+
+
+def test_where_buckets_are_is_not_told_where_nobody_runs(tmp_path: Path) -> None:
+    down = make_fabric(tmp_path / "f", "127.0.0.0/24", buckets=16)
+    done = CliRunner().invoke(main, ["-C", str(down.root), "bucket", "status"])
+    assert done.exit_code == 0 and done.output.count("is down") == 3
 
 
 def test_who_waits_for_a_move_waits_for_hosts_that_have_not_heard_of_it(
@@ -70,6 +77,6 @@ def test_who_waits_for_a_move_waits_for_hosts_that_have_not_heard_of_it(
     going = {"serial": 8, "going": [{"map": "timeline", "bucket": 5}]}
     told = iter([{"serial": 7}, {"serial": 8}, going, {"serial": 8}])
     monkeypatch.setattr(bucket, "LOOK_SECONDS", 0.0)
-    monkeypatch.setattr(bucket, "_states", lambda _: [("host-2", next(told))])
+    monkeypatch.setattr(bucket, "_states", lambda _: [{"host": "host-2", **next(told)}])
     assert bucket._wait(config, "timeline", 5, 5, 7) == 0
     assert next(told, None) is None
