@@ -63,9 +63,10 @@ async def write_asleep(tools: Tools, feed: Feed) -> None:
     now = tools.clock()
 
     def settle(tx: Transaction) -> None:
-        tools.spool(tx, ask(tools.names, feed, now))
-        asked(tx, feed, now)
-        tx.execute("UPDATE feed SET next_due = ? WHERE id = ?", (now + ASLEEP_SECONDS, feed.id))
+        sleeps = "UPDATE feed SET next_due = ? WHERE id = ? AND standing = 'asleep'"
+        if tx.execute(sleeps, (now + ASLEEP_SECONDS, feed.id)).rowcount:  # nobody came since it was found due
+            tools.spool(tx, ask(tools.names, feed, now))
+            asked(tx, feed, now)
 
     await _write(tools, feed, settle)
 

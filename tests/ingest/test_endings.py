@@ -9,6 +9,7 @@ import pytest
 
 from ingest import feeds
 from ingest.listing import feed_list
+from ingest.poll import poll
 from ingest.schedule import not_skipped, skip_mask
 from ingest.seen import Seen, pack, unpack
 from ingest.tables import MIGRATIONS
@@ -203,6 +204,21 @@ async def test_a_feed_that_nobody_follows_is_not_polled_until_somebody_does(host
     assert the_feed(host).standing == ""
     host.receive(told.replace("=0", "=7"), sender="", signed_by="host-2", bucket=the_feed(host).bucket)
     assert (the_feed(host).standing, the_feed(host).followers) == ("", 7)
+
+
+async def test_who_comes_while_a_sleeping_feed_is_seen_to_does_not_wait_for_a_day(host, site, rss, item):
+    """Feeds that are due are found together; some time later each has its turn."""
+    site.pages["/feed"] = rss(item(1))
+    await followed(host, site)
+    feed = feeds.by_url(host.store.reader, site.url("/feed"))
+    await host.poller.stop()
+    host.store.write_now(lambda tx: feeds.followed_by(tx, feed, 0, host.now))
+    found = feeds.by_source(host.store.reader, feed.source)
+    assert found.standing == "asleep"
+    host.store.write_now(lambda tx: feeds.followed_by(tx, found, -1, host.now))
+    await poll(host.poller._tools, found)
+    assert (the_feed(host).standing, the_feed(host).next_due) == ("", host.now)
+    assert not any(isinstance(control, TellFollowers) for control in host.controls)
 
 
 async def test_the_last_follower_may_leave_in_the_middle_of_a_poll(host, site, rss, item):
