@@ -46,7 +46,6 @@ def store_flags(
     op: Operation,
     flags: int,
     keywords: frozenset[str],
-    now: float,
 ) -> list[Entry]:
     """Add, take away or set flags; return the entries as they now are, those that changed with a new modseq."""
     if keywords:

@@ -138,7 +138,7 @@ def rename_folder(tx: Transaction, account: str, old: str, new: str, now: float)
         _insert(tx, owner, above, now)
 
 
-def delete_folder(tx: Transaction, account: str, name: str, now: float) -> None:
+def delete_folder(tx: Transaction, account: str, name: str) -> None:
     """Delete a folder and what it holds; those below it stay (RFC 3501 6.3.4). Follows that filed there fall back to
     INBOX."""
     name = canonical(name)

@@ -68,7 +68,7 @@ def welcome(tx: Transaction, account: str, word: Welcome, now: float) -> int:
     return file_covered(tx, owner, word.source, word.generation)
 
 
-def goodbye(tx: Transaction, account: str, word: Goodbye, now: float) -> None:
+def goodbye(tx: Transaction, account: str, word: Goodbye) -> None:
     """Close what lower generations opened. What was filed stays, and posts below `until` still arrive late."""
     owner = account_id(tx, account)
     if _is_known_or_outdated(tx, owner, word.source, word.generation):

@@ -52,7 +52,7 @@ class Merge:
             case "end":
                 for validity, uid in sorted(gone):
                     if folder := _folder_by(tx, row[0], validity):
-                        expunge(tx, folder, [uid], now)
+                        expunge(tx, folder, [uid])
                 gone.clear()
                 self._union(tx, "seen", row[0], part["seen"])
 

@@ -105,7 +105,7 @@ def move_all(tx: Transaction, folder_id: int, target_id: int, now: float) -> lis
     return _move(tx, folder_id, tx.all(_PICK + " ORDER BY uid", (folder_id,)), target_id, now)
 
 
-def expunge(tx: Transaction, folder_id: int, uids: Iterable[int], now: float) -> list[int]:
+def expunge(tx: Transaction, folder_id: int, uids: Iterable[int]) -> list[int]:
     """Let entries go; return the UIDs that were there."""
     found = tx.all(_PICK + _THESE, (folder_id, json.dumps(list(uids))))
     if not found:

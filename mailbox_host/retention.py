@@ -95,7 +95,7 @@ def let_go(tx: Transaction, account: int, settings: Settings, now: float) -> boo
     """Let a slice go; tell whether there was anything. What is due is asked here again: a flag may have come."""
     found = due(tx, account, settings, now)
     for folder, uids in found.entries.items():
-        expunge(tx, folder, uids, now)
+        expunge(tx, folder, uids)
     rows = [(account, *post) for post in found.had]
     tx.executemany("DELETE FROM had_post WHERE account = ? AND source = ? AND post = ?", rows)
     for folder, modseq in found.expunges.items():

@@ -231,7 +231,7 @@ def _carry_out(tx: Transaction, account: str, controls: list[Welcome | Goodbye],
             case Welcome():
                 welcome(tx, account, control, now)
             case Goodbye():
-                goodbye(tx, account, control, now)
+                goodbye(tx, account, control)
 
 
 def _read_post(arrival: Arrival) -> Post | None:

@@ -70,7 +70,7 @@ def store(session: Session, command: Command) -> Steps[bytes]:
 
 def _store_batch(session: Session, selected: Selected, asked: ask.Store, uids: list[int]) -> Steps[list[int]]:
     bits, keywords = split_flags(asked.flags)
-    folder, now, since, told = selected.folder, session.clock(), asked.unchanged_since, selected.flags_told
+    folder, since, told = selected.folder, asked.unchanged_since, selected.flags_told
 
     def work(tx: Transaction) -> tuple[list[Entry], list[int], set[int], bool]:
         alone = (folder_modseq(tx, folder) or 0) <= min(told, selected.expunges_told)
@@ -78,7 +78,7 @@ def _store_batch(session: Session, selected: Selected, asked: ask.Store, uids: l
         # What others did, and the client has not seen yet, .SILENT must not hide (RFC 3501 6.4.6).
         unseen = _changed(tx, folder, uids, told) if asked.silent and not alone else set()
         wanted = sorted(set(uids).difference(changed_by_others)) if changed_by_others else uids
-        stored = entries.store_flags(tx, folder, wanted, asked.operation, bits, keywords, now)
+        stored = entries.store_flags(tx, folder, wanted, asked.operation, bits, keywords)
         return stored, changed_by_others, unseen, alone
 
     changed, refused, unseen, alone = yield from write(work)
@@ -117,12 +117,12 @@ def expunge_messages(session: Session, command: Command) -> Steps[bytes]:
         deleted = [uid for start, stop in spans for uid in selected.uids[start:stop] if uid in marked]
     for start in range(0, len(deleted), STORE_BATCH_MESSAGES):
         batch = deleted[start : start + STORE_BATCH_MESSAGES]
-        gone = yield from write(partial(expunge_deleted, selected.folder, batch, session.clock()))
+        gone = yield from write(partial(expunge_deleted, selected.folder, batch))
         yield from tell_expunged(session, gone)
     return ok("Done")
 
 
-def expunge_deleted(folder: int, uids: list[int], now: float, tx: Transaction) -> list[int]:
+def expunge_deleted(folder: int, uids: list[int], tx: Transaction) -> list[int]:
     """Of these, what is \\Deleted still: another session may have thought better of it since they were looked for."""
     deleted = [entry.uid for entry in entries.by_uids(tx, folder, uids) if entry.flags & DELETED]
-    return entries.expunge(tx, folder, deleted, now)
+    return entries.expunge(tx, folder, deleted)

@@ -58,7 +58,7 @@ def _copy(session: Session, selected: Selected, target: Folder, uids: list[int])
             pairs += yield from write(partial(_copy_slice, account, selected.folder, some, target.id, now, limits))
     except Exception:
         for some in _slices([new for _, new in pairs]):
-            yield from write(partial(_take_back, target.id, some, now))
+            yield from write(partial(_take_back, target.id, some))
         raise
     return pairs
 
@@ -71,8 +71,8 @@ def _copy_slice(
     return entries.copy(tx, folder, uids, target, now)
 
 
-def _take_back(folder: int, uids: list[int], now: float, tx: Transaction) -> None:
-    entries.expunge(tx, folder, uids, now)
+def _take_back(folder: int, uids: list[int], tx: Transaction) -> None:
+    entries.expunge(tx, folder, uids)
 
 
 def _move(session: Session, selected: Selected, target: Folder, uids: list[int]) -> Steps[Pairs]:

@@ -137,11 +137,8 @@ def _mark_seen(session: Session, selected: Selected, rows: Columns) -> Steps[tup
     unseen = [uid for uid, bits in zip(rows.uids, rows.flags, strict=True) if not bits & SEEN]
     if not unseen:
         return rows, []
-    now = session.clock()
     try:
-        changed = yield from write(
-            lambda tx: entries.store_flags(tx, selected.folder, unseen, "+", SEEN, frozenset(), now)
-        )
+        changed = yield from write(lambda tx: entries.store_flags(tx, selected.folder, unseen, "+", SEEN, frozenset()))
     except StoreFull:
         return rows, []
     return rows.updated(changed), changed

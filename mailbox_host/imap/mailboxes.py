@@ -36,11 +36,11 @@ def create(session: Session, command: Command) -> Steps[bytes]:
 
 def delete(session: Session, command: Command) -> Steps[bytes]:
     assert isinstance(command.arguments, OnMailbox)
-    account, name, now = session.account, command.arguments.mailbox, session.clock()
+    account, name = session.account, command.arguments.mailbox
     if name == "INBOX":
         return no("INBOX stays", "CANNOT")
     folder = yield from read(lambda reader: folders.find_folder(reader, account, name))
-    yield from write(lambda tx: folders.delete_folder(tx, account, name, now))
+    yield from write(lambda tx: folders.delete_folder(tx, account, name))
     if session.selected and folder and session.selected.folder == folder.id:  # others that have it open are told BYE
         session.selected = None
         yield untagged(ok("Mailbox closed", "CLOSED"))

@@ -81,7 +81,7 @@ def close(session: Session, command: Command) -> Steps[bytes]:
         folder = selected.folder
         deleted = yield from read(lambda reader: entries.deleted_uids(reader, folder))
         if deleted:
-            yield from write(partial(expunge_deleted, folder, deleted, session.clock()))
+            yield from write(partial(expunge_deleted, folder, deleted))
     return ok("Done")
 
 

@@ -53,7 +53,7 @@ def test_removal_leaves_nothing_and_gives_every_body_back(house: House) -> None:
         house.append(name, "the same", "the same", "other")
     house.log("bob", 1)
     house.look("alice")
-    entries.expunge(house.tx, house.folder("alice"), [3], NOW)
+    entries.expunge(house.tx, house.folder("alice"), [3])
     accounts.remove(house.tx, "alice")
     house.check()
     assert not accounts.exists(house.tx, "alice")

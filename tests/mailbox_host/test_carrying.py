@@ -74,20 +74,20 @@ def change(tx, what: int, at: int) -> None:  # type: ignore[no-untyped-def]
         case 0:
             entries.append(tx, "alice", folder.id, b"Subject: %d\r\n\r\n" % at, at % 4, frozenset(), float(at))
         case 1:
-            entries.expunge(tx, folder.id, some, 1.0)
+            entries.expunge(tx, folder.id, some)
         case 2:
             entries.move(tx, folder.id, some, other.id, 1.0)
         case 3:
-            entries.store_flags(tx, folder.id, some, "+", 1, frozenset({f"k{at}"}), 1.0)
+            entries.store_flags(tx, folder.id, some, "+", 1, frozenset({f"k{at}"}))
         case 4:
             timeline.welcome(tx, "alice", Welcome("bob", 1, at % 9 + 1, f"News{at % 2}"), 1.0)
         case 5:
-            timeline.goodbye(tx, "alice", Goodbye("bob", number, at % 9 + 1), 1.0)
+            timeline.goodbye(tx, "alice", Goodbye("bob", number, at % 9 + 1))
         case 6:
             timeline.log_post(tx, timeline.Post("bob", number, body, 20, 1.0))
             timeline.catch_up(tx, "alice", 1.0)
         case 7 if folder.name != "INBOX":
-            folders.delete_folder(tx, "alice", folder.name, 1.0)
+            folders.delete_folder(tx, "alice", folder.name)
         case 8 if folder.id != other.id and "INBOX" not in (folder.name, other.name):
             with contextlib.suppress(folders.FolderError):
                 tx.nested(lambda part: swap(part, folder.name, other.name))
@@ -140,7 +140,7 @@ def test_what_a_restored_host_or_an_heir_has_skipped_is_carried_like_anything_el
         inbox = folders.list_folders(tx, "alice")[0].id
         for at in range(3):
             entries.append(tx, "alice", inbox, b"Subject: %d\r\n\r\n" % at, 0, frozenset(), 1.0)
-        entries.expunge(tx, inbox, [2], 1.0)
+        entries.expunge(tx, inbox, [2])
         skipping.skip_uids(tx)
 
     pair.a.write_now(work)
@@ -190,7 +190,7 @@ def test_what_was_hashed_is_not_hashed_again(pair: Pair, monkeypatch: pytest.Mon
     monkeypatch.setattr(Bodies, "digests", lambda place, ids: read.append(1) or bodies_digests(place, ids))
     carrying.digest(pair.layout, reader, "alice", hashed)
     (folder,) = reader.one("SELECT folder FROM entry LIMIT 1") or (0,)
-    pair.a.write_now(lambda tx: entries.store_flags(tx, folder, [55], "+", 0, frozenset({"k"}), 1.0))
+    pair.a.write_now(lambda tx: entries.store_flags(tx, folder, [55], "+", 0, frozenset({"k"})))
     read.clear()
     carrying.digest(pair.layout, reader, "alice", hashed)
     assert len(read) == 1

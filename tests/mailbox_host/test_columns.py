@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mailbox_host import entries, folders
 from mailbox_host.columns import columns_of, read_columns
-from tests.mailbox_host.house import NOW, House
+from tests.mailbox_host.house import House
 
 CHANGES = st.lists(
     st.tuples(st.sampled_from(["append", "flag", "word", "expunge"]), st.integers(1, 30)), min_size=1, max_size=12
@@ -27,11 +27,11 @@ def test_columns_follow_the_folder(changes: list[tuple[str, int]], every: int) -
             case "append":
                 house.append("alice", "another")
             case "flag":
-                entries.store_flags(house.tx, folder, [uid], "+", entries.SEEN, frozenset(), NOW)
+                entries.store_flags(house.tx, folder, [uid], "+", entries.SEEN, frozenset())
             case "word":
-                entries.store_flags(house.tx, folder, [uid, uid + 1], "=", 0, frozenset({"$Junk"}), NOW)
+                entries.store_flags(house.tx, folder, [uid, uid + 1], "=", 0, frozenset({"$Junk"}))
             case "expunge":
-                entries.expunge(house.tx, folder, [uid], NOW)
+                entries.expunge(house.tx, folder, [uid])
         if step % every == 0:
             found = folders.find_folder(house.tx, "alice", "INBOX")
             assert found is not None
@@ -49,7 +49,7 @@ class Hasty:
 
     def all(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
         if "FROM expunged" in sql:
-            entries.expunge(self._house.tx, self._folder, self._uids, NOW)
+            entries.expunge(self._house.tx, self._folder, self._uids)
         return self._house.tx.all(sql, values)
 
     def one(self, sql: str, values: tuple[object, ...] = ()) -> tuple[object, ...] | None:
@@ -65,6 +65,6 @@ def test_what_changed_and_went_between_two_looks_stays_away() -> None:
     assert found is not None
     known = read_columns(house.tx, folder, found.modseq, None)
     house.append("alice", "another")
-    entries.store_flags(house.tx, folder, [5], "+", entries.SEEN, frozenset(), NOW)
+    entries.store_flags(house.tx, folder, [5], "+", entries.SEEN, frozenset())
     seen = read_columns(Hasty(house, folder, [5]), folder, found.modseq + 2, known)  # type: ignore[arg-type]
     assert list(seen.uids) == [1, 2, 3, 4, *range(6, 22)]

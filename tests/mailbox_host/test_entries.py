@@ -32,11 +32,11 @@ def highest(house: House, folder: str = "INBOX") -> int:
 def test_flags_and_keywords_are_added_taken_and_set(house: House) -> None:
     house.append("alice", "a", "b")
     inbox = house.folder("alice")
-    entries.store_flags(house.tx, inbox, [1, 2], "+", SEEN | FLAGGED, frozenset({"$Later", "Work"}), NOW)
-    entries.store_flags(house.tx, inbox, [1], "-", SEEN, frozenset({"work", "absent"}), NOW)
-    entries.store_flags(house.tx, inbox, [2], "+", 0, frozenset({"WORK", "$Junk"}), NOW)
+    entries.store_flags(house.tx, inbox, [1, 2], "+", SEEN | FLAGGED, frozenset({"$Later", "Work"}))
+    entries.store_flags(house.tx, inbox, [1], "-", SEEN, frozenset({"work", "absent"}))
+    entries.store_flags(house.tx, inbox, [2], "+", 0, frozenset({"WORK", "$Junk"}))
     assert state(house) == {1: (FLAGGED, "$Later"), 2: (SEEN | FLAGGED, "$Junk $Later Work")}
-    entries.store_flags(house.tx, inbox, [2], "=", ANSWERED, frozenset({"x", "X"}), NOW)
+    entries.store_flags(house.tx, inbox, [2], "=", ANSWERED, frozenset({"x", "X"}))
     assert state(house)[2] in ((ANSWERED, "x"), (ANSWERED, "X"))  # RFC 3501 2.3.2: case does not tell keywords apart
     assert entries.keywords_in_use(house.tx, inbox) == {"$Later", state(house)[2][1]}
 
@@ -45,12 +45,12 @@ def test_one_call_is_one_modseq_and_only_what_changed_has_it(house: House) -> No
     house.append("alice", "a", "b", "c")
     inbox = house.folder("alice")
     before = highest(house)
-    entries.store_flags(house.tx, inbox, [2], "+", SEEN, frozenset(), NOW)
+    entries.store_flags(house.tx, inbox, [2], "+", SEEN, frozenset())
     assert highest(house) == before + 1
-    told = entries.store_flags(house.tx, inbox, [1, 2, 3, 99], "+", SEEN, frozenset(), NOW)
+    told = entries.store_flags(house.tx, inbox, [1, 2, 3, 99], "+", SEEN, frozenset())
     assert [(e.uid, e.flags, e.modseq) for e in told] == [(1, 1, before + 2), (2, 1, before + 1), (3, 1, before + 2)]
     assert entries.entries_since(house.tx, inbox, before + 1) == [told[0], told[2]]
-    entries.store_flags(house.tx, inbox, [1, 2], "+", SEEN, frozenset(), NOW)
+    entries.store_flags(house.tx, inbox, [1, 2], "+", SEEN, frozenset())
     assert highest(house) == before + 2  # nothing changed: RFC 7162 3.1.3
     assert told == entries.entries(house.tx, inbox)
 
@@ -59,7 +59,7 @@ def test_too_many_keywords_are_refused(house: House) -> None:
     house.append("alice", "a")
     inbox = house.folder("alice")
     with pytest.raises(entries.TooManyKeywords):
-        entries.store_flags(house.tx, inbox, [1], "+", 0, frozenset(f"k{n}" for n in range(65)), NOW)
+        entries.store_flags(house.tx, inbox, [1], "+", 0, frozenset(f"k{n}" for n in range(65)))
     with pytest.raises(entries.TooManyKeywords):
         entries.append(house.tx, "alice", inbox, letter("x"), 0, frozenset({"k" * 256}), NOW)
 
@@ -76,7 +76,7 @@ def test_append_keeps_flags_and_date(house: House) -> None:
 def test_copying_shares_the_body_and_takes_flags_and_date_along(house: House) -> None:
     house.append("alice", "a", "b", "c")
     inbox, trash = house.folder("alice"), house.folder("alice", "Trash")
-    entries.store_flags(house.tx, inbox, [3], "+", FLAGGED, frozenset({"k"}), NOW)
+    entries.store_flags(house.tx, inbox, [3], "+", FLAGGED, frozenset({"k"}))
     assert entries.copy(house.tx, inbox, [3, 1, 42], trash, NOW) == [(1, 1), (3, 2)]
     assert entries.copy(house.tx, inbox, [3], inbox, NOW) == [(3, 4)]
     assert house.subjects("alice", "Trash") == ["a", "c"] and state(house, "Trash")[2] == (FLAGGED, "k")
@@ -99,11 +99,11 @@ def test_expunged_uids_are_told_to_those_who_ask_since(house: House) -> None:
     house.append("alice", "a", "b", "c")
     inbox = house.folder("alice")
     first = highest(house)
-    assert entries.expunge(house.tx, inbox, [3, 1, 7], NOW) == [1, 3]
+    assert entries.expunge(house.tx, inbox, [3, 1, 7]) == [1, 3]
     second = highest(house)
-    assert second == first + 1 and entries.expunge(house.tx, inbox, [1], NOW) == []
+    assert second == first + 1 and entries.expunge(house.tx, inbox, [1]) == []
     assert highest(house) == second
-    entries.expunge(house.tx, inbox, [2], NOW)
+    entries.expunge(house.tx, inbox, [2])
     assert entries.expunged_since(house.tx, inbox, first) == [1, 2, 3]
     assert entries.expunged_since(house.tx, inbox, second) == [2]
     assert house.append("alice", "d") == [4]
@@ -113,7 +113,7 @@ def test_expunged_uids_are_told_to_those_who_ask_since(house: House) -> None:
 def test_reading_in_other_ways(house: House) -> None:
     house.append("alice", "a", "b", "c")
     inbox = house.folder("alice")
-    entries.store_flags(house.tx, inbox, [2], "+", DELETED, frozenset(), NOW)
+    entries.store_flags(house.tx, inbox, [2], "+", DELETED, frozenset())
     assert entries.uids(house.tx, inbox) == [1, 2, 3]
     assert entries.deleted_uids(house.tx, inbox) == [2]
     assert entries.count_after(house.tx, inbox, 1) == 2
@@ -144,11 +144,11 @@ class Session(RuleBasedStateMachine):
         words=st.sets(st.sampled_from("aAb")),
     )
     def store(self, uids: set[int], op: str, bits: int, words: set[str]) -> None:
-        entries.store_flags(self.house.tx, self.inbox, uids, op, bits, frozenset(words), NOW)  # type: ignore[arg-type]
+        entries.store_flags(self.house.tx, self.inbox, uids, op, bits, frozenset(words))  # type: ignore[arg-type]
 
     @rule(uids=st.sets(st.integers(1, 12)))
     def expunge(self, uids: set[int]) -> None:
-        entries.expunge(self.house.tx, self.inbox, uids, NOW)
+        entries.expunge(self.house.tx, self.inbox, uids)
 
     @rule(uids=st.sets(st.integers(1, 12)), act=st.sampled_from((entries.move, entries.copy)), home=st.booleans())
     def file(self, uids: set[int], act: object, home: bool) -> None:

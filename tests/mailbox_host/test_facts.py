@@ -19,7 +19,7 @@ from mailbox_host.media import PLAIN_TEXT, read_disposition, read_media
 from mailbox_host.scanner import scan
 from mailbox_host.wire import string
 from store import Bodies
-from tests.mailbox_host.house import NOW, House, letter
+from tests.mailbox_host.house import House, letter
 from tests.mailbox_host.imap_values import Value, read
 
 
@@ -339,7 +339,7 @@ def test_facts_are_made_once_per_body_and_go_with_it() -> None:
     assert made == facts.facts(house.tx, [first, second, 999]) and set(made) == {first, second}
     assert made[first] == facts.facts_of(letter("same"))
     assert facts.missing_facts(house.tx, [first]) == {first: made[first]}
-    entries.expunge(house.tx, inbox, [1, 2], NOW)
+    entries.expunge(house.tx, inbox, [1, 2])
     assert stored(house) == [first]  # carol has it still
     accounts.remove(house.tx, "carol")
     assert stored(house) == []
@@ -352,7 +352,7 @@ def test_facts_made_in_a_reader_are_kept_only_while_their_body_is_there() -> Non
     inbox = house.folder("alice")
     bodies = [entry.body for entry in entries.entries(house.tx, inbox)]
     made = facts.made_facts(house.tx, bodies)
-    entries.expunge(house.tx, inbox, [1], NOW)
+    entries.expunge(house.tx, inbox, [1])
     facts.keep_facts(house.tx, made)
     facts.keep_facts(house.tx, made)
     assert stored(house) == bodies[1:]
@@ -364,5 +364,5 @@ def test_a_body_that_went_never_lends_its_number_to_another() -> None:
     house.move_in("alice")
     house.append("alice", "a")
     (old,) = (entry.body for entry in entries.entries(house.tx, house.folder("alice")))
-    entries.expunge(house.tx, house.folder("alice"), [1], NOW)
+    entries.expunge(house.tx, house.folder("alice"), [1])
     assert Bodies.keep(house.tx, letter("b")) > old

@@ -118,7 +118,7 @@ def test_what_was_moved_is_in_one_folder_and_what_went_is_gone(two: Two) -> None
         inbox, archive = (folders.find_folder(tx, "alice", name) for name in ("INBOX", "Archive"))
         assert inbox and archive
         entries.move(tx, inbox.id, [1], archive.id, 20.0)
-        entries.expunge(tx, inbox.id, [2, 3], 20.0)
+        entries.expunge(tx, inbox.id, [2, 3])
         entries.copy(tx, inbox.id, [4], archive.id, 20.0)
 
     two.lost.write_now(act)
@@ -126,7 +126,7 @@ def test_what_was_moved_is_in_one_folder_and_what_went_is_gone(two: Two) -> None
     def touch(tx: Transaction) -> None:
         inbox = folders.find_folder(tx, "alice", "INBOX")
         assert inbox
-        entries.store_flags(tx, inbox.id, [3], "+", 1, frozenset(), 25.0)
+        entries.store_flags(tx, inbox.id, [3], "+", 1, frozenset())
 
     two.heir.write_now(touch)
     for words in (2, 3, 99):

@@ -42,7 +42,7 @@ def test_a_post_is_one_lot_for_all_its_followers_in_their_folders() -> None:
     house = a_house("alice", "carol", "dave")
     for name, folder in (("alice", "INBOX"), ("carol", "News"), ("dave", "INBOX")):
         welcome(house.tx, name, Welcome("bob", 1, 1, folder), NOW)
-    goodbye(house.tx, "dave", Goodbye("bob", 1, 2), NOW)
+    goodbye(house.tx, "dave", Goodbye("bob", 1, 2))
     house.log("bob", 1)
     (lot,) = drained(house)
     assert sorted(lot.to) == [("alice", "INBOX"), ("carol", "News")]
@@ -170,7 +170,7 @@ def test_no_follower_is_handed_a_post_twice_or_left_without(steps: list[tuple[ob
                 wanted |= {(who, f"bob {n}") for n in range(first, number + 1)}
                 covered[who] = first
             case ("goodbye", str(who)):
-                goodbye(house.tx, who, Goodbye("bob", number + 1, generation), NOW)
+                goodbye(house.tx, who, Goodbye("bob", number + 1, generation))
                 covered[who] = None
             case ("drain",):
                 lots += drained(house)

@@ -68,7 +68,7 @@ class Keeping(RuleBasedStateMachine):
         start, end = self.folder(name, here), self.folder(name, there)
         uids = [uid for uid in entries.uids(self.house.tx, start) if pick.random() < 0.6]
         if what == "expunge":
-            entries.expunge(self.house.tx, start, uids, self.now)
+            entries.expunge(self.house.tx, start, uids)
         else:
             getattr(entries, what)(self.house.tx, start, uids, end, self.now)
 
@@ -84,7 +84,7 @@ class Keeping(RuleBasedStateMachine):
     @rule(name=people, place=places)
     def delete(self, name: str, place: str) -> None:
         if place != "INBOX" and folders.find_folder(self.house.tx, name, place):
-            folders.delete_folder(self.house.tx, name, place, self.now)
+            folders.delete_folder(self.house.tx, name, place)
 
     @rule(days=st.integers(10, 60))
     def time_passes(self, days: int) -> None:

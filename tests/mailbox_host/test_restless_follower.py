@@ -11,8 +11,10 @@ def test_who_never_looks_while_coming_and_going_has_every_post_of_her_time() -> 
     house, mine = House(), []
     house.move_in("alice")
     for number in range(1, 3 * follows.GENERATIONS_MAX):
-        word = Welcome("bob", number, number) if number % 2 else Goodbye("bob", number, number)
-        (timeline.welcome if number % 2 else timeline.goodbye)(house.tx, "alice", word, NOW)  # type: ignore[operator]
+        if number % 2:
+            timeline.welcome(house.tx, "alice", Welcome("bob", number, number), NOW)
+        else:
+            timeline.goodbye(house.tx, "alice", Goodbye("bob", number, number))
         house.log("bob", number)
         mine += [f"bob {number}"] * (number % 2)
     house.look("alice")

@@ -52,7 +52,7 @@ def test_what_counts_is_when_it_came_into_the_folder(house: House) -> None:
 def test_nothing_flagged_goes(house: House) -> None:
     house.append("alice", "a", "b", "c", "d", folder="Trash")
     trash = house.folder("alice", "Trash")
-    entries.store_flags(house.tx, trash, [2], "+", FLAGGED, frozenset(), NOW)
+    entries.store_flags(house.tx, trash, [2], "+", FLAGGED, frozenset())
     tidy(house, "alice", TRASH_30, NOW + 31 * DAY)
     assert house.subjects("alice", "Trash") == ["b"]
     assert retention.set_retention(house.tx, "alice", "Trash", 0, 2)
@@ -77,10 +77,10 @@ def test_who_was_away_while_expunges_were_forgotten_hears_of_all(house: House, m
     inbox = house.folder("alice")
     house.append("alice", *"abcdefgh")
     known = columns.read_columns(house.tx, inbox, modseq(house), None)
-    entries.expunge(house.tx, inbox, [1, 2], NOW)
+    entries.expunge(house.tx, inbox, [1, 2])
     middle = modseq(house)
     for uid in (3, 5, 7):
-        entries.expunge(house.tx, inbox, [uid], NOW)
+        entries.expunge(house.tx, inbox, [uid])
     tidy(house, "alice", Settings(), NOW)
     assert house.tx.all("SELECT uid FROM expunged ORDER BY uid") == [(3,), (5,), (7,)]
     assert entries.expunged_since(house.tx, inbox, known.modseq) == [1, 2, 3, 5, 7]
@@ -142,13 +142,13 @@ def test_what_is_still_in_the_log_is_remembered_for_itself(house: House) -> None
     house.move_in("carol")
     timeline.welcome(house.tx, "alice", Welcome("bob", 1, 1), NOW)
     timeline.welcome(house.tx, "carol", Welcome("bob", 2, 1), NOW)
-    timeline.goodbye(house.tx, "carol", Goodbye("bob", 3, 2), NOW)
+    timeline.goodbye(house.tx, "carol", Goodbye("bob", 3, 2))
     for number, day in ((1, 0), (3, 0), (2, 39)):
         house.log("bob", number, NOW + day * DAY)
     for name in ("alice", "carol"):
         house.look(name)
         inbox = house.folder(name)
-        entries.expunge(house.tx, inbox, entries.uids(house.tx, inbox), NOW)
+        entries.expunge(house.tx, inbox, entries.uids(house.tx, inbox))
         tidy(house, name, SHORT, NOW + 41 * DAY)
         timeline.welcome(house.tx, name, Welcome("bob", 1, 9), NOW)
         house.look(name)
@@ -205,7 +205,7 @@ class Years(RuleBasedStateMachine):
     @rule(name=people, source=sources, number=st.integers(1, 8))
     def leave(self, name: str, source: str, number: int) -> None:
         self.generation += 1
-        timeline.goodbye(self.house.tx, name, Goodbye(source, number, self.generation), self.now)
+        timeline.goodbye(self.house.tx, name, Goodbye(source, number, self.generation))
 
     @rule(name=people)
     def look(self, name: str) -> None:
@@ -223,9 +223,9 @@ class Years(RuleBasedStateMachine):
         chosen = [uid for uid in uids if pick.random() < 0.4]  # type: ignore[attr-defined]
         operation = pick.choice("+-x")  # type: ignore[attr-defined]
         if operation == "x":
-            entries.expunge(self.house.tx, self.inbox[name], chosen, self.now)
+            entries.expunge(self.house.tx, self.inbox[name], chosen)
         else:
-            entries.store_flags(self.house.tx, self.inbox[name], chosen, operation, FLAGGED, frozenset(), self.now)
+            entries.store_flags(self.house.tx, self.inbox[name], chosen, operation, FLAGGED, frozenset())
 
     @rule(name=people, source=sources, number=st.integers(1, 8))
     def hand(self, name: str, source: str, number: int) -> None:

@@ -248,7 +248,7 @@ def test_there_is_an_end_to_following(place: Place) -> None:
 def test_following_and_leaving_for_ever_keeps_the_newest_generations(place: Place) -> None:
     for generation in range(1, 201, 2):
         timeline.welcome(place.tx, "alice", Welcome("bob", generation, generation), NOW)
-        timeline.goodbye(place.tx, "alice", Goodbye("bob", generation + 1, generation + 1), NOW)
+        timeline.goodbye(place.tx, "alice", Goodbye("bob", generation + 1, generation + 1))
     timeline.welcome(place.tx, "alice", Welcome("bob", 1, 1), NOW)  # a repeat from long ago
     timeline.welcome(place.tx, "alice", Welcome("bob", 201, 201), NOW)
     rows = place.tx.all("SELECT generation FROM follow ORDER BY generation")
@@ -402,7 +402,7 @@ def test_a_copy_of_what_was_sent_is_kept_once_and_only_on_a_hosts_word(place: Pl
     place.receive(person("carol"), add_controls(letter("said"), KeepSent("carol")), envid="4")  # by nobody's word
     assert place.subjects("carol") == ["said"] and place.subjects("carol", "Sent") == []
     for folder in ("Sent", "Archive"):
-        folders.delete_folder(place.tx, "alice", folder, NOW)
+        folders.delete_folder(place.tx, "alice", folder)
     place.receive(person("alice"), copied, "host-7", envid="2")
     assert place.subjects("alice", "Sent") == ["mine"]
     quota.set_limits(place.tx, "alice", 1, None)

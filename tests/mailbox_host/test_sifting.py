@@ -58,7 +58,7 @@ def test_more_than_are_judged_at_once_come_all_the_same(house: House, monkeypatc
 
 def test_an_interval_goes_only_when_what_it_covers_was_filed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sifting, "SIFTED_AT_ONCE_MAX", 3)
-    timeline.goodbye(house.tx, "alice", Goodbye("bob", 12, 2), NOW)
+    timeline.goodbye(house.tx, "alice", Goodbye("bob", 12, 2))
     sifting.sift(house.tx, "alice", Sift("bob", "", "bob 4\n", 1))
     for number in range(1, 12):
         house.log("bob", number)
@@ -72,7 +72,7 @@ def test_an_older_word_comes_too_late_and_who_leaves_begins_anew(house: House) -
     sifting.sift(house.tx, "alice", Sift("bob", "new\n", "", 5))
     sifting.sift(house.tx, "alice", Sift("bob", "old\n", "", 4))
     assert sifting.sifts_of(house.tx, "alice") == {"bob": ("new\n", "")}
-    timeline.goodbye(house.tx, "alice", Goodbye("bob", 1, 2), NOW)
+    timeline.goodbye(house.tx, "alice", Goodbye("bob", 1, 2))
     assert sifting.sifts_of(house.tx, "alice") == {}
 
 

@@ -83,7 +83,7 @@ class Timelines(RuleBasedStateMachine):
     @rule(name=people, source=sources, number=numbers, generation=generations)
     def goodbye(self, name: str, source: str, number: int, generation: int) -> None:
         word = Goodbye(source, number, generation)
-        timeline.goodbye(self.house.tx, name, word, NOW)
+        timeline.goodbye(self.house.tx, name, word)
         self.readers[name].hear(word)
 
     @rule(name=people)
@@ -99,7 +99,7 @@ class Timelines(RuleBasedStateMachine):
             chosen = [uid for uid in uids if pick.random() < 0.5]  # type: ignore[attr-defined]
             act = pick.choice(("expunge", "move", "copy"))  # type: ignore[attr-defined]
             if act == "expunge":
-                assert entries.expunge(self.house.tx, folder.id, chosen, NOW) == chosen
+                assert entries.expunge(self.house.tx, folder.id, chosen) == chosen
             else:
                 target = self.house.folder(name, "Archive")
                 made = getattr(entries, act)(self.house.tx, folder.id, chosen, target, NOW)
@@ -108,7 +108,7 @@ class Timelines(RuleBasedStateMachine):
     @rule(name=people)
     def drop_folder(self, name: str) -> None:
         if folders.find_folder(self.house.tx, name, "News"):
-            folders.delete_folder(self.house.tx, name, "News", NOW)
+            folders.delete_folder(self.house.tx, name, "News")
 
     @invariant()
     def nothing_is_lost_or_twice(self) -> None:
@@ -161,7 +161,7 @@ def test_who_follows_and_leaves_often_still_gets_what_came_meanwhile() -> None:
     timeline.welcome(house.tx, "alice", Welcome("bob", 1, 1), NOW)
     house.log("bob", 1)  # nobody looked yet
     for generation in range(2, 2 + 2 * follows.GENERATIONS_MAX, 2):
-        timeline.goodbye(house.tx, "alice", Goodbye("bob", 2, generation), NOW)
+        timeline.goodbye(house.tx, "alice", Goodbye("bob", 2, generation))
         timeline.welcome(house.tx, "alice", Welcome("bob", 2, generation + 1), NOW)
     house.look("alice")
     assert house.subjects("alice") == ["bob 1"]

@@ -84,7 +84,7 @@ def fill(store: Store) -> None:
                           " AND f.name = 'INBOX'")  # fmt: skip
         for number in range(12):
             entries.append(tx, "alice", inbox, b"Subject: %d\r\n\r\n" % number, 0, frozenset({"k"}), NOW)
-        entries.expunge(tx, inbox, [3, 4], NOW)
+        entries.expunge(tx, inbox, [3, 4])
         timeline.welcome(tx, "alice", Welcome("carol", 1, 1, "News"), NOW)
 
     store.write_now(work)
