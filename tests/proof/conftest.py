@@ -20,6 +20,8 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
             config = make_fabric(
                 tmp_path_factory.mktemp("proof") / "fabric", net, outside=net.replace(".0/24", ".50"), buckets=64
             )
-            here = Town(replace(config, smtp=replace(config.smtp, resolver=names.address)), net)
+            front = {"fronts": frozenset({net.replace(".0/24", ".1")}), "front_name": "mx.fabric.test"}
+            here = Town(replace(config, smtp=replace(config.smtp, resolver=names.address, **front)), net)
+            here.names = names  # type: ignore[attr-defined]
             async with here.at_work():
                 yield here

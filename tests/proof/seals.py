@@ -31,14 +31,10 @@ RECORDS = {
 
 
 def written(sender: str = CAROL, to: str = LIST, subject: str = "hello", text: str = "", **fields: str) -> bytes:
-    """Write a letter; None takes a field out of the usual ones."""
-    written.count += 1  # type: ignore[attr-defined]
+    """Write a letter."""
     own = {"From": sender, "To": to, "Subject": subject, "Date": formatdate(), "Message-ID": f"<{time.time_ns()}.x@y>"}
     lines = own | {name.replace("_", "-"): value for name, value in fields.items()}
     return b"".join(header_line(*line) for line in lines.items()) + f"\r\n{text or subject}\r\n".encode()
-
-
-written.count = 0  # type: ignore[attr-defined]
 
 
 def sealed(
