@@ -16,6 +16,7 @@ from spool.reply_reader import Reply
 from spool.stamp import Back, Front, nothing_behind, nothing_in_front
 
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what mail.address keeps out; other letters that nobody sees may pass
 _XTEXT = re.compile(r"[^!-*,-<>-~]")
 
 
@@ -156,7 +157,7 @@ def rcpt_block(letter: Letter, offer: Offer) -> bytes:
     """All of RCPT TO at once, for a pipelined group: a fan-out's hottest line."""
     if offer.dsn and letter.notes:
         return b"".join(rcpt_commands(letter, offer))
-    if not "".join(letter.recipients).isprintable():
+    if _has_control("".join(letter.recipients)):
         raise ValueError("control character in a recipient")
     return ("RCPT TO:<" + ">\r\nRCPT TO:<".join(letter.recipients) + ">\r\n").encode()
 
@@ -166,9 +167,13 @@ def _parameters(notify: str, orcpt: str) -> str:
 
 
 def _command(line: str) -> bytes:
-    if not line.isprintable():  # the grammar at the door keeps these out; here they would start another command
+    if _has_control(line):  # the grammar at the door keeps these out; here they would start another command
         raise ValueError(f"control character in a command: {line!r}")
     return line.encode() + b"\r\n"
+
+
+def _has_control(text: str) -> bool:
+    return not text.isprintable() and _CONTROL.search(text) is not None
 
 
 def xtext(value: str) -> str:

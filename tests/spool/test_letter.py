@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mail.address import parse_address
 from mail.outcome import Deferred, Delivered, Refused
 from spool.letter import (
     Letter,
@@ -65,6 +66,15 @@ def test_no_address_can_start_another_command(bad: str) -> None:
             write(letter(recipients=(bad,)), ALL)
     with pytest.raises(ValueError, match="control character"):
         mail_command(letter(sender=bad), ALL)
+
+
+@pytest.mark.parametrize("odd", ["a\u200bb@b", "a\xad@b", "\ue000@b", "\u2028@b"])
+def test_what_is_an_address_at_the_door_is_one_on_the_way_out(odd: str) -> None:
+    """Else it is no address of the letter's, and no other recipient of it ever gets it."""
+    assert str(parse_address(odd)) == odd
+    to_odd = letter(recipients=(odd,))
+    assert odd.encode() in rcpt_block(to_odd, ALL) and odd.encode() in rcpt_commands(to_odd, ALL)[0]
+    assert odd.encode() in mail_command(letter(sender=odd), ALL)
 
 
 @given(st.text(max_size=50))
