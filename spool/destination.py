@@ -71,7 +71,10 @@ class Destination:
         self.rows[retry] += 1
         if lane:
             last = lane[-1]
-            if last.message.id == message.id and last.sender == sender and len(last.rows) < self.recipients_max:
+            same = last.message.id == message.id and last.sender == sender
+            # RFC 6531 3.2: who takes no SMTPUTF8 refuses the one address, and must not be made to refuse the others.
+            alike = last.mailboxes[-1].isascii() == mailbox.isascii()
+            if same and alike and len(last.rows) < self.recipients_max:
                 last.rows.append(row)
                 last.mailboxes.append(mailbox)
                 return

@@ -143,6 +143,16 @@ async def test_abroad_goes_without_our_fields_and_fifty_at_a_time(tmp_path: Path
         assert all(t.content == b"Subject: hello\r\n\r\ntext\r\n" for t in peer.taken)
 
 
+async def test_an_address_that_a_host_cannot_take_does_not_keep_the_mail_from_the_others(tmp_path: Path) -> None:
+    async with Peer(features=("PIPELINING", "8BITMIME")) as peer, House(tmp_path) as house:
+        house.fabric.ports = {"b.test": peer.port}
+        await house.put("a@b.test", "ä@b.test", "c@b.test")
+        await house.empty()
+        assert peer.recipients == ["a@b.test", "c@b.test"]
+        (notice,) = (arrival.content for arrival in house.fabric.arrivals)
+        assert b"\xc3\xa4@b.test" in notice and b"<a@b.test>" not in notice
+
+
 async def test_own_return_paths_go_in_transactions_of_their_own(tmp_path: Path) -> None:
     async with Peer() as peer, House(tmp_path) as house:
         house.fabric.ports = {"b.test": peer.port}
