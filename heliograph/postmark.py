@@ -21,7 +21,7 @@ from mail.signature import TRUSTED_PREFIX, carries_fabric_fields
 from reflector.abroad import for_the_outside, link_out, way_out
 from reflector.fabric_wishes import mirrors_us
 from spool.queue import Message
-from spool.stamp import Departing, nothing_behind
+from spool.stamp import Back, Departing, nothing_behind
 
 log = logging.getLogger("heliograph.postmark")
 
@@ -49,21 +49,20 @@ class Postmark:
             content = drop_headers(content, ("dkim-signature",), prefix=TRUSTED_PREFIX)
         if source:
             content = for_the_outside(names, source, content, post)
+        words = shown(words) if words else ""
         footed = _footed(*split_message(content), words) if words else None
         if footed is None:
             return self._sealed(names, source, content)
-        words, common = shown(words), footed.block + footed.text
+        return self._sealed(names, source, footed.block + footed.text, self._ends(names, source, footed, words))
+
+    def _ends(self, names: FabricNames, source: str, footed: Footed, words: str) -> Back:
+        """How the copies go on: all alike, unless each names its own way out."""
         if WAY_OUT not in words:
-            return self._sealed(names, source, common + footed.end(words))
+            alike = footed.end(words)
+            return lambda sender: alike
+        return lambda sender: footed.end(words.replace(WAY_OUT, link_out(names, self._web, sender, source)))
 
-        def back(sender: str) -> bytes:
-            return footed.end(words.replace(WAY_OUT, link_out(names, self._web, sender, source)))
-
-        return self._sealed(names, source, common, back)
-
-    def _sealed(
-        self, names: FabricNames, source: str, content: bytes, back: Callable[[str], bytes] = nothing_behind
-    ) -> Departing:
+    def _sealed(self, names: FabricNames, source: str, content: bytes, back: Back = nothing_behind) -> Departing:
         block, text = split_message(content)
         if not _is_ours(names, block):
             return Departing(content, back=back)
@@ -88,7 +87,7 @@ def _post_of(headers: Headers) -> tuple[str, int]:
 def _footed(block: bytes, text: bytes, words: str) -> Footed | None:
     """A footer is not worth a post: whatever a malformed one does to us, it leaves, and the log says so."""
     try:
-        return foot(block, text, shown(words))
+        return foot(block, text, words)
     except Exception:
         log.exception("a post leaves without its footer")
         return None
