@@ -118,10 +118,11 @@ class SmtpServer(SmtpPipeline):
         self.transport = self._writer.transport
         self.transaction.reset()
         self.guest.tls, self.guest.helo, self.guest.host = True, "", ""
+        self.guest.entity, self.guest.source, self.guest.keeps_sent = "", "", False
         self._nonce = secrets.token_hex(16)
         self._auth_require_tls = False
         assert self.session is not None
-        self.session.host_name, self.session.extended_smtp = None, False
+        self.session.host_name, self.session.extended_smtp, self.session.authenticated = None, False, None
 
     async def smtp_AUTH(self, arg: str) -> None:
         if self.transaction.envelope is not None:  # RFC 4954 4

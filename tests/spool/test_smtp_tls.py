@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from base64 import b64encode
 
 import pytest
 import uvloop
 
-from tests.spool.fake_door import FakeDoor, Talk, certificate, codes, open_door, talk
+from tests.spool.fake_door import PASSWORD, FakeDoor, Talk, certificate, codes, open_door, talk
 
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy. fixture")  # both kinds of loop
 
@@ -64,6 +65,16 @@ async def test_what_was_known_before_tls_is_forgotten(contexts: tuple[ssl.SSLCon
         await secured(client, contexts[1])
         assert codes(await client.ask("RCPT TO:<alice@fabric.test>", "MAIL FROM:<>")) == ["503 5.5.1", "503 5.5.1"]
         assert (await client.ask("EHLO me"))[0].split()[-1] != nonce
+
+
+async def test_who_signed_in_before_tls_signs_in_again(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    sign_in = "AUTH PLAIN " + b64encode(f"\0alice\0{PASSWORD}".encode()).decode()
+    async with open_door(FakeDoor(), "submission", contexts[0]) as listener, talk(listener) as client:
+        assert codes(await client.ask(sign_in, "STARTTLS")) == ["235 2.7.0", "220 2.0.0"]
+        await secured(client, contexts[1])
+        await client.ask("EHLO me")
+        assert codes(await client.ask("MAIL FROM:<alice@fabric.test>", sign_in)) == ["530 5.7.0", "235 2.7.0"]
+        assert codes(await client.ask("MAIL FROM:<alice@fabric.test>")) == ["250 2.1.0"]
 
 
 async def test_tls_from_the_first_octet(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
