@@ -158,8 +158,13 @@ def _migrate(connection: sqlite3.Connection, migrations: Iterable[Migration]) ->
         "CREATE TABLE IF NOT EXISTS migration (package TEXT, version INTEGER, PRIMARY KEY (package, version)) STRICT"
     )
     done: set[Any] = set(connection.execute("SELECT package, version FROM migration").fetchall())
-    for step in migrations:
-        if (step.package, step.version) not in done:
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {step.sql}; INSERT INTO migration VALUES ('{step.package}', {step.version}); COMMIT;"
-            )
+    steps = [step for step in migrations if (step.package, step.version) not in done]
+    # One transaction: a step that fails leaves the tables as they were, and a new database is flushed once for all 30.
+    scripts = [f"{step.sql}; INSERT INTO migration VALUES ('{step.package}', {step.version});" for step in steps]
+    if not scripts:
+        return
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE; {' '.join(scripts)} COMMIT;")
+    except sqlite3.Error:
+        connection.close()
+        raise

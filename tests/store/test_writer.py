@@ -137,6 +137,17 @@ def test_a_migration_is_applied_once(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_migration_that_fails_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    Store(tmp_path / "host.db", [TABLE]).close()
+    good = Migration("test", 2, "ALTER TABLE word ADD COLUMN at REAL")
+    with pytest.raises(sqlite3.OperationalError):
+        Store(tmp_path / "host.db", [TABLE, good, Migration("test", 3, "ALTER TABLE nothing ADD COLUMN at REAL")])
+    store = Store(tmp_path / "host.db", [TABLE])
+    assert "at" not in [column[1] for column in store.reader.all("PRAGMA table_info(word)")]
+    store.close()
+    Store(tmp_path / "host.db", [TABLE, good]).close()
+
+
 def test_the_writer_flushes_every_commit(store: Store) -> None:
     """NORMAL would lose acknowledged mail at a power cut."""
     assert store.write_now(lambda tx: tx.one("PRAGMA synchronous")) == (2,)
