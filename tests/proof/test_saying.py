@@ -91,7 +91,7 @@ FORGED = {
     "a seal to come": lambda: signed_at(AHEAD_SECONDS_MAX + 60),
     "another user (i=)": lambda: sealed(written(), identity=f"mallory@{OUTSIDE}".encode()),
     "a thousand fields": lambda: b"X-A: b\r\n" * 1000 + sealed(written()),
-    "a From beyond ASCII": lambda: sealed(written(sender=f"cärol@{OUTSIDE}")),
+    "a From beyond ASCII": lambda: sealed(written().replace(b"carol@", "cärol@".encode())),
     "seals of no consequence above": lambda: b"DKIM-Signature: v=1; d=x.example\r\n" * 4 + sealed(written()),
 }
 
