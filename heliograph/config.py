@@ -29,7 +29,7 @@ from heliograph.settings import (
 from heliograph.shelves.place import read_place
 from heliograph.sizes import NONE, read_size
 from heliograph.smarthost import read_access
-from heliograph.toml_table import ConfigError, Table, read_table
+from heliograph.toml_table import ConfigError, Table, read_table, table_of
 from mail.address import is_entity
 from mailbox_host.quota import Quota
 from mailbox_host.settings import LOG_DAYS, LOG_DAYS_MIN
@@ -51,13 +51,21 @@ NOT_HOSTS = frozenset({"timeline", "reflectors", "fabric", "localhost", "run", "
 
 _number = Table.number
 
-__all__ = ["Config", "ConfigError", "FeedSettings", "HostConfig", "Ports", "SmtpSettings", "TlsPaths", "load"]
+__all__ = ["Config", "ConfigError", "FeedSettings", "HostConfig", "Ports", "SmtpSettings", "TlsPaths", "judge", "load"]
 
 
 def load(root: Path) -> Config:
     """Read and check a fabric's configuration; raise ConfigError that says what to do."""
     root = root.absolute()
-    table = read_table(root / FILE_NAME)
+    return _config(root, read_table(root / FILE_NAME))
+
+
+def judge(root: Path, text: str) -> Config:
+    """Read the text that a fabric's configuration is going to be; raise ConfigError where it would not do."""
+    return _config(root.absolute(), table_of(Path(f"the new {FILE_NAME}"), text.encode()))
+
+
+def _config(root: Path, table: Table) -> Config:
     hosts = _hosts(table)
     config = Config(
         root=root,

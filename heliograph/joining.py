@@ -22,14 +22,13 @@ from directory.hosts import with_host
 from directory.snapshot import HostRecord
 from heliograph import certificates, exits
 from heliograph.backup.archive import Manifest, unpack, write_archive
-from heliograph.config import load
+from heliograph.config import judge
 from heliograph.configuration_text import HOST
 from heliograph.exits import CommandError
 from heliograph.keys import HOST_KEY, KEY_OCTETS, TOKEN_KEY, key_text, public_key
 from heliograph.new_folder import File, make_folder
 from heliograph.seals import make_seals
 from heliograph.settings import FILE_NAME, Config, HostConfig
-from heliograph.toml_table import ConfigError
 from heliograph.zone_file import Draft, draft
 from store.durable_files import replace_durably
 
@@ -50,7 +49,7 @@ def newcomer(config: Config, host: HostConfig, now: float, random: Callable[[int
     """Decide what a new host consists of."""
     _check_is_new(config, host)
     text = with_host_text((config.root / FILE_NAME).read_text(), host)
-    _check(text)
+    judge(config.root, text)
     seed, seals = random(KEY_OCTETS), make_seals(host.name)
     record = HostRecord(host.name, host.address, public_key(seed))
     dkim = {seal.selector: seal.text for seal in seals}
@@ -117,20 +116,10 @@ def _check_is_new(config: Config, host: HostConfig) -> None:
             )
 
 
-def _check(text: str) -> Config:
-    """Read a configuration as it is going to be; ConfigError where it would not do."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / FILE_NAME).write_text(text)
-        try:
-            return load(Path(folder))
-        except ConfigError as error:  # whoever reads this has never seen that folder
-            raise ConfigError(str(error).replace(f"{folder}/{FILE_NAME}", f"the new {FILE_NAME}")) from None
-
-
 def leave(config: Config, name: str) -> None:
     """Take a host out of the configuration here."""
     text = without_host_text((config.root / FILE_NAME).read_text(), name)
-    left = {host.name for host in _check(text).hosts}
+    left = {host.name for host in judge(config.root, text).hosts}
     if left != {host.name for host in config.hosts} - {name}:
         raise CommandError(exits.CONFIG, f"{config.root / FILE_NAME}: take the [[host]] {name} out by hand")
     replace_durably(config.root / FILE_NAME, text.encode())

@@ -80,16 +80,11 @@ class Table:
 
 def read_table(path: Path) -> Table:
     """Read a TOML file as its topmost table."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path}: there is none: make a fabric with `heliograph init`, or name its folder with -C"
-        ) from None
-    except PermissionError:
-        raise
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}: check its owner and mode") from None
+    return table_of(path, _content(path))
+
+
+def table_of(path: Path, content: bytes) -> Table:
+    """Read what a file holds, or is to hold; `path`: what it is called in complaints."""
     if len(content) > FILE_OCTETS_MAX:
         raise ConfigError(f"{path}: over {FILE_OCTETS_MAX} octets: this is no configuration")
     try:
@@ -99,6 +94,19 @@ def read_table(path: Path) -> Table:
         raise ConfigError(f"{path}: is not UTF-8: save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not TOML: {error}: correct that place") from None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: there is none: make a fabric with `heliograph init`, or name its folder with -C"
+        ) from None
+    except PermissionError:
+        raise
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}: check its owner and mode") from None
 
 
 def _line_of(text: str, section: str, key: str) -> int:

@@ -116,6 +116,16 @@ def test_what_cannot_be_changes_nothing(config: Config, name: str, address: str,
     assert not (tmp_path / "b").exists()
 
 
+def test_files_that_the_configuration_names_are_looked_for_where_they_are(config: Config) -> None:
+    """A path in heliograph.toml is the fabric's folder's, whichever text names it."""
+    path = config.root / FILE_NAME
+    path.write_text(path.read_text().replace("[feeds]\n", '[feeds]\nmailbox_authorities = "mail.pem"\n'))
+    (config.root / "mail.pem").write_text("")
+    run(config, "host", "add", "host-4", "--address", "127.0.0.4", "--here")
+    run(config, "host", "remove", "host-4", "--dead")
+    assert [host.name for host in load(config.root).hosts] == ["host-1", "host-2", "host-3"]
+
+
 def test_on_this_machine(config: Config) -> None:
     run(config, "host", "add", "host-4", "--address", "127.0.0.4", "--here")
     after = load(config.root)
