@@ -6,6 +6,7 @@ Law: it only looks. Exit code 0 where nothing is at fault, 69 otherwise; warning
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import click
 
 from heliograph import exits
 from heliograph.commands.frame import config_of, json_option, say
+from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
     from heliograph.checkup.finding import Finding
@@ -49,21 +51,36 @@ def examine(config: Config, now: float) -> list[Finding]:
     from heliograph.checkup.owners import owners
     from heliograph.checkup.zone import postmaster, zone
 
-    return [
-        good("configuration", f"{config.root / 'heliograph.toml'}: {config.domain}, {len(config.hosts)} hosts"),
-        *permissions(config),
-        *certificates(config, now),
-        *zone(config),
-        *clients(config),
-        *postmaster(config),
-        *disk(config),
-        *clock(config, now),
-        *mailboxes(config),
-        *network(config),
-        *owners(config),
-        *beside(config),
-        *outside(config),
-    ]
+    found = [good("configuration", f"{config.root / 'heliograph.toml'}: {config.domain}, {len(config.hosts)} hosts")]
+    checks = {
+        "permissions": permissions(config),
+        "certificates": certificates(config, now),
+        "zone": zone(config),
+        "clients": clients(config),
+        "postmaster": postmaster(config),
+        "disk": disk(config),
+        "clock": clock(config, now),
+        "mailboxes": mailboxes(config),
+        "network": network(config),
+        "owners": owners(config),
+        "beside": beside(config),
+        "outside": outside(config),
+    }
+    for name, findings in checks.items():
+        found += _through(name, findings)
+    return found
+
+
+def _through(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """What a check cannot get past, like a key that is gone, is one more finding: the others look all the same."""
+    from heliograph.checkup.finding import fault
+    from heliograph.toml_table import ConfigError
+
+    try:
+        yield from findings
+    except (CommandError, ConfigError) as error:
+        text, _, remedy = str(error).rpartition(": ")
+        yield fault(name, text or remedy, remedy if text else "mend that, then look again")
 
 
 def _line(finding: Finding) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections import namedtuple
@@ -199,3 +200,14 @@ def test_nobody_to_ask_about_owners(config: Config) -> None:
     assert list(owners(config)) == []
     shutil.rmtree(config.root / "hosts")
     assert list(owners(config)) == []
+
+
+def test_a_check_that_cannot_be_made_does_not_hide_the_others(config: Config) -> None:
+    (config.host_folder("host-1") / "host.key").unlink()
+    (config.host_folder("host-2") / "dkim-1.rsa.key").write_text("no key")
+    done = CliRunner().invoke(main, ["-C", str(config.root), "doctor", "--json"])
+    found = json.loads(done.stdout)["findings"]
+    assert done.exit_code == 69 and {"disk", "clock", "postmaster"} <= {one["check"] for one in found}
+    keys = [one for one in found if "host.key" in one["text"]]
+    assert keys and all(one["remedy"] == "bring the host's key back from a backup" for one in keys)
+    assert any("dkim-1.rsa.key" in one["text"] and one["grade"] == "fault" for one in found)
