@@ -69,7 +69,8 @@ async def look(needs: Needs, client: Client, mailbox: Mailbox) -> tuple[int, boo
 
 async def _begun(needs: Needs, client: Client, mailbox: Mailbox, folder: Folder) -> tuple[int, int]:
     """Return the first number to be read, and the last there is."""
-    newest = await client.newest(folder.exists, BACKLOG) if folder.exists else []
+    asks = folder.exists and not (folder.next_uid and mailbox.validity)  # else nothing hangs on it
+    newest = await client.newest(folder.exists, BACKLOG) if asks else []
     after = folder.next_uid or (newest[-1] + 1 if newest else mailbox.next_uid or 1)
     if folder.validity == mailbox.validity:
         return mailbox.next_uid, after - 1
@@ -136,7 +137,7 @@ async def _tell(needs: Needs, client: Client, mailbox: Mailbox, uid: int, reason
 
 def _post(needs: Needs, mailbox: Mailbox, content: bytes) -> Outgoing | None:
     try:
-        return as_post(content, needs.names(), mailbox)
+        return as_post(content, needs.names(), mailbox, needs.clock())
     except Exception:  # a fault of ours in one message must not stop all behind it
         log.exception("a message of %s cannot be posted", mailbox.source)
         return _instead(needs, mailbox, content[:4_096], "an error of this host; its operator finds it in the log")

@@ -51,7 +51,7 @@ def clean(content: bytes) -> bytes:
     return unix.replace(b"\n", b"\r\n")
 
 
-def as_post(content: bytes, names: FabricNames, mailbox: Mailbox) -> Outgoing | None:
+def as_post(content: bytes, names: FabricNames, mailbox: Mailbox, now: float) -> Outgoing | None:
     """Make a post of a message; None for what is a post of this very source."""
     content = clean(content)
     head, text = split_message(content)
@@ -59,7 +59,7 @@ def as_post(content: bytes, names: FabricNames, mailbox: Mailbox) -> Outgoing | 
     if came_back(headers, names, mailbox.source):
         return None
     if len(head) > HEADER_BLOCK_OCTETS_MAX:
-        return instead(headers, "its header is too long", names, mailbox, 0.0)
+        return instead(headers, "its header is too long", names, mailbox, now)
     if not text.strip():  # its Subject could be a command of the owner's
         content = (head if head.endswith(b"\r\n\r\n") else head.rstrip(b"\r\n") + b"\r\n\r\n") + NO_TEXT
     address = names.reflector(mailbox.source)

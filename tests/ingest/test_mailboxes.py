@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from ingest.mailboxes import rows
 from ingest.mailboxes.place import place_of
 from ingest.mailboxes.vault import Vault
+from mail.headers import HEADER_BLOCK_OCTETS_MAX
 from tests.ingest.conftest import NAMES, Host, MakeHost
 from tests.ingest.far_server import PASSWORD, FarServer, letter
 
@@ -139,6 +142,30 @@ async def test_what_cannot_go_on_is_told_of_in_its_place(make_host: MakeHost, fa
     assert not host.posts[3].headers.has("heliograph-post")
     await look_again(host)
     assert len(host.posts) == 4
+
+
+async def test_a_header_without_end_is_told_of_today(make_host: MakeHost, far: FarServer) -> None:
+    far.idle = False
+    host = await reading(make_host, far)
+    await host.until(lambda: row(host).last_at)
+    far.add(letter(1, X_Filler="x" * HEADER_BLOCK_OCTETS_MAX))
+    await look_again(host)
+    assert subjects(host) == ["Not shown: Letter 1"] and "its header is too long" in host.posts[0].text
+    assert host.posts[0].headers.get("date") == format_datetime(datetime.fromtimestamp(host.now, UTC))
+
+
+async def test_a_look_asks_for_what_it_needs(make_host: MakeHost, far: FarServer) -> None:
+    """Once a folder is known, one question tells that there is nothing new."""
+    far.idle = False
+    host = await reading(make_host, far)
+    await host.until(lambda: row(host).last_at)
+    far.add(letter(1))
+    await look_again(host)
+    far.asked.clear()
+    await look_again(host)
+    assert [
+        each.split()[0] for each in far.asked if each.split()[0] not in ("CAPABILITY", "AUTHENTICATE", "LOGIN")
+    ] == ["EXAMINE", "LOGOUT"]
 
 
 async def test_a_flood_comes_in_slices_and_all_of_it(make_host: MakeHost, far: FarServer) -> None:
