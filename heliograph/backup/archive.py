@@ -46,7 +46,12 @@ def write_archive(path: Path, manifest: Manifest, sources: Mapping[str, Path]) -
     if path.exists():
         raise CommandError(exits.CANTCREAT, f"{path}: is there already: name another file")
     beside = path.with_name(path.name + ".part")
-    handle = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        handle = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise CommandError(
+            exits.CANTCREAT, f"{beside}: is being written, or was left by an attempt that was cut short: then remove it"
+        ) from None
     try:
         with os.fdopen(handle, "w+b") as out:
             whole = _write(out, manifest, sources)

@@ -221,6 +221,15 @@ def test_nothing_is_written_over(house: Path) -> None:
     assert (house / FILE_NAME).read_text().endswith("# edited\n")
 
 
+def test_what_an_attempt_left_that_was_cut_short_is_named(house: Path) -> None:
+    left = house.parent / "b.tar.part"
+    left.touch()
+    with pytest.raises(CommandError, match=r"b\.tar\.part: is being written, or was left .* remove it"):
+        backed_up(house)
+    left.unlink()
+    backed_up(house)
+
+
 def test_one_octet_changed_anywhere_is_seen(house: Path) -> None:
     file = backed_up(house)
     with tarfile.open(file) as tar:
