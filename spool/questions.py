@@ -18,6 +18,7 @@ import dns.name
 import dns.resolver
 
 from spool.resolver import make_resolver
+from spool.small_answers import ask_for_small
 
 ANSWER_SECONDS_MAX = 5.0  # somebody's client waits
 AT_ONCE_MAX = 50
@@ -85,6 +86,7 @@ class Questions:
         if self._resolver is None:
             self._resolver = make_resolver(self._address)
             self._resolver.cache = None  # it would keep whole answers, and have no bound but their number
+            ask_for_small(self._resolver)
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX), self._turn:
                 wanted = _name(name)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import dns.flags
+import dns.message
+import dns.rrset
 import pytest
 
 from spool import questions
 from spool.questions import KEPT_SECONDS_MIN, NONE_KEPT_SECONDS, UNSURE_KEPT_SECONDS, Questions
+from spool.small_answers import RECORDS_MAX
 from tests.spool.dns_server import Names
 
 RECORDS = {
@@ -102,3 +106,46 @@ async def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None
         assert len(names.asked) == count
         names.records["large.test", "TXT"].append(f'"{"y" * 200}"')
         assert await ask("large.test", "TXT") is None
+
+
+class Large(Names):
+    """Says everything over TCP, and that it is too much for UDP."""
+
+    async def __aenter__(self) -> Large:
+        await super().__aenter__()
+        self.heard = 0
+        self._server = await asyncio.start_server(self._over_tcp, *self.address.split(":"))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        await super().__aexit__()
+
+    async def _over_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.heard += 1
+        query = dns.message.from_wire(await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big")))
+        answer = dns.message.make_response(query)
+        name = query.question[0].name
+        values = self.records[name.to_text(omit_final_dot=True), "A"]
+        answer.answer.append(dns.rrset.from_text(name, 60, "IN", "A", *values))
+        wire = answer.to_wire()
+        cut = len(wire) // 2 if "cut" in str(name) else len(wire)
+        writer.write(len(wire).to_bytes(2, "big") + wire[:cut])
+        writer.close()
+
+    def datagram_received(self, data: bytes, where: tuple[str, int]) -> None:
+        answer = dns.message.make_response(dns.message.from_wire(data))
+        answer.flags |= dns.flags.TC
+        self._transport.sendto(answer.to_wire(), where)
+
+
+async def test_a_large_answer_is_read_over_tcp_and_a_huge_one_is_not() -> None:
+    def addresses(count: int) -> list[str]:
+        return [f"10.0.{number >> 8}.{number & 255}" for number in range(count)]
+
+    sizes = {"large.test": RECORDS_MAX - 1, "huge.test": RECORDS_MAX + 1, "endless.test": 4000, "cut.test": 5}
+    async with Large({(name, "A"): addresses(count) for name, count in sizes.items()}) as names:
+        ask = Questions(names.address, Clock()).ask
+        assert len(await ask("large.test", "A") or ()) == RECORDS_MAX - 1
+        assert [await ask(name, "A") for name in ("huge.test", "endless.test", "cut.test")] == [None] * 3
+    assert names.heard == 4

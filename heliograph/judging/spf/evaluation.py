@@ -1,7 +1,7 @@
 """check_host() (RFC 7208 4): what a domain says of an address, asked step by step.
 
 Law: pure. A check is a generator: it yields questions and is sent the answers, and returns the result. It ends whatever
-it is told: after ten terms that ask, two look-ups in vain, and ten names for each MX and PTR (4.6.4).
+it is told: after ten terms that ask, two look-ups in vain, ten names for each MX and PTR (4.6.4), and what it costs us.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ TERMS_MAX = 10
 VOIDS_MAX = 2
 NAMES_MAX = 10  # of an MX, of a PTR
 LABEL_CHARACTERS_MAX = 63
-QUESTIONS_MAX = 1 + TERMS_MAX * (1 + NAMES_MAX) + (1 + NAMES_MAX)  # the record, each term, who the client is by PTR
+# The RFC allows 122 questions, each answered with as much as DNS can carry, for a message that a stranger made up:
+# seconds of work. Records that are not made for that ask twenty at most, and are told less than a hundred values.
+QUESTIONS_MAX = 50
+RECORDS_MAX = 500
 
 Client = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -78,7 +81,7 @@ class _Check:
         self._kind = "A" if client.version == 4 else "AAAA"
         self.domain = domain
         self._values = _values(client, local, domain, helo)
-        self._terms = self._voids = 0
+        self._terms = self._voids = self._questions = self._records = 0
         self._names: list[str] | None = None
 
     def host(self, domain: str) -> Steps[str]:
@@ -154,10 +157,10 @@ class _Check:
         """The client's names by PTR that lead back to it (5.5). Those in vain do not count: the client's owner writes
         them, and should not have a way to turn a fail into an error."""
         if self._names is None:
-            found = (yield Question(self._client.reverse_pointer, "PTR")) or ()
+            found = (yield from self._asked(self._client.reverse_pointer, "PTR")) or ()
             self._names = []
             for name in filter(is_name, found[:NAMES_MAX]):
-                addresses = (yield Question(name, self._kind)) or ()
+                addresses = (yield from self._asked(name, self._kind)) or ()
                 if str(self._client) in map(_canonical, addresses):
                     self._names.append(name.lower().removesuffix("."))
         return self._names
@@ -176,9 +179,17 @@ class _Check:
         return found
 
     def _known(self, name: str, kind: str) -> Steps[Sequence[str]]:
-        found = yield Question(name, kind)
+        found = yield from self._asked(name, kind)
         if found is None:
             raise _Ended("temperror")
+        return found
+
+    def _asked(self, name: str, kind: str) -> Steps[Answer]:
+        self._questions += 1
+        if self._questions > QUESTIONS_MAX or self._records > RECORDS_MAX:
+            raise _Ended("permerror")
+        found = yield Question(name, kind)
+        self._records += len(found or ())
         return found
 
 
