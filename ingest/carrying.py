@@ -79,6 +79,7 @@ def is_here(source: Source, unit: str) -> bool:
         FEED: ("feed", "source", rest.partition("/")[2]),
         REQUEST: ("request", "bucket", rest),
         APP: ("application", "name", rest),
+        IMAP: ("far_mailbox", "source", rest),
         NEWS: ("newsletter", "account", rest),
     }[kind + "/"]
     return source.one(f"SELECT 1 FROM {table} WHERE {column} = ? LIMIT 1", (value,)) is not None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ingest import carrying
+from ingest import carrying, newsletters, requests
 from ingest.feeds import by_source, create, due
 from ingest.mailboxes import rows
 from ingest.mailboxes.place import place_of
 from ingest.mailboxes.vault import Vault
 from ingest.tables import MIGRATIONS
+from mail.control import FollowFeed
 from store import Store
 from store.bodies import MIGRATION as STORE_MIGRATION
 
@@ -44,6 +45,28 @@ def test_a_feed_goes_with_all_that_is_known_of_it(tmp_path: Path) -> None:
     assert b.reader.one("SELECT token FROM application") == (b"\x01",)
     a.close()
     b.close()
+
+
+def test_of_each_kind_it_is_known_whether_it_is_at_work_here(tmp_path: Path) -> None:
+    """A host that was lost asks its heir so, before it gives anything back."""
+    store = Store(tmp_path / "host.db", [STORE_MIGRATION, *MIGRATIONS])
+    there = place_of("imaps://alice@far.example/Lists")
+    issues = newsletters.new("t", "alice", "Issues", "", 1.0)
+    kept = FollowFeed("https://x.example/", "alice@fabric.test", "INBOX", True)
+    for work in (
+        lambda tx: create(tx, url="https://n/", domain="n", bucket=7, source="news", title="N", now=1.0),
+        lambda tx: requests.take(tx, kept, bucket=7, direct=False, asked_by="", now=1.0),
+        lambda tx: tx.execute("INSERT INTO application VALUES ('robo', 'bob', '', 1, 1, x'01')").rowcount,
+        lambda tx: rows.add(tx, "lists", "alice", "Lists", there, b"", 1.0),
+        lambda tx: newsletters.add(tx, issues),
+    ):
+        store.write_now(work)
+    units = carrying.units(store.reader, lambda name: 7, frozenset({7})) + carrying.news_units(store.reader, bool)
+    assert {unit.partition("/")[0] + "/" for unit in units} == {*carrying.PARTS, carrying.NEWS}
+    assert all(carrying.is_here(store.reader, unit) for unit in units)
+    store.write_now(lambda tx: carrying.leave(tx, units))
+    assert not any(carrying.is_here(store.reader, unit) for unit in units)
+    store.close()
 
 
 def test_every_table_is_carried_or_stays_for_a_reason(tmp_path: Path) -> None:
