@@ -14,7 +14,7 @@ COMMON = [mutant for mutant in MUTANTS if not mutant.rare]
 @pytest.mark.parametrize("mutant", COMMON, ids=lambda mutant: mutant.name.replace(" ", "-"))
 def test_a_mutant_is_killed(mutant: Mutant) -> None:
     with mutant.alive():
-        for seed in range(SCHEDULES_MAX):
+        for seed in (mutant.seed, *range(SCHEDULES_MAX)):
             try:
                 live(seed)
             except Exception:

@@ -30,13 +30,14 @@ from reflector import (
 @dataclass(frozen=True)
 class Mutant:
     """`function` with `old` in its text replaced by `new`. `rare`: most schedules do not notice; `make soak` finds one
-    that does."""
+    that does. `seed`: of a schedule that noticed, when it was last looked; where it does not any more, others do."""
 
     name: str
     function: Callable[..., Any]
     old: str
     new: str
     rare: bool = False
+    seed: int = 0
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -70,6 +71,7 @@ MUTANTS = (
         handing_over.take_answer,
         'if (answer.rows, int(answer.digest or "0", 16)) != (move.rows, int(move.digest, 16)):',
         "if False:",
+        seed=51,
     ),
     Mutant(
         "take back whatever came",
@@ -78,7 +80,7 @@ MUTANTS = (
         "if False:",
         rare=True,
     ),
-    Mutant("commands are carried out while their range is handed over", routing.place_of, IN_RANGE, "False"),
+    Mutant("commands are carried out while their range is handed over", routing.place_of, IN_RANGE, "False", seed=2),
     Mutant(
         "commands are carried out while a leaf comes or goes",
         routing.place_of,
@@ -110,6 +112,7 @@ MUTANTS = (
         subscriptions.close_moved,
         "UPDATE subscriber SET until_post = ?, closed = ?, moving = 0 WHERE",
         "DELETE FROM subscriber WHERE ? > 0 AND ? > 0 AND",
+        seed=22,
     ),
     Mutant(
         "rows that came to their end are forgotten at once",
@@ -137,9 +140,13 @@ MUTANTS = (
         "(len(new), 0, until",
         rare=True,
     ),
-    Mutant("a branch answers before it has all", adopting.stage, "0 < held[1] == held[0]", "True"),
+    Mutant("a branch answers before it has all", adopting.stage, "0 < held[1] == held[0]", "True", seed=10),
     Mutant(
-        "a command is carried out as often as it comes", tree_controls._relay, "        return repeated", "        pass"
+        "a command is carried out as often as it comes",
+        tree_controls._relay,
+        "        return repeated",
+        "        pass",
+        seed=10,
     ),
     Mutant(
         "a command that is late finds whatever the list is now",
@@ -148,7 +155,13 @@ MUTANTS = (
         "False",
         rare=True,
     ),
-    Mutant("a command does not tell how far the root is", tree_controls._relay, "if not is_root(list_):", "if False:"),
+    Mutant(
+        "a command does not tell how far the root is",
+        tree_controls._relay,
+        "if not is_root(list_):",
+        "if False:",
+        seed=5,
+    ),
     Mutant(
         "a leaf keeps no post that nobody is known to follow",
         MailboxRoom._leaf,
