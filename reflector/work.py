@@ -153,4 +153,5 @@ def _forget(house: House, tx: Transaction, now: float) -> None:
     forget_told(tx, before)
     tx.execute("DELETE FROM relayed WHERE at < ?", (before,))
     tx.execute("DELETE FROM branch WHERE closed <> 0 AND closed < ?", (before,))
-    tx.execute("DELETE FROM part WHERE at < ?", (before,))
+    parts = tx.all("DELETE FROM part WHERE at < ? RETURNING list, branch, epoch, part", (before,))
+    tx.executemany("DELETE FROM staged WHERE list = ? AND branch = ? AND epoch = ? AND part = ?", parts)
