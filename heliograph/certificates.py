@@ -54,9 +54,12 @@ def make_ca(domain: str, now: float) -> Pair:
     return Pair(builder.sign(key, hashes.SHA256()), key)
 
 
-def make_server(ca: Pair, *, host: str, domain: str, address: str, now: float) -> Pair:
-    """Make what mail clients and peers see: it names the host, the names that all hosts share, and the address."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def make_server(
+    ca: Pair, *, host: str, domain: str, address: str, now: float, key: ec.EllipticCurvePrivateKey | None = None
+) -> Pair:
+    """Make what mail clients and peers see: it names the host, the names that all hosts share, and the address. `key`:
+    the one that it had before, if it is renewed."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
     shared = [f"{MAIL}.{domain}", f"{AUTOCONFIG}.{domain}", domain]
     names = [*map(x509.DNSName, [f"{host}.{domain}", *shared]), x509.IPAddress(ipaddress.ip_address(address))]
     return _signed(ca, key, f"{host}.{domain}", names, now)
@@ -66,6 +69,17 @@ def make_stream(ca: Pair, *, host: str, domain: str, seed: bytes, now: float) ->
     """Make what another host sees: the host's Ed25519 key (`seed`: 32 octets)."""
     key = Ed25519PrivateKey.from_private_bytes(seed)
     return _signed(ca, key, f"{host}.{domain}", [x509.DNSName(f"{host}.{domain}")], now)
+
+
+def host_files(ca: Pair, *, host: str, domain: str, address: str, seed: bytes, now: float) -> dict[str, bytes]:
+    """Make both, as a new host's files."""
+    server = make_server(ca, host=host, domain=domain, address=address, now=now)
+    stream = make_stream(ca, host=host, domain=domain, seed=seed, now=now)
+    files = {}
+    for name, pair in ((host, server), (f"{host}.stream", stream)):
+        files[f"tls/{name}.pem"] = pair.certificate_pem()
+        files[f"tls/{name}.key"] = pair.key_pem()
+    return files
 
 
 def _signed(ca: Pair, key: PrivateKey, subject: str, names: list[x509.GeneralName], now: float) -> Pair:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from directory.fabric import AUTOCONFIG, MAIL
 from heliograph.dns import read_dns
 from heliograph.fronts import read_front
 from heliograph.ports import read_ports
@@ -47,7 +48,10 @@ _HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?\Z")
 _PUSH_URL = re.compile(r"https://(?:\{host\}|[A-Za-z0-9.:-]){1,200}(?:/[A-Za-z0-9._~/-]{0,200})?\Z")
 _HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})\Z")
 # Names with another meaning in the zone, or behind `heliograph host`.
-NOT_HOSTS = frozenset({"timeline", "reflectors", "fabric", "localhost", "run", "add", "drain", "remove"})
+NOT_HOSTS = frozenset(
+    {"timeline", "reflectors", "fabric", "localhost", MAIL, AUTOCONFIG}
+    | {"run", "add", "drain", "remove", "certify", "standby", "promote", "welcome"}
+)
 
 _number = Table.number
 

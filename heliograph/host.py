@@ -95,8 +95,9 @@ class Host:
         await self._running.aclose()
 
     def reload_certificates(self) -> None:
-        """Read the operator's certificate again; OSError: the last one stays in use."""
+        """Read the certificates again; OSError: the last ones stay in use."""
         self._tls.reload()
+        self.others.reload_certificate()
 
     async def _start(self) -> None:
         self._own_folder()

@@ -78,8 +78,5 @@ def _certificates(domain: str, hosts: Sequence[HostConfig], seeds: Sequence[byte
     yield File("tls/ca.pem", ca.certificate_pem())
     yield File("tls/ca.key", ca.key_pem())
     for host, seed in zip(hosts, seeds, strict=True):
-        server = certificates.make_server(ca, host=host.name, domain=domain, address=host.address, now=now)
-        stream = certificates.make_stream(ca, host=host.name, domain=domain, seed=seed, now=now)
-        for name, pair in ((host.name, server), (f"{host.name}.stream", stream)):
-            yield File(f"tls/{name}.pem", pair.certificate_pem())
-            yield File(f"tls/{name}.key", pair.key_pem())
+        files = certificates.host_files(ca, host=host.name, domain=domain, address=host.address, seed=seed, now=now)
+        yield from (File(name, content) for name, content in files.items())

@@ -14,14 +14,12 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 from directory.hosts import with_host
 from directory.snapshot import HostRecord
-from heliograph import certificates, exits
+from heliograph import exits
 from heliograph.backup.archive import Manifest, unpack, write_archive
+from heliograph.certificates import host_files
+from heliograph.certifying import read_ca
 from heliograph.config import judge
 from heliograph.configuration_text import HOST
 from heliograph.exits import CommandError
@@ -59,7 +57,7 @@ def newcomer(config: Config, host: HostConfig, now: float, random: Callable[[int
         f"{folder}/{HOST_KEY}": key_text(seed),
         f"{folder}/{TOKEN_KEY}": key_text(random(KEY_OCTETS)),
         **{f"{folder}/{seal.file}": seal.pem() for seal in seals},
-        **_certificates(config, host, seed, now),
+        **host_files(read_ca(config), host=host.name, domain=config.domain, address=host.address, seed=seed, now=now),
         "tls/ca.pem": config.tls.ca.read_bytes(),
         f"{folder}/{config.domain}.zone": zone.content,  # to begin with; the host transfers newer ones
     }
@@ -123,24 +121,3 @@ def leave(config: Config, name: str) -> None:
     if left != {host.name for host in config.hosts} - {name}:
         raise CommandError(exits.CONFIG, f"{config.root / FILE_NAME}: take the [[host]] {name} out by hand")
     replace_durably(config.root / FILE_NAME, text.encode())
-
-
-def _certificates(config: Config, host: HostConfig, seed: bytes, now: float) -> dict[str, bytes]:
-    ca = _ca(config)
-    server = certificates.make_server(ca, host=host.name, domain=config.domain, address=host.address, now=now)
-    stream = certificates.make_stream(ca, host=host.name, domain=config.domain, seed=seed, now=now)
-    files = {}
-    for name, pair in ((host.name, server), (f"{host.name}.stream", stream)):
-        files[f"tls/{name}.pem"] = pair.certificate_pem()
-        files[f"tls/{name}.key"] = pair.key_pem()
-    return files
-
-
-def _ca(config: Config) -> certificates.Pair:
-    path = config.tls.ca.with_suffix(".key")
-    try:
-        key = load_pem_private_key(path.read_bytes(), None)
-    except FileNotFoundError:
-        raise CommandError(exits.NOINPUT, f"{path}: bring the fabric's CA key here for this, then repeat") from None
-    assert isinstance(key, EllipticCurvePrivateKey)
-    return certificates.Pair(x509.load_pem_x509_certificate(config.tls.ca.read_bytes()), key)

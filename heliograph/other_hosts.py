@@ -35,7 +35,7 @@ from heliograph.standby.taking_again import PURPOSE as AGAIN
 from heliograph.standby.taking_again import TakingAgain
 from heliograph.standby.words import PURPOSE as REPLICA
 from heliograph.streams import Serve, Streams
-from heliograph.tls import between_hosts
+from heliograph.tls import between_hosts, reload_between
 from spool.runner import Runner
 from store import Store
 
@@ -62,8 +62,10 @@ class OtherHosts:
         self._name, self._store, self._directory, self._clock = name, store, directory, clock
         folder = config.host_folder(name)
         self._key = key = read_key(config, name, TOKEN_KEY)
-        server, client = between_hosts(config.tls.of(name))
-        self.streams = Streams(rooms.now, server, client, config.ports.streams)
+        paths = config.tls.of(name)
+        contexts = between_hosts(paths)
+        self.reload_certificate = partial(reload_between, paths, contexts)
+        self.streams = Streams(rooms.now, *contexts, config.ports.streams)
         self.replicas = Replicas(folder / "standby")
         self.sender = Sender(name, store, self.streams, lambda: directory.current, config.standby_mode, clock)
         reader = store.reader

@@ -1,4 +1,4 @@
-"""The certificates that mail clients see, and how they are changed without a restart.
+"""The certificates that mail clients and other hosts see, and how they are changed without a restart.
 
 Law: a certificate that cannot be read leaves the last good one in use.
 """
@@ -33,6 +33,14 @@ def between_hosts(paths: TlsPaths) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     files = paths.stream_certificate, paths.stream_key, paths.ca
     _look(*files)
     return stream_context(ssl.Purpose.CLIENT_AUTH, *files), stream_context(ssl.Purpose.SERVER_AUTH, *files)
+
+
+def reload_between(paths: TlsPaths, contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    """Have new streams show the certificate as it is now; raise OSError and change nothing if it is bad."""
+    _look(paths.stream_certificate, paths.stream_key)
+    ssl.create_default_context().load_cert_chain(paths.stream_certificate, paths.stream_key)
+    for context in contexts:
+        context.load_cert_chain(paths.stream_certificate, paths.stream_key)
 
 
 def _look(*files: Path) -> None:

@@ -18,10 +18,12 @@ from heliograph.settings import Config
 
 EXPIRY_DAYS_LOW = 21  # renewal runs every few days; three weeks without one means that it fails
 DAY = 86_400
+RENEW = "renew it (`heliograph host certify`, where the fabric's own CA signed it), then send the hosts SIGHUP"
 
 
 def certificates(config: Config, now: float) -> Iterator[Finding]:
-    """Look at both certificates of every host on this machine."""
+    """Look at the fabric's CA, and at both certificates of every host on this machine."""
+    yield from _authority(config.tls.ca, now)
     for host in config.hosts:
         if not config.host_folder(host.name).is_dir():
             continue
@@ -30,6 +32,16 @@ def certificates(config: Config, now: float) -> Iterator[Finding]:
         yield from _pair(paths.certificate, paths.key, now, name)
         yield from _pair(paths.stream_certificate, paths.stream_key, now, "")
         yield from _is_hosts_key(config, host.name, paths.stream_certificate)
+
+
+def _authority(path: Path, now: float) -> Iterator[Finding]:
+    """Without a good one no host believes another."""
+    try:
+        shown = x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError) as error:
+        yield fault("certificates", f"{path}: {error}", "bring the fabric's CA certificate back from a backup")
+    else:
+        yield _expiry(path, shown, now, "every host needs another, and every reader has to trust it")
 
 
 def _pair(certificate: Path, key: Path, now: float, name: str) -> Iterator[Finding]:
@@ -45,17 +57,17 @@ def _pair(certificate: Path, key: Path, now: float, name: str) -> Iterator[Findi
         text = f"{certificate}: does not name {name}, which mail clients connect to"
         yield warning("certificates", text, "get one that names the host")
     else:
-        yield _expiry(certificate, shown, now)
+        yield _expiry(certificate, shown, now, RENEW)
 
 
-def _expiry(path: Path, shown: x509.Certificate, now: float) -> Finding:
+def _expiry(path: Path, shown: x509.Certificate, now: float, renew: str) -> Finding:
     days = (shown.not_valid_after_utc.timestamp() - now) / DAY
     if days < 0:
-        return fault("certificates", f"{path}: expired {-days:.0f} days ago", "renew it, then send the hosts SIGHUP")
+        return fault("certificates", f"{path}: expired {-days:.0f} days ago", renew)
     if shown.not_valid_before_utc.timestamp() > now:
         return fault("certificates", f"{path}: is not valid yet", "set the clock, or wait")
     if days < EXPIRY_DAYS_LOW:
-        return warning("certificates", f"{path}: expires in {days:.0f} days", "renew it, then send the hosts SIGHUP")
+        return warning("certificates", f"{path}: expires in {days:.0f} days", renew)
     return good("certificates", f"{path.name}: good for {days:.0f} days")
 
 

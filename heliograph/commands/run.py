@@ -37,13 +37,14 @@ class HostCommands(Commands):
 
 
 GROWTH = {name: f"heliograph.commands.grow:{name}" for name in ("add", "drain", "remove")}
+GROWTH["certify"] = "heliograph.commands.certify:certify"
 GROWTH["standby"] = "heliograph.commands.standby:standby"
 GROWTH |= {name: f"heliograph.commands.succession:{name}" for name in ("promote", "welcome")}
 
 
 @click.group(cls=HostCommands, lazy=GROWTH)
 def host() -> None:
-    """Run one host: `host NAME`. Add one, drain one, remove one."""
+    """Run one host: `host NAME`. Add, drain, remove one; name its standby, its heir; renew its certificates."""
 
 
 @host.command()
