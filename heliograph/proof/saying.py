@@ -32,6 +32,7 @@ from mail.unsealing import FIELD, FIELDS_MAX, Claim, read_tags
 AGE_SECONDS_MAX = 2 * 86_400  # a weekend in somebody's queue; what was taken is remembered for much longer
 AHEAD_SECONDS_MAX = 3_600  # for clocks that are wrong
 SEALS_MAX = 4  # that are looked at: providers put on two or three
+NAMED_MAX = 300  # addresses in To, and in Cc, that are read: a field of that many is as long as one may be
 DATE_CHARACTERS_MAX = 100
 
 SEALED = ("from", "to", "subject", "date", "message-id")  # once each, and sealed; Cc too, where there is one
@@ -124,7 +125,8 @@ def _is_young(date: str, now: float) -> bool:
 def _addresses(field: str) -> tuple[str, ...]:
     if len(field) > ADDRESS_FIELD_CHARACTERS_MAX:
         return ()
-    return tuple(first_addr_spec(part) for part in re.split("[,;:]", bare(field)))
+    parts = [part for part in re.split("[,;:]", bare(field)) if "@" in part]
+    return tuple(first_addr_spec(part) for part in parts[:NAMED_MAX])
 
 
 def _seal(index: int, value: str, author: str, count: Counter[str], now: float) -> Seal | None:
