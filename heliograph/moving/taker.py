@@ -40,7 +40,7 @@ class Taker:
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
         """Take what a host hands over, until it ends the stream. Its newest stream counts."""
-        if before := self._serving.get(peer):
+        while before := self._serving.get(peer):  # a newer one still may have come while we waited
             before.cancel()
             await asyncio.gather(before, return_exceptions=True)
         task = asyncio.ensure_future(_Stream(self._party, self._inquiry, reader, writer, peer).run())

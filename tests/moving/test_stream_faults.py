@@ -227,3 +227,21 @@ def test_played_again_it_changes_nothing(recorded: Recorded) -> None:
     asyncio.run(play(taker, recorded.said))
     assert taker.state() == SEALED and taker.digests() == recorded.digests
     taker.store.close()
+
+
+async def test_of_streams_that_come_at_once_the_newest_alone_is_served(tmp_path: Path) -> None:
+    here = end(tmp_path / "host.db", "host-2")
+    taker = Taker(here.party, Inquiry(here.party, NoStreams()))
+    writer: Any = None  # nothing is said to anybody
+    handling = []
+    for _ in range(4):  # the first is being served when the others come
+        handling.append(asyncio.create_task(taker.handle(asyncio.StreamReader(), writer, "host-1")))
+        await asyncio.sleep(0 if handling[1:] else 0.01)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert sum(task.done() for task in handling) == 3
+    for task in handling:
+        task.cancel()
+    await asyncio.gather(*handling, return_exceptions=True)
+    assert not taker._serving
+    here.store.close()
