@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from directory.fabric import dkim_of
 from directory.lint import lint
 from directory.problem import errors
 from directory.render import dkim_line
 from directory.zone_text import read_zone
 from heliograph import exits
 from heliograph.exits import CommandError
-from heliograph.seals import Seal, make_seals, read_seals
+from heliograph.seals import Seal, is_published, make_seals, read_seals
 from heliograph.settings import Config
 from mail.seal import GOOD_SECONDS
 from store.durable_files import replace_durably
@@ -26,10 +27,11 @@ from store.durable_files import replace_durably
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a zone has to say from now on: `lines` to add, `selectors` to take away."""
+    """What a zone has to say from now on: `lines` to add, `selectors` to take away. `seals`: what the lines publish."""
 
     lines: tuple[str, ...] = ()
     selectors: tuple[str, ...] = ()
+    seals: tuple[Seal, ...] = ()
 
 
 def make(config: Config, hosts: Iterable[str]) -> Change:
@@ -38,7 +40,7 @@ def make(config: Config, hosts: Iterable[str]) -> Change:
     for host in hosts:
         seals = read_seals(config.host_folder(host), host) or _keep(config, make_seals(host))
         newest += [seal for seal in seals if seal.generation == seals[0].generation]
-    return Change(_lines(config, newest))
+    return Change(_lines(config, newest), seals=tuple(newest))
 
 
 def rotate(config: Config, hosts: Sequence[str], *, now: float, hurry: bool = False) -> Change:
@@ -56,16 +58,16 @@ def rotate(config: Config, hosts: Sequence[str], *, now: float, hurry: bool = Fa
         old += [seal for seal in seals if seal.generation < last]
     for seal in old:
         (config.host_folder(seal.host) / seal.file).unlink()
-    return Change(_lines(config, fresh), tuple(seal.selector for seal in old))
+    return Change(_lines(config, fresh), tuple(seal.selector for seal in old), tuple(fresh))
 
 
 def publish(config: Config, change: Change) -> bool:
-    """Write a change into the zone file; False where this machine has none. CommandError: the zone would be bad."""
+    """Write a change into the zone file; False where the zone is not written here. CommandError: it would be bad."""
     path = config.zone_file
-    if not path.is_file():
+    if config.dns.primary is not None or not path.is_file():
         return False
     before = path.read_text()
-    text = amended(before, config.domain, change)
+    text = amended(before, config.domain, _with_wrong(before, config.domain, change))
     if text == before:
         return True
     reading = read_zone(text.encode(), config.domain)
@@ -85,6 +87,14 @@ def amended(text: str, domain: str, change: Change) -> str:
     there = {line.split()[0].removesuffix(f".{domain}.") for line in text.splitlines() if "._domainkey" in line}
     new = [line for line in change.lines if line.split()[0].removesuffix(f".{domain}.") not in there]
     return text + "".join(f"{line}\n" for line in new)
+
+
+def _with_wrong(text: str, domain: str, change: Change) -> Change:
+    """What stands there for a key and is another's goes, too: an old backup's, a slip of the hand."""
+    zone = read_zone(text.encode(), domain).zone
+    dkim = dkim_of(zone) if zone else {}
+    wrong = (seal.selector for seal in change.seals if seal.selector in dkim and not is_published(dkim, seal))
+    return replace(change, selectors=(*change.selectors, *wrong))
 
 
 def _check_age(newest: Path, now: float) -> None:

@@ -77,5 +77,5 @@ def _change(context: click.Context, act: Callable[[Config, list[str]], Change]) 
         text = f"{config.zone_file}: publishes the keys; the hosts sign with them when they have that zone"
     else:
         gone = [f"; and take away {selector}._domainkey" for selector in change.selectors]
-        text = "\n".join(["; this machine has no zone file: add these lines to it, where it is", *change.lines, *gone])
+        text = "\n".join(["; the zone is not written here: add these lines to it, where it is", *change.lines, *gone])
     say(answer, text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,23 @@ def test_a_fabric_of_before_is_given_keys(config: Config) -> None:
     assert config.zone_file.read_text().count("host-1-r1._domainkey") == 1
     assert all(is_published(published(config), s) for s in read_seals(config.host_folder("host-1"), "host-1"))
     assert make(config, ["host-1"]).lines == change.lines[:2]  # it is there: only told again
+
+
+def test_a_record_that_is_another_key_s_is_written_over(config: Config) -> None:
+    ours, theirs = (published(config)[f"host-{n}-e1"][0] for n in (1, 2))
+    config.zone_file.write_text(config.zone_file.read_text().replace(ours, theirs))
+    assert [key.selector for key in signer(config).usable()] == ["host-1-r1"]
+    assert publish(config, make(config, ["host-1", "host-2"]))
+    assert published(config)["host-1-e1"] == (ours,) and published(config)["host-2-e1"] == (theirs,)
+    before = config.zone_file.read_bytes()
+    assert publish(config, make(config, ["host-1"])) and config.zone_file.read_bytes() == before
+
+
+def test_a_zone_that_another_server_has_is_not_written_here(config: Config) -> None:
+    before = config.zone_file.read_bytes()
+    foreign = replace(config, dns=replace(config.dns, primary=("192.0.2.53", 53)))
+    assert not publish(foreign, rotate(foreign, ["host-1"], now=NOW))
+    assert config.zone_file.read_bytes() == before
 
 
 def test_a_zone_with_a_mistake_is_not_written(config: Config) -> None:
