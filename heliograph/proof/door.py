@@ -71,7 +71,7 @@ class ProofDoor:
     async def accept(self, session: Session, envelope: Envelope, content: bytes, known_by: str = "") -> Outcome:
         """`known_by`: it was proven in another way."""
         stranger = not (session.entity or session.host or known_by)
-        saying = read_saying(content, self._clock()) if stranger and envelope.sender else None
+        saying = read_saying(content, self._clock()) if stranger else None
         wanted = await wanted_of(self._flow, self._posters, envelope, content, saying) if saying else Wanted()
         if not saying or not wanted:
             return await self._door.accept(session, envelope, content, known_by)
