@@ -41,9 +41,12 @@ class Notices:
             events.append(tx, now, "double-bounce", **detail)
         if not paths or message(tx, about.id) is None:  # dropped by the operator meanwhile
             return
-        original, whole = self._original(tx, about)
+        whole = self._whole(tx, about) if about.sender in paths else None
+        header = self._header(tx, about)
         for path, recipients in paths.items():
-            self._put_notice(tx, about, path, recipients, action, original, whole, now)
+            # Another path is a list's, one for each follower: ten thousand of them would be as many copies of the post.
+            mine = whole if path == about.sender else None
+            self._put_notice(tx, about, path, recipients, action, mine or header, mine is not None, now)
 
     def _put_notice(
         self,
@@ -80,14 +83,19 @@ class Notices:
             now=now,
         )
 
-    def _original(self, tx: Transaction, about: Message) -> tuple[bytes, bool]:
-        """Return what a notice gives back. A stranger's text never comes back whole: his return path may be somebody
+    def _whole(self, tx: Transaction, about: Message) -> bytes | None:
+        """Return the mail, if all of it may go back. A stranger's text never does: his return path may be somebody
         else's, and we would carry the spam there (backscatter)."""
-        limit = self._settings.dsn_octets_max
-        may = bool(about.signed_by) and about.ret != "HDRS"
-        # A host's signature goes with the fields that it vouches for: who has it could add them again.
-        vouched = ("dkim-signature",) if about.signed_by else ()
-        content = Bodies.read_small(tx, about.body, limit) if may else None
-        if content is not None:
-            return drop_headers(content, vouched, prefix=TRUSTED_PREFIX), True
-        return drop_headers(Bodies.read_header(tx, about.body)[:limit], vouched, prefix=TRUSTED_PREFIX), False
+        if not about.signed_by or about.ret == "HDRS":
+            return None
+        content = Bodies.read_small(tx, about.body, self._settings.dsn_octets_max)
+        return None if content is None else _without_our_word(content, about)
+
+    def _header(self, tx: Transaction, about: Message) -> bytes:
+        return _without_our_word(Bodies.read_header(tx, about.body)[: self._settings.dsn_octets_max], about)
+
+
+def _without_our_word(content: bytes, about: Message) -> bytes:
+    """A host's signature goes with the fields that it vouches for: who has it could add them again."""
+    vouched = ("dkim-signature",) if about.signed_by else ()
+    return drop_headers(content, vouched, prefix=TRUSTED_PREFIX)
