@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from mail.headers import Headers, bare, drop_some, header_line, split_message
 
 FIELD = "authentication-results"
+LINE_CHARACTERS_MAX = 900
+CRLF = "\r\n"
 
 _COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")
 _ID = re.compile(r'\s*"?([^\s;"]+)"?\s*(?:[0-9]+\s*)?(?:;|\Z)')
@@ -62,7 +64,10 @@ def written(verdict: Verdict, authserv: str) -> bytes:
         words.append(f"spf={verdict.path.result}{_named(verdict.path)}")
     if verdict.dmarc:
         words.append(f"dmarc={verdict.dmarc} header.from={verdict.from_domain}")
-    return header_line("Authentication-Results", f"{authserv}; {'; '.join(words)}")
+    value = "; ".join([authserv, *words])
+    if len(value) < LINE_CHARACTERS_MAX:
+        return header_line("Authentication-Results", value)
+    return f"Authentication-Results: {value.replace('; ', f';{CRLF} ')}{CRLF}".encode()  # long names make it no riddle
 
 
 def _named(path: Path) -> str:

@@ -63,6 +63,14 @@ async def test_a_true_seal_of_the_organization_is_a_pass() -> None:
     )
 
 
+def test_long_names_do_not_hide_the_verdict() -> None:
+    seals = (Seal("fail", "d" * 200, "s" * 200),) * 4
+    field = written(Verdict(seals, "fail", "bank.example"), "fabric.test")
+    assert field.endswith(b";\r\n dmarc=fail header.from=bank.example\r\n") and b"=?" not in field
+    assert max(map(len, field.split(b"\r\n"))) < 998
+    assert without(field + MAIL, {"fabric.test"}) == MAIL
+
+
 async def test_unsigned_mail_costs_no_question() -> None:
     verdict, asked = await judge(MAIL)
     assert (verdict, asked) == (Verdict(), [])
