@@ -31,6 +31,7 @@ from mail.unsealing import FIELD, FIELDS_MAX, Claim, read_tags
 
 AGE_SECONDS_MAX = 2 * 86_400  # a weekend in somebody's queue; what was taken is remembered for much longer
 AHEAD_SECONDS_MAX = 3_600  # for clocks that are wrong
+SEAL_CHARACTERS_MAX = 8_000  # the longest key and 200 names of fields
 SEALS_MAX = 4  # that are looked at: providers put on two or three
 NAMED_MAX = 300  # addresses in To, and in Cc, that are read: a field of that many is as long as one may be
 DATE_CHARACTERS_MAX = 100
@@ -130,6 +131,8 @@ def _addresses(field: str) -> tuple[str, ...]:
 
 
 def _seal(index: int, value: str, author: str, count: Counter[str], now: float) -> Seal | None:
+    if len(value) > SEAL_CHARACTERS_MAX:
+        return None
     tags, local, domain = read_tags(value), *author.split("@")
     fields = tuple(tags.get("h", "").lower().split(":"))
     signer, selector, identity = tags.get("d", "").lower(), tags.get("s", "").lower(), tags.get("i", "").lower()

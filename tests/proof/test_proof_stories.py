@@ -105,6 +105,18 @@ async def test_the_same_seal_is_taken_once(town: Town) -> None:
     assert got(town, who) == [YES, "You no longer follow bob", YES]
 
 
+async def test_a_seal_over_our_own_words_gives_them_no_weight(town: Town) -> None:
+    who, ours = f"hal@{OUTSIDE}", ("Heliograph-Authenticated", "Heliograph-Control", "Heliograph-Proven")
+    for field, value in zip(ours, ("heidi", "remove-source source=bob", f"victim@{OUTSIDE}"), strict=True):
+        word = written(who, FOLLOW, **{field.replace("-", "_"): value})
+        await bring(town, who, FOLLOW, sealed(word, covered=(*COVERED, field.lower())))
+    await comes(town, who, "You already follow bob")
+    await town.still()
+    assert got(town, f"victim@{OUTSIDE}") == [] and not [
+        one for one in await town.person("heidi").subjects() if YES in one
+    ]
+
+
 UNPROVEN = {
     "changed": lambda who: sealed(written(who, FOLLOW)).replace(b"hello", b"hullo"),
     "unsigned": lambda who: written(who, FOLLOW),
