@@ -19,6 +19,7 @@ from heliograph.seals import Seal, make_seals
 from heliograph.settings import HostConfig, Network, Ports
 
 Random = Callable[[int], bytes]
+SealsOf = Callable[[str], Sequence[Seal]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,11 @@ class Plan:
     hosts: tuple[HostConfig, ...]
 
 
-def plan(wish: Wish, now: float, random: Random) -> Plan:
+def plan(wish: Wish, now: float, random: Random, seals_of: SealsOf = make_seals) -> Plan:
     """Decide what a new fabric consists of. Raise ValueError where its network has too few addresses."""
     hosts = tuple(_hosts(wish))
     seeds = [random(KEY_OCTETS) for _ in hosts]
-    seals = [seal for host in hosts for seal in make_seals(host.name)]
+    seals = [seal for host in hosts for seal in seals_of(host.name)]
     zone = _zone(wish, hosts, seeds, seals, serial=int(now))
     files = [File(f"zones/{wish.domain}.zone", zone.encode()), *_certificates(wish.domain, hosts, seeds, now)]
     for host, seed in zip(hosts, seeds, strict=True):

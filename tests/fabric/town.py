@@ -19,7 +19,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import aiosmtplib
 from aiosmtpd.smtp import SMTP
@@ -29,9 +29,11 @@ from heliograph.config import load
 from heliograph.host import Host
 from heliograph.init import Wish, plan
 from heliograph.new_folder import make_folder
+from heliograph.seals import Seal, make_seals
 from heliograph.settings import FILE_NAME, Config, Ports
 from mailbox_host.passwords import hash_password
 from spool import listing
+from tests.fabric.abroad import Abroad
 
 DOMAIN = "fabric.test"
 OUTSIDE = "elsewhere.example"
@@ -46,10 +48,16 @@ PATIENCE_SECONDS = 20.0  # a story that waits so long has failed; on an idle mac
 Found = TypeVar("Found")
 
 
+@cache
+def host_seals(host: str) -> tuple[Seal, ...]:
+    """RSA keys take longer than the rest of a fabric's folder: all towns of a process have the same."""
+    return make_seals(host)
+
+
 def make_fabric(root: Path, net: str, hosts: int = 3, outside: str = "", buckets: int = BUCKETS) -> Config:
     """Write a fabric's folder. Mail for OUTSIDE goes to `outside`, where feeds may be read from too."""
     wish = Wish(DOMAIN, hosts, buckets, ipaddress.ip_network(net), "", Ports())
-    decided = plan(wish, time.time(), os.urandom)
+    decided = plan(wish, time.time(), os.urandom, host_seals)
     make_folder(root, decided.files, decided.configuration)
     text = (root / FILE_NAME).read_text()
     if outside:
@@ -63,26 +71,6 @@ def make_fabric(root: Path, net: str, hosts: int = 3, outside: str = "", buckets
 @cache
 def password_hash() -> str:
     return hash_password(PASSWORD.encode())
-
-
-class Abroad:
-    """A foreign mail server, which knows everybody but `nobody`, and takes nothing while it is `busy`."""
-
-    def __init__(self) -> None:
-        self.mail: list[tuple[str, list[str], bytes]] = []
-        self.busy = False
-
-    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
-        if self.busy:
-            return "451 4.3.2 later"
-        if address.startswith("nobody@"):
-            return "550 5.1.1 nobody of that name"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        self.mail.append((envelope.mail_from, list(envelope.rcpt_tos), envelope.content))
-        return "250 OK"
 
 
 class Town:
