@@ -63,10 +63,16 @@ class Applications:
 
     async def check(self, name: str, token: str, client: str, key: Key | None = None) -> Judged:
         """Judge a token and a key. `client`: its address; who guesses waits."""
-        await asyncio.sleep(self._throttle.attempt(client, f"application {name}", self._clock()))
-        judged = await self._judged(name, token, key)
-        if judged != NO:
-            self._throttle.succeeded(client, f"application {name}")
+        account = f"application {name}"
+        judged: Judged = AWAY
+        try:
+            await asyncio.sleep(self._throttle.attempt(client, account, self._clock()))
+            judged = await self._judged(name, token, key)
+        finally:
+            if judged == AWAY:
+                self._throttle.undecided(client, account)
+            elif judged != NO:
+                self._throttle.succeeded(client, account)
         return judged
 
     def wait(self, name: str) -> float:
@@ -84,7 +90,7 @@ class Applications:
         """Answer another host: one line, ``NAME TOKEN KEY DIGEST``, each "-" where it has none."""
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             name, token, key, digest = (await reader.readuntil(b"\r\n"))[:LINE_OCTETS_MAX].decode("ascii").split()
-            known = Key(unquote(key), digest) if key != "-" else None
+            known = Key(unquote(key), digest) if digest != "-" else None  # a key may be "-"
             judged = await self._judged_here(name, token, known) if self._is_here(name) else AWAY
             writer.write(_written(judged))
             await writer.drain()

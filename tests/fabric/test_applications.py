@@ -8,14 +8,16 @@ import os
 import ssl
 import time
 from collections.abc import Mapping
+from types import SimpleNamespace
 
 import aiohttp
 import aiosmtplib
+import pytest
 import pytest_asyncio
 
 from gateway.posts import POST_OCTETS_MAX
-from heliograph import operations
-from heliograph.applications import BURST_POSTS
+from heliograph import applications, operations
+from heliograph.applications import AWAY, BURST_POSTS, NO, Judged
 from ingest.applications import fingerprint, new_token
 from tests.fabric.town import DOMAIN, Town, letter, say
 
@@ -127,6 +129,32 @@ async def test_a_token_opens_its_own_source_and_nothing_else(robot: Robot) -> No
     assert [(await fresh.post(POST, at=at))[0] for at in (1, 2, 3)] == [401, 401, 401]
     await town.still()
     assert len(await town.person("heidi").posts()) == 1
+
+
+async def test_a_key_may_be_a_dash_wherever_the_post_comes_in(robot: Robot) -> None:
+    assert (await robot.post(POST, Idempotency_Key="-"))[0] == 201
+    for at in (1, 2, 3):
+        assert (await robot.post({**POST, "text": "All red."}, at=at, Idempotency_Key="-"))[0] == 422
+
+
+async def test_who_guesses_at_a_token_does_not_begin_anew_where_its_host_is_away(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = town.hosts["host-1"].clients.applications
+    said: list[Judged] = [NO] * 12 + [AWAY] * 3
+    waits: list[float] = []
+
+    async def judged(*_: object) -> Judged:
+        return said.pop(0)
+
+    async def rest(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(checks, "_judged", judged)
+    monkeypatch.setattr(applications, "asyncio", SimpleNamespace(sleep=rest))
+    while said:
+        await checks.check("builds", "a token", "192.0.2.7")
+    assert waits[11] > 0 and min(waits[12:]) >= waits[11]
 
 
 async def test_what_is_no_post_is_said_in_problem_details(robot: Robot) -> None:
