@@ -155,9 +155,10 @@ def _smtp(table: Table, root: Path) -> SmtpSettings:
         resolver=table.take("resolver", str, ""),
         foreign_port=_number(table, "foreign_port", 1, 65_535, 25),
     )
-    for key, text in (("smarthost", settings.smarthost), ("resolver", settings.resolver)):
-        for value in text.split(",") if text else ():
-            _check_host_port(table, key, value.strip())
+    if settings.smarthost:
+        _check_host_port(table, "smarthost", settings.smarthost)
+    for value in settings.resolver.split(",") if settings.resolver else ():
+        _check_host_port(table, "resolver", value.strip())
     table.done()
     return settings
 

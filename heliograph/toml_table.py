@@ -24,8 +24,9 @@ class ConfigError(Exception):
 class Table:
     """One table of a file. Ask with `take`, finish with `done`."""
 
-    def __init__(self, path: Path, text: str, values: dict[str, Any], section: str = "") -> None:
+    def __init__(self, path: Path, text: str, values: dict[str, Any], section: str = "", nth: int = 0) -> None:
         self._path, self._text, self._values, self._section = path, text, dict(values), section
+        self._nth = nth  # of the tables with this name
         self._asked: list[str] = []
 
     def take(self, key: str, kind: type[T], default: T | None = None) -> T:
@@ -54,7 +55,7 @@ class Table:
         rows = self.take(key, list, [])
         if not all(isinstance(row, dict) for row in rows):
             raise self.error(key, "must be tables", f"write each as [[{key}]]")
-        return [Table(self._path, self._text, row, self._inside(key)) for row in rows]
+        return [Table(self._path, self._text, row, self._inside(key), nth) for nth, row in enumerate(rows)]
 
     def rest(self) -> dict[str, Any]:
         """Take everything that is left: a table whose keys are the operator's own words."""
@@ -70,7 +71,7 @@ class Table:
 
     def error(self, key: str, what: str, todo: str) -> ConfigError:
         """Word a complaint about a key."""
-        line = _line_of(self._text, self._section, key)
+        line = _line_of(self._text, self._section, key, self._nth)
         place = f"{self._path}, line {line}" if line else str(self._path)
         return ConfigError(f"{place}: {self._inside(key)} {what}: {todo}")
 
@@ -109,15 +110,16 @@ def _content(path: Path) -> bytes:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}: check its owner and mode") from None
 
 
-def _line_of(text: str, section: str, key: str) -> int:
-    """Find where a key stands (0: nowhere): good enough for a message."""
-    inside = ""
+def _line_of(text: str, section: str, key: str, nth: int = 0) -> int:
+    """Find where a key stands (0: nowhere): good enough for a message. `nth`: of the tables of that name."""
+    inside, seen = "", -1 if section else 0
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line)
         if header:
             inside = header[1]
             if inside == (f"{section}.{key}" if section else key):
                 return number
-        elif inside == section and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*=""", line):
+            seen += inside == section
+        elif inside == section and seen == nth and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*=""", line):
             return number
     return 0
