@@ -5,11 +5,9 @@ Law: as in operations.py. A password comes here sealed, by the command, and is n
 
 from __future__ import annotations
 
-from directory.names import Reflector
 from heliograph import exits
 from heliograph.exits import CommandError
-from heliograph.location import NAMES_RULE
-from heliograph.site import ROWS_MAX, Answer, Site, Source
+from heliograph.site import ROWS_MAX, Answer, Site, Source, check_source_here
 from ingest.deliver import new_source, source_mail
 from ingest.mailboxes import rows
 from ingest.mailboxes.keeper import MAILBOXES_MAX
@@ -17,7 +15,6 @@ from ingest.mailboxes.look import BACKLOG
 from ingest.mailboxes.place import BadPlace, place_of
 from ingest.mailboxes.rows import Mailbox
 from ingest.wish import folder_of
-from mail.address import is_entity
 from mail.control import Control, Subscribe
 from reflector.sources import find_source
 from store import Transaction, events
@@ -29,7 +26,7 @@ def add_mailbox(
     tx: Transaction, site: Site, now: float, name: str, owner: str, url: str, title: str, folder: str, secret: Sealed
 ) -> Answer:
     """Look into a folder from now on; its owner follows what comes of it."""
-    _check_here(site, name)
+    check_source_here(site, name)
     try:
         place = place_of(url)
     except BadPlace as error:
@@ -115,12 +112,3 @@ def _shown(each: Mailbox) -> Answer:
         "uidvalidity": each.validity,
         "next_uid": each.next_uid,
     }
-
-
-def _check_here(site: Site, name: str) -> None:
-    if not is_entity(name):
-        raise CommandError(exits.DATA, f"{name!r}: is no name for a source: {NAMES_RULE}")
-    bucket = site.directory().names.bucket(name)
-    if not site.owns(Reflector(name, "", bucket)):
-        owner = site.directory().owner("reflectors", bucket)
-        raise CommandError(exits.UNAVAILABLE, f"{name} belongs to {owner}, not to {site.host}: do it at {owner}")

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from directory.names import Reflector
 from heliograph import exits
 from heliograph.exits import CommandError
-from heliograph.location import NAMES_RULE
-from heliograph.site import ROWS_MAX, Answer, Site, Source, check_account
+from heliograph.site import ROWS_MAX, Answer, Site, Source, check_account, check_source_here
 from heliograph.source_word import source_word
 from ingest import applications, news_room, newsletters
 from ingest.applications import Application
@@ -29,7 +27,7 @@ def add_application(
     tx: Transaction, site: Site, now: float, name: str, owner: str, title: str, token: Fingerprint
 ) -> Answer:
     """Let there be a source, and a program that posts to it."""
-    _check_here(site, name)
+    check_source_here(site, name)
     known = find_source(tx, name)
     if not is_entity(owner) or owner == name:
         raise CommandError(exits.DATA, f"{owner!r}: is no person: an application is answered for by an account")
@@ -104,16 +102,6 @@ def _shown(site: Site, row: Newsletter) -> Answer:
     address = f"{row.account}+{row.detail}@{site.directory().names.domain}"
     told = {"account": row.account, "name": row.name, "address": address, "source": row.source}
     return {**told, "folder": row.folder, "last_at": row.last_at}
-
-
-def _check_here(site: Site, name: str) -> None:
-    """An application lives where its source's reflector does: only there are its tokens looked for."""
-    if not is_entity(name):
-        raise CommandError(exits.DATA, f"{name!r}: is no name for a source: {NAMES_RULE}")
-    bucket = site.directory().names.bucket(name)
-    if not site.owns(Reflector(name, "", bucket)):
-        owner = site.directory().owner("reflectors", bucket)
-        raise CommandError(exits.UNAVAILABLE, f"{name} belongs to {owner}, not to {site.host}: do it at {owner}")
 
 
 def _unknown(site: Site, name: str) -> CommandError:

@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from directory.names import Name, Timeline
+from directory.names import Name, Reflector, Timeline
 from directory.snapshot import Directory
 from heliograph import exits
 from heliograph.exits import CommandError
+from heliograph.location import NAMES_RULE
+from mail.address import is_entity
 from mail.envelope import Outgoing
 from mailbox_host import accounts
 from reflector.room import ReflectorRoom
@@ -47,6 +49,16 @@ class Site:
     owns_now: Callable[[Source, Name], bool] = lambda tx, name: True
     acts: Mapping[str, Act] = field(default_factory=dict)
     trees: ReflectorRoom | None = None
+
+
+def check_source_here(site: Site, name: str) -> None:
+    """Where a source's reflector is, there is what feeds it."""
+    if not is_entity(name):
+        raise CommandError(exits.DATA, f"{name!r}: is no name for a source: {NAMES_RULE}")
+    bucket = site.directory().names.bucket(name)
+    if not site.owns(Reflector(name, "", bucket)):
+        owner = site.directory().owner("reflectors", bucket)
+        raise CommandError(exits.UNAVAILABLE, f"{name} belongs to {owner}, not to {site.host}: do it at {owner}")
 
 
 def check_account(tx: Source, site: Site, name: str) -> None:
