@@ -39,6 +39,9 @@ class ControlClient:
         except PermissionError as error:
             self._socket.close()
             raise CommandError(exits.NOPERM, f"{folder}: belongs to another user: run this as that user") from error
+        except OSError as error:  # it stands still, and as many as may wait for it do
+            self._socket.close()
+            raise CommandError(exits.TEMPFAIL, f"{folder}: the host does not answer ({error}): see its log") from None
         self._lines = self._socket.makefile("rb")
 
     def ask(self, operation: str, **arguments: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from heliograph.flow import Flow
 from mail.envelope import Outgoing
-from store import Reader, Store, Transaction
+from store import Reader, Store, StoreFull, Transaction
 
 log = logging.getLogger("heliograph.rounds")
 
@@ -50,7 +50,10 @@ class Rounds:
         while True:
             try:
                 wait = await self._once()
-            except Exception:  # a full disk, or a fault of ours: the rounds outlive it
+            except StoreFull as full:
+                log.warning("disk full (%s); a room's own work goes on in %d seconds", full, REST_SECONDS)
+                wait = REST_SECONDS
+            except Exception:  # a fault of ours: the rounds outlive it
                 log.exception("a step of a room's own work failed; trying again in %d seconds", REST_SECONDS)
                 wait = REST_SECONDS
             await asyncio.sleep(wait)
