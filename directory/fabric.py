@@ -225,7 +225,7 @@ def services_of(zone: Zone) -> tuple[Service, ...]:
 
 def srv_of(zone: Zone, service: str) -> tuple[bytes, ...]:
     """The rdata at ``_imaps._tcp.D``."""
-    return zone.rdatas(label(f"_{service}") + label("_tcp") + zone.origin, wire.SRV)
+    return zone.rdatas(service_name(zone, service), wire.SRV)
 
 
 def _owners(zone: Zone, which: Map, buckets: int) -> tuple[str, ...]:

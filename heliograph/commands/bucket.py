@@ -49,12 +49,13 @@ def bucket() -> None:
 @click.pass_context
 def move(context: click.Context, numbers: str, host: str, which: str, wait: bool) -> int:
     """Give buckets N to M to HOST, by an edit of the zone."""
+    from heliograph.health.screen import newest
     from heliograph.remapping import remap
 
     config = config_of(context)
     first, last = _range(config, numbers)
     config.host(host)
-    heard = max(_serials(config), default=0)
+    heard = newest(_serials(config) or [0])
     changed = remap(config, [(of, number, host) for of in MAPS[which] for number in range(first, last + 1)])
     _reload(config)
     left = _wait(config, which, first, last, heard if changed else None) if wait else 0

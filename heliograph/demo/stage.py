@@ -28,7 +28,7 @@ from heliograph.settings import Config, Ports
 READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 40.0
 NETS_TRIED_MAX = 200
-ADDRESSES_CHECKED = 4  # three hosts, and the outside at .50
+HOSTS_CHECKED = 3  # whoever has taken one of their addresses has taken the net
 
 PASSWORD = "correct horse"
 
@@ -176,7 +176,7 @@ def _is_free(prefix: str, ports: Sequence[int], claim: socket.socket) -> bool:
         claim.bind((f"{prefix}.254", 2999))
     except OSError:
         return False
-    return not any(_is_taken(f"{prefix}.{n}", port) for n in range(1, ADDRESSES_CHECKED) for port in ports)
+    return not any(_is_taken(f"{prefix}.{n}", port) for n in range(1, HOSTS_CHECKED + 1) for port in ports)
 
 
 def _is_taken(address: str, port: int) -> bool:
