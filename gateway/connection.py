@@ -1,4 +1,4 @@
-"""One connection to the HTTPS door, and how many there may be.
+"""One connection to the HTTPS door.
 
 Law: counted before anything is read. What is wrong with a request is said in a word, and never what runs here.
 """
@@ -7,41 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 
-from spool.lobby import is_loopback
+from spool.crowd import Crowd
 
 log = logging.getLogger(__name__)
 
 NAME = "heliograph"  # instead of the library's name and version
-
-
-class Crowd:
-    """Who is connected, by address."""
-
-    def __init__(self, most: int, most_per_address: int) -> None:
-        self._most, self._most_per_address = most, most_per_address
-        self._present: Counter[str] = Counter()
-        self._count = 0
-
-    def enter(self, address: str) -> bool:
-        """Count a connection; tell whether it may stay. `leave` must follow in any case."""
-        self._count += 1
-        self._present[address] += 1
-        if self._count > self._most:
-            return False
-        return self._present[address] <= self._most_per_address or is_loopback(address)
-
-    def leave(self, address: str) -> None:
-        self._count -= 1
-        self._present[address] -= 1
-        if not self._present[address]:
-            del self._present[address]
 
 
 class Connection(web.RequestHandler):

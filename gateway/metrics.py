@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gateway.route import Request, Response, Route
+from mail.loopback import is_loopback
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 NOT_FOUND = Response(404, b"not found\n")
@@ -60,7 +61,7 @@ def may_look(peer: str, networks: Sequence[Network]) -> bool:
     except ValueError:
         return False
     address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or any(address in network for network in networks)
+    return is_loopback(peer) or any(address in network for network in networks)
 
 
 def exposition(metrics: Sequence[Metric]) -> str:

@@ -14,10 +14,11 @@ from typing import Any
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from gateway.connection import Connection, Crowd, plain
+from gateway.connection import Connection, plain
 from gateway.problem import Problem, response_of
 from gateway.route import Found, Request, Response, Route, find
 from gateway.settings import Settings
+from spool.crowd import Crowd
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from heliograph.settings import SmtpSettings
 from heliograph.toml_table import ConfigError, Table
-from spool.lobby import is_loopback
+from mail.loopback import is_loopback
 from spool.peer import Access, Login
 
 OFFERED, REQUIRED = "offered", "required"

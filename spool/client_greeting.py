@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+from mail.loopback import is_loopback
 from mail.outcome import Deferred
 from spool.letter import Offer, read_offer
-from spool.lobby import is_loopback
 from spool.peer import Login, Peer
 from spool.reply_reader import Reply
 from spool.runner_settings import Timeouts

@@ -1,18 +1,16 @@
 """Who is inside, and whether one more may come in.
 
-Law: connections are counted in total and by address; loopback is exempt from the count by address, for proxies and
-this host's own tools come from there.
+Law: who is sent away again hears why; who is inside when the host ends has what is under way committed first.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
-from collections import Counter
 from typing import Protocol
 
 from spool import replies
+from spool.crowd import Crowd
 from spool.data_reader import Room
 from spool.door import Door, Role
 from spool.smtp_settings import Settings
@@ -22,26 +20,17 @@ class Lobby:
     """One for all the doors of a host, or one for each."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._present: Counter[str] = Counter()
-        self._count = 0
+        self.crowd = Crowd(settings.connections_max, settings.connections_per_address_max)
         self.room = Room(settings.octets_in_flight_max)
 
     def enter(self, address: str) -> bytes | None:
         """Count a connection; return the reply that sends it away again, or None. `leave` must follow in any case."""
-        self._count += 1
-        self._present[address] += 1
-        if self._count > self._settings.connections_max:
-            return replies.BUSY
-        if self._present[address] > self._settings.connections_per_address_max and not is_loopback(address):
-            return replies.TOO_MANY_CONNECTIONS
-        return None
+        if self.crowd.enter(address):
+            return None
+        return replies.BUSY if self.crowd.is_too_large else replies.TOO_MANY_CONNECTIONS
 
     def leave(self, address: str) -> None:
-        self._count -= 1
-        self._present[address] -= 1
-        if not self._present[address]:
-            del self._present[address]
+        self.crowd.leave(address)
 
 
 class Guest(Protocol):
@@ -79,12 +68,3 @@ class Entrance:
         except TimeoutError:
             for session in tuple(self._sessions):
                 session.abort()
-
-
-def is_loopback(address: str) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return bool((mapped or parsed).is_loopback)

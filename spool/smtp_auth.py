@@ -12,10 +12,10 @@ import logging
 from base64 import b64decode
 from typing import Any, Protocol
 
+from mail.loopback import is_loopback
 from mail.outcome import Deferred, Delivered
 from spool import replies
 from spool.door import Door, Session
-from spool.lobby import is_loopback
 from spool.replies import printable, reply_of
 from spool.smtp_settings import Settings
 

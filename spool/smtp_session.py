@@ -17,11 +17,12 @@ from typing import AnyStr, cast
 
 from aiosmtpd.smtp import SMTP
 
+from mail.loopback import is_loopback
 from spool import replies
 from spool.answers import Answers
 from spool.door import Session
 from spool.intake import Intake
-from spool.lobby import Entrance, is_loopback
+from spool.lobby import Entrance
 from spool.mail_transaction import MailTransaction
 from spool.replies import outcome_of_fault, printable, reply_of, traced, with_status
 from spool.session_clock import SessionClock

@@ -16,9 +16,9 @@ from heliograph.judging.judge import Judge
 from heliograph.judging.results import Verdict, told, without, written
 from heliograph.judging.spf.asking import Came
 from mail.address import Address
+from mail.loopback import is_loopback
 from mail.outcome import Delivered, Outcome, Refused
 from spool.door import Envelope, Session
-from spool.lobby import is_loopback
 
 log = logging.getLogger("heliograph.judging")
 

@@ -11,7 +11,7 @@ from heliograph.federation.door import Taker
 from heliograph.judging.door import JudgingDoor
 from heliograph.judging.judge import Judge
 from heliograph.settings import Config
-from spool.lobby import is_loopback
+from mail.loopback import is_loopback
 from spool.questions import Questions
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Container
 from contextlib import suppress
 
+from mail.loopback import is_loopback
 from mailbox_host.bell import Bell
 from mailbox_host.imap import proxy
 from mailbox_host.imap.channel import Channel, SocketChannel
@@ -22,8 +23,9 @@ from mailbox_host.imap.settings import Settings
 from mailbox_host.imap.shelf import Shelf
 from mailbox_host.imap.stand_in import Borrow, StandIn, nobody
 from mailbox_host.imap.stream_channel import StreamChannel
-from mailbox_host.imap.throttle import Throttle, is_loopback
+from mailbox_host.imap.throttle import Throttle
 from mailbox_host.passwords import PasswordChecker
+from spool.crowd import Crowd
 from store import Reader, Store, Transaction
 
 BACKLOG = 1024  # connections that wait for accept: a whole fabric's clients reconnect at once after a restart
@@ -67,7 +69,7 @@ class ImapServer:
         self._shelf = Shelf()
         self._listeners: list[asyncio.Server] = []
         self._connections: dict[Connection, asyncio.Task[None]] = {}
-        self._per_address: dict[str, int] = {}
+        self._crowd = Crowd(settings.connections_max, settings.connections_per_address_max)
 
     async def serve(self, address: str, port: int, *, implicit: bool = False) -> int:
         """Listen; return the port. `implicit`: TLS from the first octet; otherwise STARTTLS where there is TLS."""
@@ -142,7 +144,8 @@ class ImapServer:
         return sum(connection.is_idle for connection in self._connections)
 
     def _start(self, channel: Channel, *, tls: bool, relayed: bool) -> asyncio.Task[None] | None:
-        if not self._admits(channel.peer):
+        if not self._crowd.enter(channel.peer):
+            self._crowd.leave(channel.peer)
             if channel.ready:
                 channel.send(TOO_MANY)
             channel.close()
@@ -159,18 +162,9 @@ class ImapServer:
         connection = Connection(self.services, channel, session, relayed=relayed)
         task = asyncio.get_running_loop().create_task(connection.run())
         self._connections[connection] = task
-        self._per_address[channel.peer] = self._per_address.get(channel.peer, 0) + 1
         task.add_done_callback(lambda _: self._forget(connection))
         return task
 
-    def _admits(self, peer: str) -> bool:
-        if len(self._connections) >= self._settings.connections_max:
-            return False
-        return is_loopback(peer) or self._per_address.get(peer, 0) < self._settings.connections_per_address_max
-
     def _forget(self, connection: Connection) -> None:
         del self._connections[connection]
-        peer = connection.channel.peer
-        self._per_address[peer] -= 1
-        if not self._per_address[peer]:
-            del self._per_address[peer]
+        self._crowd.leave(connection.channel.peer)

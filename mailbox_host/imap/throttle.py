@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ipaddress
 
+from mail.loopback import is_loopback
+
 KEYS_MAX = 20_000  # addresses and accounts remembered; the longest known are forgotten first
 NAME_LENGTH_MAX = 64  # of what is offered: an account's name is shorter, see mail.address
 FORGET_SECONDS = 900.0
@@ -16,13 +18,6 @@ FREE_TRIES = 10  # a client opens several connections at once, and people mistyp
 FIRST_WAIT_SECONDS = 0.5
 ADDRESS_WAIT_SECONDS_MAX = 16.0
 ACCOUNT_WAIT_SECONDS_MAX = 4.0  # nobody locks another out by guessing at her name
-
-
-def is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 class Throttle:
@@ -74,4 +69,10 @@ def _name(account: str) -> str:
 
 def _network(address: str) -> str:
     """An IPv6 customer has a whole /64 to guess from."""
-    return ":".join(address.split(":")[:4]) if ":" in address else address
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.version == 4 or parsed.ipv4_mapped:
+        return address
+    return str(ipaddress.ip_network((parsed, 64), strict=False))

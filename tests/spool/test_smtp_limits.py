@@ -7,7 +7,8 @@ import tracemalloc
 
 import pytest
 
-from spool.lobby import Lobby, is_loopback
+from mail.loopback import is_loopback
+from spool.lobby import Lobby
 from tests.spool.fake_door import FakeDoor, NoTransport, codes, open_door, quiet, session_on, settings, talk
 
 
@@ -135,7 +136,7 @@ async def test_a_client_that_reads_nothing_is_cut_off() -> None:
     lobby = Lobby(settings())
     async with open_door(FakeDoor(), lobby=lobby, **limits) as listener, talk(listener) as client:
         client.send("HELP\r\n" * 2_000_000)
-        while lobby._count:  # noqa: ASYNC110
+        while lobby.crowd.count:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 

@@ -122,3 +122,8 @@ def test_guessing_becomes_slow_and_nobody_is_locked_out():
     for _ in range(30):
         throttle.attempt("2001:db8:1:2::3", "y", 0.0)
     assert throttle.attempt("2001:db8:1:2:ffff::9", "z", 0.0) == 16.0
+    for guess in range(30):  # however short an address is written
+        throttle.attempt(f"2001:db8::{guess:x}", f"a{guess}", 0.0)
+    assert throttle.attempt("2001:db8::ffff", "b", 0.0) == 16.0
+    assert throttle.attempt("2001:db8:0:1::1", "c", 0.0) == 0.0
+    assert throttle.attempt("::ffff:192.0.2.9", "d", 0.0) == 0.0

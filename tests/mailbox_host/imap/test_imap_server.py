@@ -27,6 +27,7 @@ from mailbox_host.imap.channel import SocketChannel
 from mailbox_host.imap.slots import Slots
 from mailbox_host.passwords import PasswordChecker, hash_password
 from mailbox_host.tables import MIGRATIONS
+from spool.crowd import Crowd
 from store import Bodies, Store, Transaction
 from store.bodies import MIGRATION as STORE_MIGRATION
 
@@ -330,7 +331,7 @@ async def test_a_stranger_may_not_stay_for_ever(house: House, monkeypatch: pytes
 
 async def test_too_many_connections(tmp_path: Path) -> None:
     house = House(tmp_path / "host-1")
-    house.server._settings = Settings(connections_max=1)
+    house.server._crowd = Crowd(1, 1)
     port = await house.server.serve("127.0.0.1", 0)
     wire = await Wire.to(port)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
