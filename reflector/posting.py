@@ -74,12 +74,14 @@ def _is_owners(letter: Letter) -> bool:
 
 
 def _in_her_name(letter: Letter) -> bytes:
-    """From names her as in her other posts: whether followers learn of the address elsewhere is hers to say."""
+    """From names her as in her other posts, and the trace says nothing: whether followers learn of the address
+    elsewhere is hers to say."""
     arrival, person = letter.arrival, letter.house.names.person(letter.source.owner)
     if letter.by_owner:
         return arrival.content
     name = clean_title(phrase(arrival.headers.get("from")))
-    return add_headers(drop_headers(arrival.content, ("from", "sender")), [("From", formataddr((name, person)))])
+    others = drop_headers(arrival.content, ("from", "sender", "received"))
+    return add_headers(others, [("From", formataddr((name, person)))])
 
 
 def not_the_owner(names: FabricNames, name: str, source: Source | None) -> Refused:

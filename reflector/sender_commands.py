@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 
 from mail.envelope import Outgoing, Receipt
+from reflector.answers import answer
 from reflector.command_words import first_line, subject_of
 from reflector.commands import carry_out, drop_automatic
 from reflector.confirmations import POST, ask
-from reflector.courtesy import reply
-from reflector.letter import Letter, Step, untitled, walk
+from reflector.courtesy import may_write
+from reflector.letter import Letter, Step, drop, untitled, walk
 from reflector.repeats import drop_repeats, taken
 from reflector.senders import SENDERS_MAX, remove_sender, senders, told
 from reflector.subscriptions import Subscriber, read_subscriber
@@ -30,10 +31,12 @@ def obey_owner(letter: Letter) -> Receipt | None:
         return None
     found = (_WISH.match(text.strip()) for text in (subject_of(letter.arrival), first_line(letter.arrival)))
     wish = next((match for match in found if match), None)
-    note, mails = _do(letter, wish[1].lower(), wish[2]) if wish else ("", ())
     owner = letter.source.owner
     herself = Subscriber(letter.house.names.person(owner), owner)
-    return taken(letter, (*mails, *reply(letter, herself, told(letter, note), proven=True)))
+    if not may_write(letter, herself, DOOR, proven=True):  # each may be a question to somebody whom she only names
+        return drop(letter, "the day's answers are used up")
+    note, mails = _do(letter, wish[1].lower(), wish[2]) if wish else ("", ())
+    return taken(letter, (*mails, answer(letter, herself, told(letter, note))))
 
 
 def _do(letter: Letter, word: str, text: str) -> tuple[str, Mails]:

@@ -196,6 +196,7 @@ async def test_an_owner_posts_from_elsewhere(town: Town) -> None:
     assert await posted(town, "alice") == ["From the beach", "By another door"]
     first = (await alice.letters())[-2]
     assert str(first["From"]) == "Bob at home <bob@fabric.test>" and not first["X-New"]
+    assert not [trace for trace in first.get_all("Received") if not trace.startswith(("by ", "from host-"))]
     assert OUTSIDE not in str(first).replace(f"friends@{OUTSIDE}", "").replace("x@y", "")
 
 
@@ -312,3 +313,13 @@ async def by_front(town: Town, sender: str, to: str, content: bytes) -> str:
 def home_of(town: Town, name: str) -> int:
     directory = town.hosts["host-1"].directory.current
     return int(directory.owner("reflectors", directory.names.bucket(name)).removeprefix("host-"))
+
+
+async def test_an_owner_has_so_many_strangers_asked_in_a_day(town: Town) -> None:
+    to = "heidi@reflectors.fabric.test".replace("@", "+senders@")
+    asked = [f"victim{number}@{OUTSIDE}" for number in range(11)]
+    for address in asked:
+        await town.person("heidi").send(to, f"add {address}")
+        await town.person("heidi").send(to, f"remove {address}")
+    await town.still()
+    assert sum(bool(got(town, address)) for address in asked) == 10  # half of the day's twenty answers
