@@ -20,7 +20,7 @@ from heliograph.standby import homecoming, inheriting, succession
 from heliograph.standby.succession import INHERITED
 from store.telling import StandbyBehind
 from tests.fabric.lost import LosingTown
-from tests.fabric.test_move import BOB, HEIDI, ZOE, Faults, flag, persist, seen
+from tests.fabric.test_move import BOB, HEIDI, ZOE, flag, persist, seen
 from tests.fabric.town import Person, from_outside, letter, make_fabric, until
 
 LIST = "heidi@reflectors.fabric.test"  # heidi's mailbox and list are on host-2
@@ -34,7 +34,6 @@ async def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setattr(mover, "AGAIN_SECONDS", (0.05,) * 6)
     with free_net() as net:
         here = LosingTown(make_fabric(tmp_path / "fabric", net, outside=net.replace(".0/24", ".50"), buckets=64), net)
-        here.faults = Faults()
         async with here.at_work():
             yield here
 

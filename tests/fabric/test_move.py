@@ -15,6 +15,7 @@ import pytest_asyncio
 from heliograph.demo.stage import free_net
 from heliograph.holding import OWNER, TOMBSTONE
 from heliograph.host import Host
+from heliograph.settings import Config
 from tests.fabric import audit
 from tests.fabric.town import OUTSIDE, Person, Town, from_outside, letter, make_fabric, until
 
@@ -51,7 +52,9 @@ class Faults:
 class MovingTown(Town):
     """A town whose hand-overs can be broken off."""
 
-    faults: Faults
+    def __init__(self, config: Config, net: str) -> None:
+        super().__init__(config, net)
+        self.faults = Faults()
 
     async def start(self, *names: str) -> None:
         for name in names or [host.name for host in self.config.hosts]:
@@ -93,7 +96,6 @@ class MovingTown(Town):
 async def town(tmp_path: Path) -> AsyncIterator[MovingTown]:
     with free_net() as net:
         here = MovingTown(make_fabric(tmp_path / "fabric", net, outside=net.replace(".0/24", ".50")), net)
-        here.faults = Faults()
         async with here.at_work():
             yield here
 

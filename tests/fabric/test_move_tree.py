@@ -6,24 +6,20 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-import heliograph.rounds
-import reflector.membership
-from heliograph.demo.stage import free_net
 from heliograph.holding import OWNER, TOMBSTONE
-from mail.control import CreateSource, Subscribe, Unsubscribe, add_controls
-from mail.envelope import Outgoing, Recipient
+from mail.control import CreateSource, Subscribe
 from reflector import Settings, tending
-from tests.fabric.test_move import BOB, Faults, MovingTown
-from tests.fabric.town import OUTSIDE, letter, make_fabric, read, until
+from tests.fabric.growing import BOB, control, growing, hurry, strangers
+from tests.fabric.test_move import MovingTown
+from tests.fabric.town import OUTSIDE, read, until
 
 PEOPLE = ("alice", "erin", "heidi")
-STRANGERS = tuple(f"p{number}@{OUTSIDE}" for number in range(12))
+STRANGERS = strangers(12)
 LATE = tuple(f"late{number}@{OUTSIDE}" for number in range(6))
 LISTS = ("bob+sub.1", "bob", "bob+sub.3")
 SETTINGS = Settings(
@@ -40,28 +36,8 @@ SETTINGS = Settings(
 
 @pytest_asyncio.fixture
 async def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MovingTown]:
-    monkeypatch.setattr(heliograph.rounds, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(reflector.membership, "LOOK_SECONDS", 0.05)
-    with free_net() as net:
-        config = make_fabric(tmp_path / "fabric", net, outside=net.replace(".0/24", ".50"))
-        here = MovingTown(replace(config, reflectors=SETTINGS), net)
-        here.faults = Faults()
-        async with here.at_work():
-            yield here
-
-
-async def control(town: MovingTown, *controls: CreateSource | Subscribe | Unsubscribe) -> None:
-    host = town.hosts["host-1"]
-    content = add_controls(letter("x@fabric.test", BOB, "control"), *controls)
-    to = host.directory.current.names.reflector_inside("bob", "control")
-    mail = Outgoing("", (Recipient(to),), content, signed=True)
-    await host.store.write(lambda tx: host.flow.dispatch(tx, mail, time.time()))
-
-
-async def hurry(town: MovingTown) -> None:
-    """What waits for a hand-over is tried again at once."""
-    for host in town.hosts.values():
-        await host.store.write(lambda tx, host=host: host.queue.retry(tx, None, time.time()))
+    async with growing(MovingTown, tmp_path / "fabric", SETTINGS, monkeypatch) as here:
+        yield here
 
 
 async def all_still(town: MovingTown) -> None:

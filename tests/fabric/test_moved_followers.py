@@ -11,7 +11,7 @@ import pytest_asyncio
 from heliograph.demo.stage import free_net
 from heliograph.parting import held_by
 from mailbox_host import passing
-from tests.fabric.test_move import BOB, Faults, MovingTown
+from tests.fabric.test_move import BOB, MovingTown
 from tests.fabric.town import make_fabric, until
 
 
@@ -19,7 +19,6 @@ from tests.fabric.town import make_fabric, until
 async def town(tmp_path: Path) -> AsyncIterator[MovingTown]:
     with free_net() as net:
         here = MovingTown(make_fabric(tmp_path / "fabric", net), net)
-        here.faults = Faults()
         async with here.at_work():
             yield here
 

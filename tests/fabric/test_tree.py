@@ -6,24 +6,19 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-import heliograph.rounds
-import reflector.membership
-from heliograph.demo.stage import free_net
-from mail.control import CreateSource, Subscribe, add_controls
-from mail.envelope import Outgoing, Recipient
+from mail.control import CreateSource, Subscribe
 from reflector import Settings, tending
 from tests.fabric import audit
-from tests.fabric.town import OUTSIDE, Town, from_outside, letter, make_fabric, read, until
+from tests.fabric.growing import BOB, control, growing, hurry, strangers
+from tests.fabric.town import OUTSIDE, Town, from_outside, letter, read, until
 
-BOB = "bob@reflectors.fabric.test"
 PEOPLE = ("alice", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory")
-STRANGERS = tuple(f"p{number}@{OUTSIDE}" for number in range(24))
+STRANGERS = strangers(24)
 SETTINGS = Settings(
     leaf_threshold=3,
     split_threshold=8,
@@ -37,15 +32,9 @@ SETTINGS = Settings(
 
 @pytest_asyncio.fixture
 async def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Town]:
-    """Three hosts whose lists are small, and go their rounds quickly."""
-    monkeypatch.setattr(heliograph.rounds, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(reflector.membership, "LOOK_SECONDS", 0.05)
-    with free_net() as net:
-        config = make_fabric(tmp_path / "fabric", net, outside=net.replace(".0/24", ".50"))
-        here = Town(replace(config, reflectors=SETTINGS), net)
-        async with here.at_work():
-            await here.add(*(name for name in PEOPLE if name not in ("alice", "erin", "heidi")))
-            yield here
+    async with growing(Town, tmp_path / "fabric", SETTINGS, monkeypatch) as here:
+        await here.add(*(name for name in PEOPLE if name not in ("alice", "erin", "heidi")))
+        yield here
 
 
 def lists(town: Town) -> dict[str, str]:
@@ -63,28 +52,17 @@ def root(town: Town) -> tending.Stand:
     return next(stand for stand in stands if stand)
 
 
-async def control(town: Town, *controls: CreateSource | Subscribe) -> None:
-    """A room of some host speaks to bob's list."""
-    host = town.hosts["host-1"]
-    names = host.directory.current.names
-    content = add_controls(letter("x@fabric.test", BOB, "control"), *controls)
-    mail = Outgoing("", (Recipient(names.reflector_inside("bob", "control")),), content, signed=True)
-    await host.store.write(lambda tx: host.flow.dispatch(tx, mail, time.time()))
-
-
 async def ask(town: Town, policy: str) -> None:
     for host in town.hosts.values():
         await host.store.write(lambda tx: tending.ask(tx, "bob", policy, time.time()))
 
 
-async def hurry(town: Town) -> None:
-    """What waits for a hand-over is tried again at once, until all is still."""
+async def until_still(town: Town) -> None:
     give_up = time.monotonic() + 30
-    while town.waiting() and time.monotonic() < give_up:
-        for host in town.hosts.values():
-            await host.store.write(lambda tx, host=host: host.queue.retry(tx, None, time.time()))
+    while town.waiting():
+        assert time.monotonic() < give_up, town.waiting()
+        await hurry(town)
         await asyncio.sleep(0.05)
-    assert not town.waiting()
 
 
 async def test_everybody_has_every_post_once_while_the_list_splits_and_folds(town: Town) -> None:
@@ -106,7 +84,7 @@ async def test_everybody_has_every_post_once_while_the_list_splits_and_folds(tow
             assert (await bob.send(BOB, f"post {sent}")).startswith("250")
             await asyncio.sleep(0.3)
 
-    await hurry(town)
+    await until_still(town)
     first = root(town).source.next_post
     await post_until(lambda: len(root(town).subs) == 3 and root(town).leaves, "it splits")
     assert set(lists(town)) >= {"bob", "bob+sub.1", "bob+sub.2", "bob+sub.3"}
@@ -115,7 +93,7 @@ async def test_everybody_has_every_post_once_while_the_list_splits_and_folds(tow
     await post_until(lambda: not root(town).subs and not root(town).leaves, "it folds")
     await ask(town, tending.SPLIT)
     await post_until(lambda: len(root(town).subs) == 3, "it splits again")
-    await hurry(town)
+    await until_still(town)
     posts = list(range(first, sent + 1))
     for name in PEOPLE:
         assert [number for number, _ in await town.person(name).posts()] == posts, name

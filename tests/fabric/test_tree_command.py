@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +13,16 @@ import pytest
 import pytest_asyncio
 from click.testing import CliRunner, Result
 
-import heliograph.rounds
-import reflector.membership
 from heliograph import trees
 from heliograph.command import main
-from heliograph.demo.stage import free_net
 from heliograph.tree_drawing import draw
 from heliograph.tree_growing import grow, walk
-from mail.control import CreateSource, Subscribe, add_controls
-from mail.envelope import Outgoing, Recipient
+from mail.control import CreateSource, Subscribe
 from reflector import Settings
-from tests.fabric.town import OUTSIDE, Town, letter, make_fabric
+from tests.fabric.growing import BOB, control, growing, hurry, strangers
+from tests.fabric.town import Town
 
-BOB = "bob@reflectors.fabric.test"
-STRANGERS = tuple(f"p{number}@{OUTSIDE}" for number in range(4, 16))
+STRANGERS = strangers(4, 16)
 PEOPLE = ("erin", "alice", "heidi")
 SETTINGS = Settings(leaf_threshold=1, split_threshold=8, fanout_max=3, rows_max=2, rest_seconds_min=1, report_seconds=1)
 
@@ -35,26 +30,14 @@ SETTINGS = Settings(leaf_threshold=1, split_threshold=8, fanout_max=3, rows_max=
 @pytest_asyncio.fixture
 async def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Town]:
     """Three hosts; bob's list has three followers inside, on three hosts, and twelve outside: it splits."""
-    monkeypatch.setattr(heliograph.rounds, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(reflector.membership, "LOOK_SECONDS", 0.05)
-    with free_net() as net:
-        config = make_fabric(tmp_path / "fabric", net, outside=net.replace(".0/24", ".50"))
-        here = Town(replace(config, reflectors=SETTINGS), net)
-        async with here.at_work():
-            await fill(here)
-            yield here
-
-
-async def fill(town: Town) -> None:
-    host = town.hosts["host-1"]
-    to = host.directory.current.names.reflector_inside("bob", "control")
-    for control in (CreateSource("bob", "bob", "Bob's news"), *(Subscribe("bob", who) for who in STRANGERS)):
-        mail = Outgoing("", (Recipient(to),), add_controls(letter("x@fabric.test", BOB, "x"), control), signed=True)
-        await host.store.write(lambda tx, mail=mail: host.flow.dispatch(tx, mail, time.time()))
-        if isinstance(control, CreateSource):
-            await town.still()
-    for name in PEOPLE:
-        await town.person(name).send("bob+subscribe@reflectors.fabric.test", "")
+    async with growing(Town, tmp_path / "fabric", SETTINGS, monkeypatch) as here:
+        await control(here, CreateSource("bob", "bob", "Bob's news"))
+        await here.still()
+        for who in STRANGERS:
+            await control(here, Subscribe("bob", who))
+        for name in PEOPLE:
+            await here.person(name).send("bob+subscribe@reflectors.fabric.test", "")
+        yield here
 
 
 async def run(town: Town, *arguments: str) -> Result:
@@ -78,8 +61,7 @@ async def whole(town: Town, lists: int) -> dict[str, Any]:
         if len(names) == lists and root["below"] == 15 and not root["move"] and not town.waiting():
             return root
         assert time.monotonic() < give_up, draw([root], time.time())
-        for host in town.hosts.values():
-            await host.store.write(lambda tx, host=host: host.queue.retry(tx, None, time.time()))
+        await hurry(town)
         await asyncio.sleep(0.1)
 
 

@@ -21,7 +21,7 @@ from heliograph.health.screen import remarks
 from heliograph.holding import OWNER, SEALED, TOMBSTONE
 from heliograph.moving.frames import PURPOSE, VERSION, packed
 from heliograph.moving.line import Line
-from tests.fabric.test_move import HEIDI, Faults, MovingTown, persist, seen
+from tests.fabric.test_move import HEIDI, MovingTown, persist, seen
 from tests.fabric.town import from_outside, letter, make_fabric, until
 
 ALICE = "alice@fabric.test"
@@ -32,7 +32,6 @@ async def empty(tmp_path: Path) -> AsyncIterator[MovingTown]:
     """A fabric of which no host has ever run."""
     with free_net() as net:
         here = MovingTown(make_fabric(tmp_path / "fabric", net), net)
-        here.faults = Faults()
         yield here
         await here.stop()
 
