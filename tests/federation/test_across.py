@@ -41,6 +41,19 @@ async def test_one_copy_crosses_for_all(pair: list[Fabric]) -> None:
     assert len(post.get_all("List-Unsubscribe")) == 1 and b"+leave." not in post.as_bytes()
 
 
+async def test_a_footer_is_for_mailboxes_and_does_not_cross(pair: list[Fabric]) -> None:
+    north, south = pair
+    await follows(south, "bob", "alice")
+    await still(north, south)
+    footer = "bob+footer@reflectors.north.test"
+    assert (await north.person("bob").send(footer, "my footer", "Leave: %unsubscribe%")).startswith("250")
+    await still(north)
+    assert (await north.person("bob").send("bob@reflectors.north.test", "Mist", "No words but these")).startswith("250")
+    (post,) = await south.person("alice").got("Mist")
+    assert post.get_content() == "No words but these\r\n" and post["Heliograph-Footer"] is None
+    assert len(north.events("footer-set", "bob")) == 1
+
+
 async def test_the_last_who_leaves_ends_it_and_the_next_who_comes_begins_again(pair: list[Fabric]) -> None:
     north, south = pair
     mirror = "carol=north.test"

@@ -52,6 +52,11 @@ def test_what_cannot_be_one_is_told_why(text: str, why: str) -> None:
     assert through(field_of(text) if b"\xed" not in packed else b"x: y") == ""
 
 
+@pytest.mark.parametrize("text", ["a \nb", "a\r\nb", "\na", "a\tb", "a\u2028b"])
+def test_words_that_were_never_kept_so_are_none(text: str) -> None:
+    assert through(field_of(text)) == ""
+
+
 def test_words_are_kept_without_what_clients_add() -> None:
     assert clean("\r\n\r\na\t b\u00a0c \r\n\r\nd  \r\n\r\n") == "a  b c\n\nd"
 

@@ -21,7 +21,7 @@ class Stamp:
 
     def __call__(self, content: bytes, about: Message, sort: str) -> Departing:
         self.asked.append(content)
-        back = (lambda path: f".{path}\r\n".encode()) if sort == "wordy" else nothing_behind
+        back = (lambda path: f"..{path}\r\n".encode()) if sort == "wordy" else nothing_behind
         return Departing(b"X-Common: yes\r\n" + content, lambda path, now: f"X-Own: {path}\r\n".encode(), back)
 
     def sort(self, mailbox: str) -> str:
@@ -85,10 +85,10 @@ async def test_each_sort_of_mailbox_is_asked_for_once_and_a_copy_may_go_on(tmp_p
         assert stamp.asked == [GREEN, GREEN]
         assert len(peer.taken) == 18
         for taken in peer.taken:
-            own = f".{taken.sender}\r\n" if taken.recipients[0].startswith("w") else ""
+            own = f"..{taken.sender}\r\n" if taken.recipients[0].startswith("w") else ""
             assert taken.content == f"X-Own: {taken.sender}\r\nX-Common: yes\r\n".encode() + GREEN + own.encode()
-        sizes = {f"SIZE={len(taken.content)}" for taken in peer.taken}
-        assert all(any(size in line for size in sizes) for line in peer.heard if line.startswith("MAIL"))
+        told = [line.partition("SIZE=")[2].split()[0] for line in peer.heard if line.startswith("MAIL")]
+        assert sorted(told) == sorted(str(len(taken.content)) for taken in peer.taken)
 
 
 async def test_the_size_that_is_told_is_that_of_the_copy(tmp_path: Path) -> None:
