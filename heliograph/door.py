@@ -19,7 +19,7 @@ from heliograph.flow import Flow
 from heliograph.intake import Part, arrived, foreign_from, meaning, published, received_field, submitted
 from ingest.applications import Application, is_token
 from mail.address import Address
-from mail.headers import split_message
+from mail.headers import header_block
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mail.signature import is_proven
 from mailbox_host.sent import WELCOME_KEEPING_SENT
@@ -158,7 +158,7 @@ class HostDoor:
         """Tell whether mail goes round between hosts whose zones differ: it was here twice, and is not for this host
         yet. It waits where it is; that is no mail loop (RFC 5321 6.3), which would be bounced."""
         me = f"by {self._flow.me.host}.{self._flow.directory().names.domain} with ".encode()
-        if split_message(content)[0].count(me) < PASSES_MAX:
+        if header_block(content).count(me) < PASSES_MAX:
             return False
         return any(isinstance(self._flow.route(to.address), Via) for to in envelope.recipients)
 

@@ -32,7 +32,7 @@ class Part:
 
 def foreign_from(content: bytes, entity: str, names: FabricNames) -> Refused | None:
     """Submission refuses a foreign From: what our users send is signed as our word (RFC 6409 6.1)."""
-    fields = Headers.parse(split_message(content)[0]).all("from")
+    fields = Headers.of(content).all("from")
     found = first_addr_spec(fields[0]) if len(fields) == 1 and not names_several(fields[0]) else ""
     if found and names.local_entity(found) == entity:
         return None
@@ -77,7 +77,7 @@ def submitted(
 def published(content: bytes, session: Session, flow: Flow, now: float, fresh_id: str) -> list[Part] | Refused:
     """An application's post, vouched for as its owner's, for its own source alone. It has words: without any, its
     Subject could be a command of the owner's."""
-    names, headers = flow.directory().names, Headers.parse(split_message(content)[0])
+    names, headers = flow.directory().names, Headers.of(content)
     address = names.reflector(session.source)
     fields = headers.all("from")
     if len(fields) != 1 or names_several(fields[0]) or first_addr_spec(fields[0]) != address:
@@ -116,7 +116,7 @@ def _stripped(content: bytes) -> bytes:
 
 
 def _completed(content: bytes, domain: str, now: float, fresh_id: str) -> bytes:
-    headers = Headers.parse(split_message(content)[0])
+    headers = Headers.of(content)
     missing = b"" if headers.has("date") else header_line("Date", formatdate(now))
     if not headers.has("message-id"):
         missing += header_line("Message-ID", f"<{fresh_id}@{domain}>")

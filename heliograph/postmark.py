@@ -41,7 +41,7 @@ class Postmark:
 
     def __call__(self, content: bytes, about: Message, sort: str) -> Departing:
         names = self._now().names
-        headers = Headers.parse(split_message(content)[0])
+        headers = Headers.of(content)
         source, post = _post_of(headers) if about.signed_by else ("", 0)
         words = footer_of(headers) if source and sort == PERSON else ""
         if carries_fabric_fields(content):

@@ -19,7 +19,7 @@ from heliograph.door import SLOW, HostDoor
 from ingest.applications import Application
 from ingest.header_text import line_of, phrase, unstructured, web_link
 from ingest.post import alternative, part
-from mail.headers import HEADER_BLOCK_OCTETS_MAX, Headers, header_line, split_message
+from mail.headers import HEADER_BLOCK_OCTETS_MAX, Headers, header_block, header_line
 from mail.outcome import Deferred, Outcome, Refused
 from spool.door import Envelope, RcptTo, Session
 from store import StoreFull
@@ -67,7 +67,7 @@ class HttpPublisher:
         names, now = self._names(), self._clock()
         content = write(post, judged, names, known_by, now) if isinstance(post, Words) else post.content
         content = _with_from(content, judged, names)
-        head = split_message(content)[0]
+        head = header_block(content)
         if len(content) > self._octets_max or len(head) > HEADER_BLOCK_OCTETS_MAX:
             return Problem(413, "the message, or its header, is too large")
         source = names.reflector(judged.name)
@@ -107,7 +107,7 @@ def write(post: Words, application: Application, names: FabricNames, known_by: s
 
 def _with_from(content: bytes, application: Application, names: FabricNames) -> bytes:
     """A message without From is the application's; one with a wrong From is refused at the door."""
-    fields = Headers.parse(split_message(content)[0])
+    fields = Headers.of(content)
     lines = [] if fields.has("from") else [header_line("From", _from(application, names))]
     return b"".join([*lines, content])
 

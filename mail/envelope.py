@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from mail.headers import Headers, split_message
+from mail.headers import Headers
 from mail.outcome import Delivered, Outcome
 
 PROVEN_FIELD = "Heliograph-Proven"
@@ -34,7 +34,7 @@ class Arrival:
 
     @cached_property
     def headers(self) -> Headers:
-        return Headers.parse(split_message(self.content)[0])
+        return Headers.of(self.content)
 
     @property
     def authenticated(self) -> str:

@@ -26,12 +26,18 @@ _ATOM = r"[^\s<>\"(),:;@\[\]\\]"
 _ADDR_SPEC = re.compile(rf"(?<!{_ATOM}){_ATOM}+@[A-Za-z0-9.\-\x80-\U0010ffff]+")
 
 
+def header_block(content: bytes) -> bytes:
+    """Return what is before a message's text, with the empty line. The text is not copied: 35 MB would take 60 ms."""
+    if content.startswith(b"\r\n"):
+        return content[:2]
+    end = content.find(b"\r\n\r\n")
+    return content if end < 0 else content[: end + 4]
+
+
 def split_message(content: bytes) -> tuple[bytes, bytes]:
     """Cut a message after the empty line: (header block with that line, text)."""
-    if content.startswith(b"\r\n"):
-        return content[:2], content[2:]
-    end = content.find(b"\r\n\r\n")
-    return (content, b"") if end < 0 else (content[: end + 4], content[end + 4 :])
+    block = header_block(content)
+    return block, content[len(block) :]
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,11 @@ class Headers:
     def parse(cls, block: bytes) -> Headers:
         found = _FIELD.finditer(block[:HEADER_BLOCK_OCTETS_MAX])
         return cls(tuple(_read_fields(found)))
+
+    @classmethod
+    def of(cls, content: bytes) -> Headers:
+        """Read a whole message's."""
+        return cls.parse(header_block(content))
 
     def all(self, name: str) -> list[str]:
         """Return every value of a field, unfolded, undecodable octets replaced."""
@@ -124,13 +135,13 @@ def add_headers(content: bytes, lines: Iterable[tuple[str, str]]) -> bytes:
 
 def drop_some(content: bytes, name: str, unwanted: Callable[[str], bool]) -> bytes:
     """Remove the fields of one name whose value is not wanted."""
-    block, text = split_message(content)
+    block = header_block(content)
 
     def kept(match: re.Match[bytes]) -> bytes:
         mine = match[1].decode("ascii").lower() == name
         return b"" if mine and unwanted(_text(match[2])) else match[0]
 
-    return _FIELD.sub(kept, block) + text
+    return b"".join((_FIELD.sub(kept, block), memoryview(content)[len(block) :]))
 
 
 def take_fields(block: bytes, prefix: str) -> tuple[bytes, bytes]:
@@ -142,8 +153,8 @@ def take_fields(block: bytes, prefix: str) -> tuple[bytes, bytes]:
 def drop_headers(content: bytes, names: Iterable[str] = (), prefix: str = "") -> bytes:
     """Remove every field with one of these names, or whose name starts with `prefix` (case does not matter)."""
     wanted = {name.lower() for name in names}
-    block, text = split_message(content)
-    kept: list[bytes] = []
+    block = header_block(content)
+    kept: list[bytes | memoryview] = []
     end = 0
     for match in _FIELD.finditer(block):
         kept.append(block[end : match.start()])  # what is not a field stays as it is
@@ -151,4 +162,4 @@ def drop_headers(content: bytes, names: Iterable[str] = (), prefix: str = "") ->
         name = match[1].decode("ascii").lower()
         if name not in wanted and not (prefix and name.startswith(prefix.lower())):
             kept.append(match[0])
-    return b"".join(kept) + block[end:] + text
+    return b"".join((*kept, memoryview(content)[end:]))

@@ -17,7 +17,7 @@ import dkim
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from mail.headers import Headers, split_message
+from mail.headers import Headers, header_block, split_message
 from mail.unsealing import read_tags
 
 TRUSTED_PREFIX = "heliograph-"
@@ -60,7 +60,7 @@ class _Timeless(dkim.DKIM):  # type: ignore[misc, unused-ignore]
 
 def carries_fabric_fields(content: bytes) -> bool:
     """Tell whether there is any ``Heliograph-*`` field that would have to be trusted or stripped."""
-    return OURS.search(split_message(content)[0]) is not None
+    return OURS.search(header_block(content)) is not None
 
 
 def sign(content: bytes, *, domain: str, host: str, key: bytes) -> bytes:
@@ -110,7 +110,7 @@ def signer(content: bytes, *, domain: str, key_of: KeyOf) -> str:
 
 def claimed_hosts(content: bytes, domain: str) -> list[str]:
     """Return the hosts of this fabric that a message says it was signed by, true or not."""
-    signatures = _signatures(Headers.parse(split_message(content)[0]))
+    signatures = _signatures(Headers.of(content))
     return [tags.get("s", "") for tags in signatures if tags.get("d") == f"fabric.{domain}"]
 
 

@@ -48,7 +48,7 @@ class Claim:
 
 def claims(content: bytes, domain: str) -> list[Claim]:
     """Return a message's seals by a domain that would do if they are true."""
-    headers = Headers.parse(split_message(content)[0])
+    headers = Headers.of(content)
     if not is_from(headers, domain) or len(headers.fields) >= HEADER_COUNT_MAX:  # there may be more, unread
         return []
     found = [_claim(index, value, domain) for index, value in enumerate(headers.all(FIELD))]
@@ -119,7 +119,7 @@ def is_true(content: bytes, claim: Claim, key: str) -> bool:
 
 def sealed_part(content: bytes, claim: Claim) -> bytes:
     """Return the message with no other fields than those that a true seal covers."""
-    names = {name for name, _ in Headers.parse(split_message(content)[0]).fields}
+    names = {name for name, _ in Headers.of(content).fields}
     return drop_headers(content, names - set(claim.fields))
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from mail.control import Sift
-from mail.headers import Headers, split_message
+from mail.headers import Headers
 from mail.words import subject_of, text_of
 from mailbox_host.accounts import account_id
 from store import Bodies, Transaction
@@ -77,7 +77,7 @@ def leave_out(tx: Transaction, account: int, posts: list[tuple[str, int]]) -> No
 
 def passes(content: bytes, only: str, without: str) -> bool:
     """Judge a message by words, each of which ends with a newline."""
-    said = f"{subject_of(Headers.parse(split_message(content)[0]))}\n{text_of(content)}".casefold()
+    said = f"{subject_of(Headers.of(content))}\n{text_of(content)}".casefold()
     if any(_pattern(word).search(said) for word in without.splitlines()):
         return False
     return not only or any(_pattern(word).search(said) for word in only.splitlines())

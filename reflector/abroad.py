@@ -15,7 +15,7 @@ from email.utils import formataddr, parseaddr
 from directory.names import FabricNames, Reflector
 from mail.address import Address
 from mail.between_fabrics import FIELD, POST, Word
-from mail.headers import Headers, add_headers, drop_headers, first_addr_spec, split_message
+from mail.headers import Headers, add_headers, drop_headers, first_addr_spec
 from reflector.sources import clean_title
 from reflector.tokens import is_token
 
@@ -32,7 +32,7 @@ _PLAIN_CHARSETS = re.compile(r"=\?(?:utf-8|iso-8859-\d{1,2}|us-ascii|windows-125
 def for_the_outside(names: FabricNames, source: str, content: bytes, post: int = 0) -> bytes:
     """Return what all copies of a post have in common. Fields of the fabric's own are gone already; a mirror in another
     fabric knows the post by its number."""
-    headers = Headers.parse(split_message(content)[0])
+    headers = Headers.of(content)
     author = headers.get("from")
     name = clean_title(phrase(author)) or clean_title(phrase(headers.get("list-id"))) or source
     fields = [("From", formataddr((f"{name} via {names.domain}", names.reflector(source))))]

@@ -10,7 +10,7 @@ from email.utils import formataddr, formatdate
 
 from directory.names import FabricNames
 from mail.footer import field_of
-from mail.headers import Headers, add_headers, drop_headers, split_message
+from mail.headers import Headers, add_headers, drop_headers
 from reflector.sources import Source
 
 LIST_FIELDS = (
@@ -78,7 +78,7 @@ def stamp_post(
 ) -> bytes:
     """Return the post as every follower gets it; what `footer` says is put under it as it leaves the fabric."""
     clean = drop_headers(content, NOT_PASSED_ON, prefix="heliograph-")
-    theirs = Headers.parse(split_message(content)[0]).get(PUBLISHERS_WAY_OUT)
+    theirs = Headers.of(content).get(PUBLISHERS_WAY_OUT)
     fields = [
         ("Heliograph-Source", source.name),
         ("Heliograph-Post", str(post)),
@@ -86,7 +86,7 @@ def stamp_post(
         *list_fields(names, source, theirs),
         ("Precedence", "list"),
         ("X-Loop", names.reflector(source.name)),
-        *_missing(names, Headers.parse(split_message(clean)[0]), source.name, envid, now),
+        *_missing(names, Headers.of(clean), source.name, envid, now),
     ]
     return add_headers((field_of(footer) if footer else b"") + clean, fields)
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from flufl.bounce import scan_message
 
-from mail.headers import Headers, first_addr_spec, split_message
+from mail.headers import Headers, first_addr_spec
 from reflector.return_words import DEAD, DELAYED, FULL, POLICY, plain_text, words_before_original
 
 # dead: there is no such mailbox. weak: full, too large, timed out, or nobody says why. policy: we are not wanted.
@@ -78,7 +78,7 @@ def _read(content: bytes) -> Iterator[Returned]:
             yield _complaint(part)
             return
     blocks = [block for part in parts for block in _blocks(part)]
-    headers = Headers.parse(split_message(content)[0])
+    headers = Headers.of(content)
     text = words_before_original(plain_text(parts))
     if blocks:
         yield from (_of_block(block, text) for block in blocks)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mail.headers import split_message
+from mail.headers import header_block
 from mail.outcome import Deferred, Outcome, Refused, outcome_of
 from spool.reply_reader import Reply
 from spool.stamp import Back, Front, nothing_behind, nothing_in_front
@@ -90,7 +90,7 @@ def prepare(message: bytes, front: Front = nothing_in_front, back: Back = nothin
     size = len(message)
     message = normal(message)
     eightbit = not message.isascii()
-    utf8_header = eightbit and not split_message(message)[0].isascii()
+    utf8_header = eightbit and not header_block(message).isascii()
     return Content(_stuffed(message), size, eightbit, utf8_header, front, back)
 
 

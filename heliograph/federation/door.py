@@ -19,7 +19,7 @@ from heliograph.federation.seals import unseal
 from heliograph.federation.wishes import WORDS, Said, Wish, own_wish, read_wish
 from heliograph.flow import Flow
 from mail.address import Address, mirrored
-from mail.headers import Headers, add_headers, drop_headers, first_addr_spec, split_message
+from mail.headers import Headers, add_headers, drop_headers, first_addr_spec
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mail.signature import TRUSTED_PREFIX, sign
 from reflector.fabric_wishes import is_mirror_of
@@ -139,7 +139,7 @@ class FederatedDoor:
             return source[1] if not name.detail else ""
         if name.detail not in WORDS:
             return ""
-        sender = first_addr_spec(Headers.parse(split_message(content)[0]).get("from"))
+        sender = first_addr_spec(Headers.of(content).get("from"))
         return is_mirror_of(self._flow.directory().names.domain, name.entity, sender)
 
     async def _sealed(self, session: Session, envelope: Envelope, content: bytes, domain: str) -> Outcome:

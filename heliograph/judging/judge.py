@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from heliograph.judging.dmarc import Policy, dmarc, places, read_policy, tags
 from heliograph.judging.results import Path, Seal, Verdict
 from heliograph.judging.spf.asking import Ask, Came, path_of
-from mail.headers import HEADER_COUNT_MAX, Headers, first_addr_spec, names_several, split_message
+from mail.headers import HEADER_COUNT_MAX, Headers, first_addr_spec, names_several
 from mail.unsealing import Claim, is_true
 
 SEALS_MAX = (
@@ -37,7 +37,7 @@ class Judge:
 
     async def judge(self, content: bytes, came: Came | None = None) -> Verdict:
         """`came`: None where who brought it is not seen from here."""
-        headers = Headers.parse(split_message(content)[0])
+        headers = Headers.of(content)
         values, domain = headers.all("dkim-signature"), _from_domain(headers)
         seals, path, policy = await asyncio.gather(
             self._seals(content, values[:SEALS_MAX]),

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from mail.headers import Headers, bare, drop_some, header_line, split_message
+from mail.headers import Headers, bare, drop_some, header_line
 
 FIELD = "authentication-results"
 LINE_CHARACTERS_MAX = 900
@@ -76,7 +76,7 @@ def _named(path: Path) -> str:
 
 def without(content: bytes, authservs: Collection[str]) -> bytes:
     """Take out what claims to be a verdict of ours (RFC 8601 5); what has no readable name goes too."""
-    if not Headers.parse(split_message(content)[0]).has(FIELD):
+    if not Headers.of(content).has(FIELD):
         return content
     ours = {name.lower() for name in authservs}
     return drop_some(content, FIELD, lambda value: _authserv(value) in ours | {""})
@@ -84,7 +84,7 @@ def without(content: bytes, authservs: Collection[str]) -> bytes:
 
 def told(content: bytes, authserv: str) -> Verdict | None:
     """Read what a server of the operator's has found; None where it says nothing."""
-    fields = Headers.parse(split_message(content)[0]).all(FIELD)
+    fields = Headers.of(content).all(FIELD)
     mine = [value for value in fields if _authserv(value) == authserv.lower()]
     for value in mine[:1]:  # the topmost is the last that was written
         # What stands in quotes or comments is a stranger's: MAIL FROM:<"; dmarc=pass"@pen.example> is told as it came.

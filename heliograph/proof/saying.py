@@ -69,7 +69,7 @@ class Saying:
 
 def read_saying(content: bytes, now: float) -> Saying | None:
     """Read a mail; None where it can prove nothing to a list."""
-    headers = Headers.parse(split_message(content)[0])
+    headers = Headers.of(content)
     if not headers.has(FIELD) or len(headers.fields) >= HEADER_COUNT_MAX:  # there may be more, unread
         return None
     count = Counter(name for name, _ in headers.fields)
@@ -97,7 +97,7 @@ def number_of(content: bytes) -> str:
 def proven_part(content: bytes, claim: Claim) -> bytes:
     """Return the message with the fields that a true seal covers, those that say how its text is read, and the marks
     of lists that it passed: who forges one of these loses only his own mail."""
-    count = Counter(name for name, _ in Headers.parse(split_message(content)[0]).fields)
+    count = Counter(name for name, _ in Headers.of(content).fields)
     sealed = Counter(claim.fields)
     kept = {name for name in count if count[name] <= sealed[name]} | {*KEPT, "x-loop"}
     return drop_headers(content, count.keys() - kept)

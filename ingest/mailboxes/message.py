@@ -41,7 +41,7 @@ BACK = """\
 
 def key_of(content: bytes) -> bytes:
     """What a message is known by: its Message-ID and all its octets. A Message-ID alone is anybody's to choose."""
-    said = Headers.parse(split_message(content)[0]).get("message-id")
+    said = Headers.of(content).get("message-id")
     return hashlib.sha256(said.encode("utf-8", "replace") + b"\0" + hashlib.sha256(content).digest()).digest()[:20]
 
 

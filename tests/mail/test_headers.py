@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from mail.headers import (
     bare,
     drop_headers,
     first_addr_spec,
+    header_block,
     header_line,
     names_several,
     split_message,
@@ -146,3 +148,13 @@ def test_a_long_word_in_from_costs_no_more_than_its_length() -> None:
 def test_looking_only_where_a_word_begins_overlooks_no_address(text: str) -> None:
     anywhere = re.search(r"[^\s<>\"(),:;@\[\]\\]+@[A-Za-z0-9.\-]+", bare(text))
     assert "<" in bare(text) or first_addr_spec(text) == (anywhere[0].lower() if anywhere else "")
+
+
+def test_reading_the_header_of_a_large_message_copies_none_of_its_text() -> None:
+    """At the door it is read a dozen times."""
+    content = b"From: a@b\r\n\r\n" + b"x" * 5_000_000
+    tracemalloc.start()
+    assert Headers.of(content).get("from") == "a@b" and header_block(content) == b"From: a@b\r\n\r\n"
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000
