@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
     from heliograph.settings import Config
+
+STATE_SECONDS_MAX = 10.0
+RELOAD_SECONDS_MAX = 150.0  # a transfer is given up after two minutes
 
 
 @click.group()
@@ -57,6 +61,7 @@ def show(context: click.Context) -> int:
     config = config_of(context)
     directory = published_directory(config)
     owned = {which: Counter(getattr(directory, which)) for which in ("timeline", "reflectors")}
+    here = hosts_here(config)
     primary = f"{config.dns.primary[0]} port {config.dns.primary[1]}" if config.dns.primary else config.primary
     hosts = [
         {
@@ -64,7 +69,7 @@ def show(context: click.Context) -> int:
             "address": record.address,
             "revoked": record.key is None,
             **{which: owned[which][name] for which in owned},
-            "zone": _asked(config, name, "zone state") if name in hosts_here(config) else None,
+            "zone": _asked(config, name, "zone state", STATE_SECONDS_MAX) if name in here else None,
         }
         for name, record in sorted(directory.hosts.items())
     ]
@@ -82,7 +87,9 @@ def reload(context: click.Context) -> int:
 
     config = config_of(context)
     order = sorted(hosts_here(config), key=lambda name: name != config.primary)  # the primary first: it has the news
-    rows = [{"host": name, **(_asked(config, name, "zone reload") or {"up": False})} for name in order]
+    rows = [
+        {"host": name, **(_asked(config, name, "zone reload", RELOAD_SECONDS_MAX) or {"up": False})} for name in order
+    ]
     say({"hosts": rows}, "\n".join(_reload_line(row) for row in rows))
     if any(row.get("problems") for row in rows):
         return exits.CONFIG
@@ -129,10 +136,10 @@ def primary(context: click.Context, host: str) -> None:
     config.host(host)
     succession = succeed(config, host)
     write(config, host, succession)
-    state = _asked(config, host, "zone lead")
+    state = _asked(config, host, "zone lead", RELOAD_SECONDS_MAX)
     lines = [f"{host} is the primary, from serial {succession.serial} on; edit {config.zone_file}"]
     if state is None:
-        lines.append(f"{host} is down: it leads when it starts")
+        lines.append(f"{host} did not answer: it leads when it starts")
     if succession.silent:
         lines.append(f"no answer from {', '.join(succession.silent)}: they learn of it when they are back")
     answer = {"primary": host, "serial": succession.serial, "silent": list(succession.silent), "state": state}
@@ -149,18 +156,20 @@ def _zone_here(config: Config) -> Path:
     return paths[0]
 
 
-def _asked(config: Config, name: str, act: str) -> dict[str, Any] | None:
-    """Ask a running host; None where it is down."""
+def _asked(config: Config, name: str, act: str, seconds_max: float) -> dict[str, Any] | None:
+    """Ask a running host; None where it is down, or stands still, which must not hide how the others are."""
     from heliograph.control_socket import ControlClient, NotRunning
 
     try:
-        client = ControlClient(config.host_folder(name))
+        with closing(ControlClient(config.host_folder(name), seconds_max)) as client:
+            return client.ask(act)
     except NotRunning:
         return None
-    try:
-        return client.ask(act)
-    finally:
-        client.close()
+    except CommandError as error:
+        if error.code != exits.TEMPFAIL:
+            raise
+        note(f"{name}: {error}")
+        return None
 
 
 def _host_line(row: dict[str, Any]) -> str:

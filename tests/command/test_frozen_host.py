@@ -12,15 +12,26 @@ import pytest
 from click.testing import CliRunner
 
 from heliograph import desk
+from heliograph.checkup import mailboxes
 from heliograph.command import main
-from heliograph.commands import bucket
+from heliograph.commands import bucket, zone
 from heliograph.control_socket import socket_path
 from heliograph.settings import Config
 from tests.fabric.town import make_fabric
 
 AWAY = {"host-1": "no answer within 3 seconds", "host-3": "does not answer: ..."}
 HOSTS = [{"host": "host-2", "up": True, "serial": 7, "buckets": [], "going": [], "moves": []}]
-ANSWER = {"ok": {"hosts": HOSTS + [{"host": host, "up": False, "trouble": why} for host, why in AWAY.items()]}}
+ANSWER = {
+    "ok": {
+        "hosts": HOSTS + [{"host": host, "up": False, "trouble": why} for host, why in AWAY.items()],
+        "serial": 7,
+        "primary": False,
+        "problems": [],
+        "warnings": [],
+        "miscounted": [],
+        "next": "",
+    }
+}
 
 
 @pytest.fixture
@@ -63,6 +74,19 @@ def test_where_buckets_are_is_told_by_those_that_answer(config: Config) -> None:
     done = CliRunner().invoke(main, ["-C", str(config.root), "bucket", "status"])
     assert done.exit_code == 0 and "host-2     all of its buckets are its own" in done.output
     assert "host-1     no answer within 3 seconds" in done.output and "host-3     does not answer" in done.output
+
+
+def test_the_zone_is_shown_as_those_serve_it_that_answer(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zone, "STATE_SECONDS_MAX", 0.2)
+    done = CliRunner().invoke(main, ["-C", str(config.root), "zone", "show"])
+    assert done.exit_code == 0 and "serves 7" in done.output
+    assert "host-1: the host did not answer (timed out)" in done.output
+
+
+def test_the_doctor_does_not_wait_for_one_that_stands_still(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mailboxes, "ANSWER_SECONDS_MAX", 0.2)
+    frozen, alive, _ = mailboxes.mailboxes(config)
+    assert (frozen.grade, "did not answer" in frozen.text, alive.grade) == ("warning", True, "good")
 
 
 def test_where_buckets_are_is_not_told_where_nobody_runs(tmp_path: Path) -> None:
