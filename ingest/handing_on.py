@@ -8,19 +8,17 @@ polls it as before where the other has one at that place already.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from typing import Any
 
 from directory.names import FabricNames
 from ingest import feeds
 from ingest.feeds import DAY, Feed
-from ingest.header_text import mail_date
+from ingest.passing_on import letter_to_host
 from ingest.urls import Url, canonical
-from mail.control import Control, add_controls
-from mail.envelope import Arrival, Outgoing, Recipient
+from mail.envelope import Arrival, Outgoing
 from mail.feed_control import TakeFeed, TookFeed
-from mail.headers import header_line, split_message
+from mail.headers import split_message
 from store import Transaction
 
 LEAVING = "leaving"  # the standing of a feed that is offered
@@ -93,20 +91,9 @@ def _insert(tx: Transaction, told: dict[str, Any], wanted: TakeFeed, bucket: int
         tx.execute("INSERT OR IGNORE INTO former_url (url, feed) VALUES (?, ?)", (url, feed))
 
 
-def _mail(names: FabricNames, bucket: int, control: Control, text: bytes, now: float) -> Outgoing:
-    to = names.follow(bucket)
-    seed = f"{to}\0{control}\0{now}".encode("utf-8", "replace")
-    fields = [
-        ("From", f"Follow <{names.follow()}>"),
-        ("To", to),
-        ("Subject", type(control).__name__),
-        ("Date", mail_date(now, now)),
-        ("Message-ID", f"<{hashlib.blake2b(seed, digest_size=12).hexdigest()}.follow@{names.domain}>"),
-        ("Auto-Submitted", "auto-generated"),
-    ]
-    head = b"".join(header_line(*field) for field in fields)
+def _mail(names: FabricNames, bucket: int, word: TakeFeed | TookFeed, text: bytes, now: float) -> Outgoing:
     body = base64.encodebytes(text).replace(b"\n", b"\r\n")
-    return Outgoing("", (Recipient(to),), add_controls(head + b"\r\n" + body, control), signed=True)
+    return letter_to_host(names, bucket, type(word).__name__, word, body, f"{names.follow(bucket)}\0{word}\0{now}", now)
 
 
 def _octets(found: dict[str, Any]) -> Any:

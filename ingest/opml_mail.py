@@ -15,10 +15,10 @@ from ingest import feeds
 from ingest.errands import Errands
 from ingest.header_text import line_of, mail_date
 from ingest.opml import NoOpml, Outline, is_list, read_opml, write_opml
+from ingest.passing_on import letter_to_host
 from ingest.post import part
 from ingest.urls import BadUrl, canonical
 from ingest.wish import Wish, folder_of
-from mail.control import add_controls
 from mail.envelope import Arrival, Outgoing, Recipient
 from mail.feed_control import GatherFeeds
 from mail.gathering import Gathered, read, written
@@ -88,7 +88,9 @@ def gather(
     for place, host in enumerate(found.hosts):
         bucket = bucket_of(host)
         if bucket is not None:
-            return _onwards(names, bucket, asked, replace(found, hosts=found.hosts[place + 1 :]), arrival.now)
+            rest = replace(found, hosts=found.hosts[place + 1 :])
+            seed = f"{asked}\0{rest.hosts}\0{arrival.now}"
+            return letter_to_host(names, bucket, "Which feeds are these?", asked, written(rest), seed, arrival.now)
     return _answer(names, asked, found, arrival.now)
 
 
@@ -97,21 +99,6 @@ def _with_ours(tx: Transaction, found: Gathered) -> Gathered:
     told = tuple((ours[name].url, ours[name].title, folder) for name, folder in found.sources if name in ours)
     left = tuple((name, folder) for name, folder in found.sources if name not in ours)
     return Gathered(left, found.hosts, found.feeds + told)
-
-
-def _onwards(names: FabricNames, bucket: int, asked: GatherFeeds, found: Gathered, now: float) -> Outgoing:
-    seed = f"{asked}\0{found.hosts}\0{now}".encode("utf-8", "replace")
-    fields = [
-        ("From", f"Follow <{names.follow()}>"),
-        ("To", names.follow(bucket)),
-        ("Subject", "Which feeds are these?"),
-        ("Date", mail_date(now, now)),
-        ("Message-ID", f"<{hashlib.blake2b(seed, digest_size=12).hexdigest()}.follow@{names.domain}>"),
-        ("Auto-Submitted", "auto-generated"),
-    ]
-    head = b"".join(header_line(*field) for field in fields)
-    content = add_controls(head + b"\r\n" + written(found), asked)
-    return Outgoing("", (Recipient(names.follow(bucket)),), content, signed=True)
 
 
 def _answer(names: FabricNames, asked: GatherFeeds, found: Gathered, now: float) -> Outgoing:

@@ -5,9 +5,11 @@ Law: pure. It goes as control mail, signed; to this very host it goes the same w
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from directory.names import FabricNames
+from ingest.header_text import mail_date
 from mail.control import Followers, FollowFeed, Sift, UnfollowFeed, add_controls
 from mail.envelope import Outgoing, Recipient
 from mail.feed_control import GatherFeeds, OwnerGone, TakeFeed, TookFeed
@@ -32,3 +34,27 @@ def request_mail(
     ]
     head = b"".join(header_line(field, value) for field, value in lines)
     return Outgoing("", (Recipient(names.follow(bucket)),), add_controls(head + b"\r\n", *words), signed=True)
+
+
+def letter_to_host(
+    names: FabricNames,
+    bucket: int,
+    subject: str,
+    word: TakeFeed | TookFeed | GatherFeeds,
+    body: bytes,
+    seed: str,
+    now: float,
+) -> Outgoing:
+    """Write more to it than a word has room for. `seed`: what tells this letter from all others."""
+    to = names.follow(bucket)
+    name = hashlib.blake2b(seed.encode("utf-8", "replace"), digest_size=12).hexdigest()
+    fields = [
+        ("From", f"Follow <{names.follow()}>"),
+        ("To", to),
+        ("Subject", subject),
+        ("Date", mail_date(now, now)),
+        ("Message-ID", f"<{name}.follow@{names.domain}>"),
+        ("Auto-Submitted", "auto-generated"),
+    ]
+    head = b"".join(header_line(*field) for field in fields)
+    return Outgoing("", (Recipient(to),), add_controls(head + b"\r\n" + body, word), signed=True)
