@@ -31,8 +31,13 @@ def source_name(title: str, url: Url, attempt: int = 0) -> str:
 def slug(title: str, host: str) -> str:
     """Return a readable beginning: of the title in plain letters, or else of the host."""
     for text in (title, host.removeprefix("www.")):
-        letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-        found = _NOT_PLAIN.sub("-", letters).strip("-")[:SLUG_CHARACTERS_MAX].rstrip("-")
+        found = plain(text)
         if len(found) >= _TOO_SHORT:
             return found
     return "feed"
+
+
+def plain(text: str) -> str:
+    """Write a text as the beginning of a name: plain letters and digits, a dash for all else."""
+    letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return _NOT_PLAIN.sub("-", letters).strip("-")[:SLUG_CHARACTERS_MAX].rstrip("-")

@@ -9,15 +9,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import unicodedata
 from dataclasses import dataclass, replace
 
+from ingest.naming import plain
 from mail.address import is_entity
 from store import Reader, Transaction
 
 NEWSLETTERS_MAX = 200  # of one account
 PER_DAY_MAX = 100  # mails to one address: the busiest newsletters and notifications send some fifty
-SLUG_CHARACTERS_MAX = 23  # with a dash and six characters: 30, an entity's most
 DAY = 86_400
 
 _TOKEN = re.compile(r"news\.([a-z2-7]{24})\Z")
@@ -64,9 +63,7 @@ def new_token(key: bytes, account: str, name: str, about: str, now: float) -> st
 def new(token: str, account: str, name: str, folder: str, now: float) -> Newsletter:
     """Describe a new address. Its source's name ends with what nobody guesses, and tells nothing of the token."""
     end = base64.b32encode(hashlib.blake2b(token.encode(), digest_size=5, person=b"source").digest()).decode().lower()
-    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")[:SLUG_CHARACTERS_MAX].rstrip("-") or "news"
-    source = f"{slug}-{end[:6]}"
+    source = f"{plain(name) or 'news'}-{end[:6]}"
     return Newsletter(token, account, name, source if is_entity(source) else f"news-{end[:6]}", folder or name, now)
 
 
