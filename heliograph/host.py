@@ -13,9 +13,6 @@ from contextlib import AsyncExitStack
 
 from directory.service import DirectoryService
 from directory.snapshot import Directory
-from gateway.server import HttpsServer
-from gateway.settings import Settings as HttpsSettings
-from gateway.websub import websub_routes
 from heliograph.applications import PURPOSE
 from heliograph.clients import Clients
 from heliograph.control import ControlServer
@@ -33,13 +30,11 @@ from heliograph.judging.joint import judged
 from heliograph.lock import HostLock
 from heliograph.mail_doors import door_of, open_mail_doors
 from heliograph.moving.parties import nothing
-from heliograph.one_click import OneClick
 from heliograph.operations import Answer, Site, status
 from heliograph.other_hosts import OtherHosts
-from heliograph.outside import click_routes, postmark
+from heliograph.outside import postmark
 from heliograph.ownership import claim
 from heliograph.proof.joint import proving
-from heliograph.publishing import HttpPublisher
 from heliograph.rooms import HostRooms
 from heliograph.rounds import Rounds
 from heliograph.settings import Config
@@ -47,9 +42,8 @@ from heliograph.shelves.handing import handing_out, settle_shelves
 from heliograph.smarthost import access
 from heliograph.standby.succession import hear_newest
 from heliograph.tls import ClientTls
-from heliograph.web import routes
+from heliograph.web import open_https, routes
 from heliograph.zone_acts import zone_acts
-from ingest.hub import HubDesk
 from ingest.poller import Poller
 from mailbox_host.upkeep import Upkeep
 from spool.callout import Callout
@@ -221,16 +215,9 @@ class Host:
         await self.others.serve(self.address, self.runner, purposes, self._running)
 
     async def _open_https(self, door: HostDoor) -> None:
-        """What is answered there is told by `web.py`."""
-        rooms, clock, octets_max = self.rooms, self._clock, self.config.smtp.message_octets_max
-        publisher = HttpPublisher(self.clients.applications, door, lambda: rooms.now().names, octets_max, clock)
-        measure = Measuring(Places(self.store, self._zone_copy, self._pulse().figures), clock)
-        click = OneClick(self.flow, self.store, rooms.knows, self.callout.ask, rooms.now, clock)
-        hubs = websub_routes(HubDesk(self.store, self.poller.wake, clock))
-        table = routes(rooms.now, publisher, measure, self.config.metrics_networks)
-        https = HttpsServer((*table, *click_routes(click), *hubs), HttpsSettings(), self._tls.context)
-        self._running.push_async_callback(https.close)
-        await https.serve(self.address, self.config.ports.https)
+        measure = Measuring(Places(self.store, self._zone_copy, self._pulse().figures), self._clock)
+        parts = self.store, self.rooms, self.clients, door, self.callout, self.poller.wake, measure, self._clock
+        await open_https(self.config, self.name, routes(self.config, *parts), self._tls.context, self._running)
 
     def _site(self) -> Site:
         return Site(
@@ -239,7 +226,7 @@ class Host:
             self.queue,
             self.flow.dispatch,
             self.runner.settler,
-            self._told,
+            lambda: self._pulse().told(),
             self.poller.wake,
             self.ownership.owns,
             self.ownership.owns_now,
@@ -250,9 +237,6 @@ class Host:
             },
             self.reflector,
         )
-
-    def _told(self) -> Answer:
-        return self._pulse().told()
 
     async def _word(self) -> Answer:
         """How this host is, for the others."""

@@ -1,4 +1,4 @@
-"""What a running host has for the world outside its fabric: the stamp on what leaves, and the way out of a list.
+"""What a running host has for the world outside its fabric: the stamp on what leaves, and where the world finds it.
 
 Law: here the parts meet the configuration; none of them reads it.
 """
@@ -10,9 +10,6 @@ from functools import partial
 
 from directory.fabric import MAIL
 from directory.snapshot import Directory
-from gateway.route import Route
-from gateway.unsubscribe import unsubscribe_routes
-from heliograph.one_click import OneClick
 from heliograph.postmark import Postmark
 from heliograph.seals import Signer, read_seals
 from heliograph.settings import Config
@@ -24,10 +21,6 @@ def postmark(config: Config, host: str, current: Callable[[], Directory]) -> Pos
     read()  # a key that cannot be read is told of at the start, not with the first mail
     signer = Signer(read, lambda selector: current().dkim.get(selector, ()), lambda: current().serial)
     return Postmark(current, signer.usable, web_place(config))
-
-
-def click_routes(click: OneClick) -> tuple[Route, ...]:
-    return unsubscribe_routes(click.could_be, click.leave)
 
 
 def web_place(config: Config) -> str:
