@@ -14,7 +14,7 @@ from collections.abc import Callable
 from directory.names import FabricNames
 from directory.snapshot import Directory
 from mail.footer import WAY_OUT, footer_of, shown
-from mail.footing import Footed, foot
+from mail.footing import End, Footed, foot
 from mail.headers import Headers, drop_headers, first_addr_spec, header_line, names_several, split_message
 from mail.seal import SealKey, hash_message, seal
 from mail.signature import TRUSTED_PREFIX, carries_fabric_fields
@@ -53,14 +53,14 @@ class Postmark:
         footed = _footed(*split_message(content), words) if words else None
         if footed is None:
             return self._sealed(names, source, content)
-        return self._sealed(names, source, footed.block + footed.text, self._ends(names, source, footed, words))
+        return self._sealed(names, source, footed.block + footed.text, self._ends(names, source, footed.end, words))
 
-    def _ends(self, names: FabricNames, source: str, footed: Footed, words: str) -> Back:
+    def _ends(self, names: FabricNames, source: str, end: End, words: str) -> Back:
         """How the copies go on: all alike, unless each names its own way out."""
         if WAY_OUT not in words:
-            alike = footed.end(words)
+            alike = end(words)
             return lambda sender: alike
-        return lambda sender: footed.end(words.replace(WAY_OUT, link_out(names, self._web, sender, source)))
+        return lambda sender: end(words.replace(WAY_OUT, link_out(names, self._web, sender, source)))
 
     def _sealed(self, names: FabricNames, source: str, content: bytes, back: Back = nothing_behind) -> Departing:
         block, text = split_message(content)

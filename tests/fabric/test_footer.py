@@ -5,70 +5,45 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-import heliograph.rounds
-import reflector.membership
-from heliograph.demo.stage import free_net
-from mail.control import Subscribe, add_controls
-from mail.envelope import Outgoing, Recipient
+from mail.control import Subscribe
 from reflector import Settings, tending
-from tests.fabric.test_move import Faults, MovingTown
+from tests.fabric.growing import BOB, control, growing, strangers
+from tests.fabric.test_move import MovingTown
 from tests.fabric.test_posts_abroad import click, posts, verdicts, way_out
-from tests.fabric.town import OUTSIDE, letter, make_fabric, read, until
+from tests.fabric.town import OUTSIDE, letter, read, until
 
-BOB = "bob@reflectors.fabric.test"
 FOOTER = "bob+footer@reflectors.fabric.test"
-READERS = tuple(f"p{number}@{OUTSIDE}" for number in range(9))
+READERS = strangers(8)
 LATE = f"late@{OUTSIDE}"
+SETTINGS = Settings(split_threshold=100, fanout_max=3, answer_seconds=5, rest_seconds_min=1, report_seconds=1)
 
 
 @pytest_asyncio.fixture
 async def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MovingTown]:
-    """Three hosts with small lists, quick rounds, and hand-overs that can be looked at."""
-    monkeypatch.setattr(heliograph.rounds, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(reflector.membership, "LOOK_SECONDS", 0.05)
-    with free_net() as net:
-        config = make_fabric(tmp_path / "fabric", net, outside=net.replace(".0/24", ".50"))
-        settings = Settings(split_threshold=100, fanout_max=3, answer_seconds=5, rest_seconds_min=1, report_seconds=1)
-        here = MovingTown(replace(config, reflectors=settings), net)
-        here.faults = Faults()
-        async with here.at_work():
-            yield here
+    async with growing(MovingTown, tmp_path / "fabric", SETTINGS, monkeypatch) as here:
+        yield here
 
 
 async def follow(town: MovingTown, *readers: str) -> None:
-    host = town.hosts["host-1"]
-    content = add_controls(letter("x@fabric.test", BOB, "control"), *(Subscribe("bob", reader) for reader in readers))
-    mail = Outgoing("", (Recipient(host.directory.current.names.reflector_inside("bob", "control")),), content, True)
-    await host.store.write(lambda tx: host.flow.dispatch(tx, mail, time.time()))
+    await control(town, *(Subscribe("bob", reader) for reader in readers))
     await town.still()
 
 
-async def post(town: MovingTown, text: str, number: int = 1) -> None:
-    assert (await town.person("bob", number).submit(letter("bob@fabric.test", BOB, text, text), [BOB])).startswith(
-        "250"
-    )
+async def write(town: MovingTown, to: str, text: str, host: int = 1) -> None:
+    said = await town.person("bob", host).submit(letter("bob@fabric.test", to, "words", text), [to])
+    assert said.startswith("250")
     await town.still()
-
-
-def newest(town: MovingTown, who: str) -> bytes:
-    return posts(town, who)[-1][1]
-
-
-def text_of(content: bytes) -> str:
-    return str(read(content).get_content()).replace("\r\n", "\n")
 
 
 async def split(town: MovingTown) -> None:
     for host in town.hosts.values():
         await host.store.write(lambda tx: tending.ask(tx, "bob", tending.SPLIT, time.time()))
-
-    await until(lambda: all(name != "bob" for name in serving(town)), lambda: str(serving(town)))
+    await until(lambda: "bob" not in serving(town), lambda: str(serving(town)))
     await town.still()
 
 
@@ -78,55 +53,52 @@ def serving(town: MovingTown) -> dict[str, str]:
     return {one.source.list: name for name, found in stands.items() for one in found if one.source.subscribers}
 
 
+def newest(town: MovingTown, who: str) -> tuple[str, str]:
+    """The text of somebody's newest post, if it is sealed as it should be, and its way out."""
+    content = posts(town, who)[-1][1]
+    assert verdicts(town, content) == [True, True] and b"heliograph-footer" not in content.lower()
+    return str(read(content).get_content()).replace("\r\n", "\n"), way_out(content)[0]
+
+
 async def test_a_footer_is_under_what_strangers_get_and_nowhere_else(town: MovingTown) -> None:
-    await town.person("alice").send("bob+subscribe@reflectors.fabric.test", "")
-    await follow(town, *READERS[:8])
-    bob = town.person("bob")
-    words = "Grüße von Bob\nLeave: %unsubscribe%"
-    assert (await bob.submit(letter("bob@fabric.test", FOOTER, "footer", f"{words}\n-- \nBob"), [FOOTER]))[:3] == "250"
-    await town.still()
-    answer = (await bob.letters())[-1]
-    assert "was changed" in answer.get_content() and "  Grüße von Bob" in answer.get_content()
+    bob, alice = town.person("bob"), town.person("alice")
+    await alice.send("bob+subscribe@reflectors.fabric.test", "")
+    await follow(town, *READERS)
+    await write(town, FOOTER, "Grüße von Bob\nLeave: %unsubscribe%\n-- \nBob's client")
+    said = (await bob.letters())[-1].get_content()
+    assert "was changed" in said and "  Grüße von Bob" in said and "client's" in said and "Bob's client" not in said
 
-    await post(town, "ein grüner Tag")
+    await write(town, BOB, "ein grüner Tag")
     links = set()
-    for reader in READERS[:8]:
-        copy = newest(town, reader)
-        link = way_out(copy)[0]
-        assert text_of(copy) == f"ein grüner Tag\n\n-- \nGrüße von Bob\nLeave: {link}\n"
-        assert verdicts(town, copy) == [True, True] and b"heliograph-footer" not in copy.lower()
+    for reader in READERS:
+        text, link = newest(town, reader)
+        assert text == f"ein grüner Tag\n\n-- \nGrüße von Bob\nLeave: {link}\n"
         links.add(link)
-    assert len(links) == 8
-    (found,) = [mail for mail in await town.person("alice").letters() if mail["Heliograph-Post"]]
-    assert found.get_content() == "ein grüner Tag\r\n"
+    assert len(links) == len(READERS)
+    (post,) = [mail for mail in await alice.letters() if mail["Heliograph-Post"]]
+    assert post.get_content() == "ein grüner Tag\r\n"
 
-    # below the root, on other hosts
     await split(town)
-    root, below = town.hosts["host-1"].directory.current.owner("reflectors", town.bucket("bob")), serving(town)
-    assert set(below.values()) - {root}, "some of it is on other hosts"
-    await post(town, "noch ein grüner Tag", 2)
-    for reader in READERS[:8]:
-        copy = newest(town, reader)
-        assert f"-- \nGrüße von Bob\nLeave: {way_out(copy)[0]}\n" in text_of(copy) and verdicts(town, copy) == [
-            True,
-            True,
-        ]
-        assert re.search(r"/unsubscribe/bob/b\d+/", way_out(copy)[0])
-    assert (await click(town, way_out(newest(town, READERS[0]))[0], 2))[0] == 200  # the link in the words acts
+    root = town.hosts["host-1"].directory.current.owner("reflectors", town.bucket("bob"))
+    assert set(serving(town).values()) - {root}, "some are served by other hosts now"
+    await write(town, BOB, "noch ein grüner Tag", 2)
+    for reader in READERS:
+        text, link = newest(town, reader)
+        assert text.endswith(f"\n\n-- \nGrüße von Bob\nLeave: {link}\n")
+        assert re.search(r"/unsubscribe/bob/b\d+/", link) and link not in links
+    assert (await click(town, newest(town, READERS[0])[1], 2))[0] == 200  # the link in the words acts
     await town.still()
 
-    # the list's root moves
     taker = f"host-{int(root[-1]) % 3 + 1}"
     await town.rename(town.bucket("bob"), "reflectors", taker)
     await town.moved("bob", root, taker, "reflectors")
     await follow(town, LATE)
-    await post(town, "nach dem Umzug, grün", 3)
-    assert len(posts(town, READERS[0])) == 2 and len(posts(town, READERS[1])) == 3
-    for reader in (*READERS[1:8], LATE):
-        assert "Grüße von Bob" in text_of(newest(town, reader)) and verdicts(town, newest(town, reader)) == [True, True]
-    assert town.faults_found() == []
+    await write(town, BOB, "nach dem Umzug grün", 3)
+    assert len(posts(town, READERS[0])) == 2
+    for reader in (*READERS[1:], LATE):
+        assert newest(town, reader)[0].startswith("nach dem Umzug grün\n\n-- \nGrüße von Bob\n")
 
-    assert (await bob.send(FOOTER, "none"))[:3] == "250"
-    await town.still()
-    await post(town, "ohne")
-    assert text_of(newest(town, LATE)) == "ohne\n" and verdicts(town, newest(town, LATE)) == [True, True]
+    await write(town, FOOTER, "none")
+    await write(town, BOB, "ohne")
+    assert newest(town, LATE)[0] == "ohne\n"
+    assert town.faults_found() == []
