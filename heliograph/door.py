@@ -10,11 +10,9 @@ import hashlib
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Protocol
 
 from directory.names import Foreign, Leaf, Name, Reflector, Timeline
-from heliograph.applications import Judged
+from heliograph.doormen import Doormen
 from heliograph.flow import Flow
 from heliograph.intake import Part, arrived, foreign_from, meaning, published, received_field, submitted
 from ingest.applications import Application, is_token
@@ -26,7 +24,7 @@ from mailbox_host.sent import WELCOME_KEEPING_SENT
 from spool.door import Envelope, Session
 from spool.queue import Queue
 from spool.route import Here, Shelf, Via
-from store import Bodies, Reader, Store, Transaction, events
+from store import Bodies, Store, Transaction, events
 
 OK = Delivered("2.1.5 Ok")
 FULL = Deferred("4.2.2 the mailbox is full, try again later", 452)  # RFC 5321 4.2.3; RFC 3463 3.3
@@ -40,29 +38,6 @@ PASSES_MAX = 2  # of one mail through one host: once by an old zone and back aga
 # is removed meanwhile gets a notice instead of a refusal, as from another host that asked before (spool.callout).
 KNOWN_SECONDS = 10.0
 KNOWN_MAX = 16_384
-
-
-class Ask(Protocol):
-    """Ask the host that owns a recipient by RCPT."""
-
-    async def ask(self, via: Via | Shelf) -> Outcome: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Doormen:
-    """Whom the door asks: `knows` of this host's rooms, `is_full` of its mailboxes, `refuses` of the reflectors what
-    is no post (content, who signed in), `callout` of another host, `login` for a password (entity, password, the
-    client's address), `application` for a token (source, token, the client's address), `too_soon`
-    by how many seconds its next post comes too early, `shelf` where another server keeps a mailbox of this host."""
-
-    knows: Callable[[Reader, Name], bool]
-    is_full: Callable[[Reader, Timeline], bool]
-    refuses: Callable[[Reader, Reflector, bytes, str], Refused | None]
-    callout: Ask
-    login: Callable[[str, bytes, str], Awaitable[Outcome]]
-    application: Callable[[str, str, str], Awaitable[Judged]]
-    too_soon: Callable[[str], float]
-    shelf: Callable[[Name], Shelf | None] = lambda name: None
 
 
 class HostDoor:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from heliograph.clients import Clients
-from heliograph.door import Doormen, HostDoor
+from heliograph.door import HostDoor
+from heliograph.doormen import Doormen
 from heliograph.rooms import HostRooms
 from heliograph.settings import Config
 from spool.callout import Callout

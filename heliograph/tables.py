@@ -4,7 +4,7 @@ Law: each package owns its own; this is only the list.
 """
 
 from heliograph.epochs import MIGRATIONS as EPOCHS
-from heliograph.ownership import MIGRATIONS as HELIOGRAPH
+from heliograph.ownership_tables import MIGRATIONS as HELIOGRAPH
 from ingest.tables import MIGRATIONS as INGEST
 from mailbox_host.tables import MIGRATIONS as MAILBOX_HOST
 from reflector.tables import MIGRATIONS as REFLECTOR
