@@ -7,13 +7,13 @@ import base64
 import dkim
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mail.headers import split_message
 from mail.seal import SealKey, hash_message, relaxed_text, seal
-from mail.sealing import ed25519_key, rsa_key
+from mail.sealing import ed25519_key, private_pem, read_private, rsa_key
 
 RSA = rsa.generate_private_key(65537, 2048)
 EDDY = ed25519.Ed25519PrivateKey.generate()
@@ -99,3 +99,16 @@ def test_any_text_is_hashed_as_others_hash_it(text: bytes) -> None:
 
 def test_an_empty_text_hashes_to_nothing() -> None:
     assert relaxed_text(b"\r\n\r\n") == b"" and relaxed_text(b" \t\r\n") == b""
+
+
+def test_a_key_is_read_as_it_was_kept_and_a_damaged_one_is_told() -> None:
+    for key in (RSA, EDDY):
+        assert private_pem(read_private(private_pem(key))) == private_pem(key)
+    der = RSA.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    modulus = RSA.public_key().public_numbers().n
+    der = der.replace(modulus.to_bytes(256), (modulus ^ 4).to_bytes(256))  # one bit
+    damaged = b"-----BEGIN PRIVATE KEY-----\n" + base64.encodebytes(der) + b"-----END PRIVATE KEY-----\n"
+    small = private_pem(rsa.generate_private_key(65537, 1024))
+    for bad, words in ((damaged, "damaged"), (small, "2048 bits"), (b"nonsense", "")):
+        with pytest.raises(ValueError, match=words):
+            read_private(bad)
