@@ -17,6 +17,7 @@ from heliograph.flow import Flow
 from heliograph.intake import Part, arrived, foreign_from, meaning, published, received_field, submitted
 from ingest.applications import Application, is_token
 from mail.address import Address
+from mail.envelope import Arrival
 from mail.headers import header_block
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mail.signature import is_proven
@@ -156,9 +157,13 @@ class HostDoor:
         if isinstance(parts, Deferred | Refused) or any(part.signed_by and not session.entity for part in parts):
             return parts
         names = [meaning(self._flow, recipient) for recipient in envelope.recipients]
-        sources = (name for name in names if isinstance(name, Reflector))
-        asked = (self._ask.refuses(self._store.reader, name, content, session.entity) for name in sources)
-        refusals = [refusal for refusal in asked if refusal]
+        letter = Arrival(envelope.sender, content, 0)  # one, whose header is read once, however many lists it names
+        refused: dict[Name, Refused | None] = {
+            name: self._ask.refuses(self._store.reader, name, letter, session.entity)
+            for name in dict.fromkeys(names)
+            if isinstance(name, Reflector)
+        }
+        refusals = [refusal for name in names if (refusal := refused.get(name))]
         if session.entity and len(refusals) < len(names):
             return parts  # her "reply to all" reaches the author; the notice of what is refused goes to herself
         return refusals[0] if refusals else parts

@@ -112,10 +112,10 @@ class ReflectorRoom:
         """Tell whether a source's owner posts from an address elsewhere."""
         return posts_from(reader, name.entity, address)
 
-    def refuses(self, reader: Reader, name: Reflector, content: bytes, entity: str) -> Refused | None:
+    def refuses(self, reader: Reader, name: Reflector, letter: Arrival, entity: str) -> Refused | None:
         """Judge a post at the door, where nobody but the client need be told: `entity` is who signed in, "" for a
         stranger. A refusal later would be a notice to whatever sender a stranger names."""
-        if name.detail or read_line(subject_of(Arrival("", content, 0))):
+        if name.detail or read_line(subject_of(letter)):
             return None
         if mirrored(name.entity):
             return not_its_upstream(self._directory().names, name.entity)

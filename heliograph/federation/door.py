@@ -19,7 +19,7 @@ from heliograph.federation.seals import unseal
 from heliograph.federation.wishes import WORDS, Said, Wish, own_wish, read_wish
 from heliograph.flow import Flow
 from mail.address import Address, mirrored
-from mail.headers import Headers, add_headers, drop_headers, first_addr_spec
+from mail.headers import add_headers, drop_headers
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mail.signature import TRUSTED_PREFIX, sign
 from reflector.fabric_wishes import is_mirror_of
@@ -117,8 +117,9 @@ class FederatedDoor:
     async def _arrived(self, session: Session, envelope: Envelope, content: bytes) -> Outcome:
         """What is for mirrors, or from them, is proven or not taken at all."""
         groups: dict[str, list[RcptTo]] = {}
+        said = Said(content)
         for recipient in envelope.recipients:
-            groups.setdefault(self._sealer(recipient, content), []).append(recipient)
+            groups.setdefault(self._sealer(recipient, said), []).append(recipient)
         outcome: Outcome = Delivered()
         for domain, recipients in sorted(groups.items(), reverse=True):
             part = replace(envelope, recipients=recipients)
@@ -130,7 +131,7 @@ class FederatedDoor:
                 return outcome
         return outcome
 
-    def _sealer(self, recipient: RcptTo, content: bytes) -> str:
+    def _sealer(self, recipient: RcptTo, said: Said) -> str:
         """Return the fabric that must have sealed this if it is to be taken; "" for mail of any other kind."""
         name = self._flow.name_of(_address(recipient))
         if not isinstance(name, Reflector):
@@ -139,8 +140,7 @@ class FederatedDoor:
             return source[1] if not name.detail else ""
         if name.detail not in WORDS:
             return ""
-        sender = first_addr_spec(Headers.of(content).get("from"))
-        return is_mirror_of(self._flow.directory().names.domain, name.entity, sender)
+        return is_mirror_of(self._flow.directory().names.domain, name.entity, said.sender)
 
     async def _sealed(self, session: Session, envelope: Envelope, content: bytes, domain: str) -> Outcome:
         if domain in self._refuse:

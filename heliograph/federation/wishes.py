@@ -13,6 +13,7 @@ from functools import cached_property
 from directory.names import Reflector
 from mail.address import Address, is_entity, mirror_name, mirrored
 from mail.envelope import Arrival
+from mail.headers import first_addr_spec
 from reflector.command_words import first_line, read_line, subject_of
 
 WORDS = ("subscribe", "unsubscribe")
@@ -32,10 +33,14 @@ class Wish:
 
 
 class Said:
-    """What a letter says in its Subject and first line, read once for all its recipients."""
+    """What a letter says in From, Subject and first line, read once for all its recipients."""
 
     def __init__(self, content: bytes) -> None:
         self._letter = Arrival("", content, 0)
+
+    @cached_property
+    def sender(self) -> str:
+        return first_addr_spec(self._letter.headers.get("from"))
 
     @cached_property
     def subject(self) -> str:

@@ -8,6 +8,7 @@ import struct
 
 import pytest
 
+from mail.headers import Headers
 from tests.fabric.town import OUTSIDE, Person, Town, from_outside, letter
 
 BOB = "bob@reflectors.fabric.test"
@@ -81,6 +82,29 @@ async def test_who_is_not_the_owner_is_refused_while_he_listens(town: Town) -> N
     assert not town.waiting()
     asked = letter(MALLORY, BOB, "subscribe")
     assert (await from_outside(town.address(1), town.config.ports.smtp, MALLORY, [BOB], asked)).startswith("250")
+
+
+async def test_a_letter_to_many_lists_is_read_as_often_as_one_to_a_single_list(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a large one to a thousand addresses would hold up everybody for a minute."""
+    parsed = 0
+    parse = Headers.parse
+
+    def count(block: bytes) -> Headers:
+        nonlocal parsed
+        parsed += 1
+        return parse(block)
+
+    monkeypatch.setattr(Headers, "parse", count)
+    counts = []
+    for names in (["bob"], ["bob", "Bob", "bOb", "boB", "BOb", "bOB", "BoB", "BOB"]):
+        parsed, to = 0, [f"{name}@reflectors.fabric.test" for name in names]
+        content = letter(MALLORY, to[0], "buy this")
+        said = await from_outside(town.address(3), town.config.ports.smtp, MALLORY, to, content)
+        assert said.startswith("550 5.7.1 only bob")
+        counts.append(parsed)
+    assert counts[0] == counts[1] > 0
 
 
 async def test_a_made_up_confirmation_is_refused_while_he_listens(town: Town) -> None:
