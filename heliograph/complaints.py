@@ -18,7 +18,9 @@ DOORS = ("abuse", "postmaster")  # RFC 2142 4, 5
 TOKENS_MAX = 5  # of one complaint: it is about one post to one reader, whose header names the token twice or so
 MARK = b"feedback-report"
 
-_TOKEN = re.compile(rb"([a-z0-9][a-z0-9._-]{0,29})\+(?:bounce|leave)\.([a-z2-7]{24})@((?:b[0-9]{1,10}\.)?reflectors\.)")
+# Its name is looked for backwards from here: whatever could be the beginning of one, of 35 MB, is too much to look at.
+_TOKEN = re.compile(rb"\+(?:bounce|leave)\.([a-z2-7]{24})@((?:b[0-9]{1,10}\.)?reflectors\.)")
+_SOURCE = re.compile(rb"[a-z0-9][a-z0-9._-]{0,29}\Z")
 
 
 def complained_of(names: FabricNames, recipients: list[RcptTo], content: bytes) -> list[RcptTo]:
@@ -32,7 +34,10 @@ def complained_of(names: FabricNames, recipients: list[RcptTo], content: bytes) 
 
 def _paths(names: FabricNames, content: bytes) -> Iterator[str]:
     for match in _TOKEN.finditer(content):
-        source, token, place = (part.decode() for part in match.groups())
+        name = _SOURCE.search(content[max(match.start() - 30, 0) : match.start()])
+        if name is None:
+            continue
+        source, token, place = (part.decode() for part in (name[0], *match.groups()))
         address = Address(f"{source}+bounce.{token}", f"{place}{names.domain}")
         if isinstance(names.classify(address), Reflector) and content.startswith(names.domain.encode(), match.end()):
             yield str(address)
