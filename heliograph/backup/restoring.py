@@ -2,7 +2,8 @@
 
 Law: nothing that is there is written over. What was given out after the backup (UIDs, post numbers, generations of
 subscriptions) is not given out again: all of them skip ahead, in the same transaction that notes the new epoch. The
-host's folder gets its name last; what an interrupted attempt left is not used.
+host's folder gets its name when all of it is on disk, the configuration after it; what an interrupted attempt left
+beside them is not used.
 """
 
 from __future__ import annotations
