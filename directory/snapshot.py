@@ -62,6 +62,11 @@ class Directory:
             host in self.former.get((which, bucket), ()) and self.key_of(host) is not None
         )
 
+    def spoke_for(self, which: Map, bucket: int, host: str) -> bool:
+        """The same, also for a lost host's heir, who says what that one noted."""
+        those = (host, *(one for one, heir in self.lost.items() if heir == host))
+        return any(self.speaks_for(which, bucket, one) for one in those)
+
     def host_of(self, name: Name) -> str:
         """Return the host that a name lives on, or "" where any host will do (follow@D, roles) or none does."""
         match name:

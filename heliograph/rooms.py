@@ -42,7 +42,7 @@ class HostRooms:
         self._shelf = config.shelf_of(name)
         self.mailbox = self._mailbox_room(config, name)
         token_key = read_key(config, name, TOKEN_KEY)
-        self.reflector = ReflectorRoom(name, self.now, token_key, config.reflectors, leaves.count)
+        self.reflector = ReflectorRoom(name, self.now, token_key, config.reflectors, leaves.count, self.serves)
         self.ingest = IngestRoom(name, self.now, _feeds(config, name, token_key))
         self.news = NewsRoom(self.now, token_key)
         self.queue = Queue()

@@ -25,12 +25,14 @@ CONTROLS_MAX = 16  # in one message; ours never send more than 4
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """Reflector to timeline: you follow `source` from post `from_` on (inclusive)."""
+    """Reflector to timeline: you follow `source` from post `from_` on (inclusive). `at`: the host where the list takes
+    you to live, whose leaf may get your posts."""
 
     source: str
     from_: int
     generation: int
     folder: str = "INBOX"
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

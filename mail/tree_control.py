@@ -152,7 +152,23 @@ class Settled:
     host: str
 
 
-TreeControl = Adopt | Adopted | Fold | Returned | Released | Relay | Report | Audit | Dissolve | Moved | Settled
+@dataclass(frozen=True, slots=True)
+class PassOn:
+    """Timeline's host to a leaf: this follower was told that she follows, from `from_` on and before `until`, when the
+    list took her to live at `host`; she lives with who signs this. What came and comes to you for her belongs here."""
+
+    source: str
+    host: str
+    who: str
+    from_: int
+    until: int
+    generation: int
+    folder: str = "INBOX"
+
+
+TreeControl = (
+    Adopt | Adopted | Fold | Returned | Released | Relay | Report | Audit | Dissolve | Moved | Settled | PassOn
+)
 WORDS: dict[str, type[TreeControl]] = {
     "adopt": Adopt,
     "adopted": Adopted,
@@ -165,4 +181,5 @@ WORDS: dict[str, type[TreeControl]] = {
     "dissolve": Dissolve,
     "moved": Moved,
     "settled": Settled,
+    "pass-on": PassOn,
 }

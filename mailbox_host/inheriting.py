@@ -1,4 +1,5 @@
-"""What a lost host kept for no account in particular, taken over by its heir: its log of posts, and its leaves.
+"""What a lost host kept for no account in particular, taken over by its heir: its log of posts, its leaves, and
+what it sent after followers who had moved.
 
 Law: a welcome that is still on its way may cover posts that came before it, so the log goes along as far as a queue may
 reach back. What the heir's log has already, or had, stays as it is.
@@ -8,6 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mail.follower_rows import Row
+from mailbox_host import passing
+from mailbox_host.accounts import exists
 from mailbox_host.follows import OPEN
 from mailbox_host.post_log import Post, log_post
 from store import Bodies, Reader, Transaction
@@ -59,12 +63,26 @@ def put_leaves(tx: Transaction, leaves: list[tuple[str, int, int]]) -> None:
     )
 
 
-def read_passed(source: Source) -> list[tuple[str, str]]:
-    """Return to which hosts it sent posts after followers: (source, host)."""
-    sql = f"SELECT source, host FROM passed_on WHERE until_post = {OPEN} ORDER BY source, host"
-    return [(name, host) for name, host in source.all(sql)]
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """To which hosts it sent posts after followers, up to which post: (source, host, until_post, behind); and of whom
+    lists did not know yet: (source, host, name, from_post, generation, folder)."""
+
+    on: list[tuple[str, str, int, int | None]]
+    noted: list[tuple[str, str, str, int, int, str]]
 
 
-def put_passed(tx: Transaction, passed: list[tuple[str, str]], me: str) -> None:
-    rows = [(name, host) for name, host in passed if host != me]
-    tx.executemany(f"INSERT OR IGNORE INTO passed_on (source, host, until_post) VALUES (?, ?, {OPEN})", rows)
+def read_passed(source: Source) -> Passed:
+    on = source.all("SELECT source, host, until_post, behind FROM passed_on ORDER BY source, host")
+    noted = source.all("SELECT source, host, name, from_post, generation, folder FROM moved_follower ORDER BY id")
+    return Passed([(a, b, c, d) for a, b, c, d in on], [(a, b, c, d, e, f) for a, b, c, d, e, f in noted])
+
+
+def put_passed(tx: Transaction, passed: Passed, me: str, now: float) -> None:
+    """Send them on from here, and tell the lists in its place. Who lives here needs neither."""
+    for source, host, name, from_post, generation, folder in passed.noted:
+        if host != me and not exists(tx, name):
+            passing.note(tx, source, host, Row(name, from_post, generation, folder))
+    for source, host, until, behind in passed.on:
+        if host != me:
+            passing.pass_on(tx, source, host, until, behind, now)

@@ -1,4 +1,4 @@
-"""What a leaf writes to its source's root.
+"""What a leaf writes to its source's root, and to other leaves.
 
 Law: believed for the signature of this host, which the queue puts on it.
 """
@@ -15,9 +15,9 @@ from mail.headers import header_line
 from mail.tree_control import TreeControl
 
 
-def write(names: FabricNames, control: TreeControl, now: float, body: str) -> tuple[Outgoing, ...]:
-    """Answer the source's root."""
-    to, source = names.reflector_inside(control.source, "control"), control.source
+def write(names: FabricNames, control: TreeControl, now: float, body: str, to: str = "") -> tuple[Outgoing, ...]:
+    """Write to the source's root, or to another leaf."""
+    to, source = to or names.reflector_inside(control.source, "control"), control.source
     seed = f"{control_field(control)} {body}".encode()
     fields = [
         ("From", names.reflector(source, "help")),

@@ -8,10 +8,11 @@ after the post that it is for.
 from __future__ import annotations
 
 from directory.names import FabricNames
+from directory.snapshot import Directory
 from mail.control import Welcome
 from mail.envelope import Outgoing
 from mail.follower_rows import ROWS_MAX, Row, digest_of, join, write_rows
-from mail.tree_control import Adopt, Adopted, Audit, Dissolve, Fold, Released, Report, Returned, Settled
+from mail.tree_control import Adopt, Adopted, Audit, Dissolve, Fold, PassOn, Released, Report, Returned, Settled
 from mailbox_host import passing
 from mailbox_host.accounts import exists
 from mailbox_host.follows import OPEN, TooManyFollows, welcome
@@ -19,9 +20,10 @@ from mailbox_host.leaf_mail import write
 from store import Reader, Transaction
 
 LATE_SECONDS = 14 * 86_400.0  # a queue gives up after 5 days: what is older never comes
-GONE, FULL = "gone", "full"  # why somebody was not taken over: there is no such account, or it follows too many
+# Why somebody was not taken over: there is no such account, it follows too many, it is another host's.
+GONE, FULL, MOVED = "gone", "full", "moved"
 
-LeafControl = Adopt | Fold | Released | Audit | Dissolve | Settled
+LeafControl = Adopt | Fold | Released | Audit | Dissolve | Settled | PassOn
 
 
 def is_registered(tx: Transaction, source: str, post: int) -> bool:
@@ -37,12 +39,13 @@ def register(tx: Transaction, source: str) -> None:
 
 
 def take(
-    tx: Transaction, names: FabricNames, host: str, control: LeafControl, rows: list[Row], now: float
+    tx: Transaction, directory: Directory, host: str, control: LeafControl, rows: list[Row], now: float
 ) -> tuple[Outgoing, ...]:
     """Carry out what the source's reflector says; return the answer."""
+    names = directory.names
     match control:
         case Adopt():
-            return _adopt(tx, names, host, control, rows, now)
+            return _adopt(tx, directory, host, control, rows, now)
         case Fold():
             return _give_back(tx, names, host, control, now)
         case Released() if control.until:
@@ -57,7 +60,7 @@ def take(
 
 
 def _adopt(
-    tx: Transaction, names: FabricNames, host: str, control: Adopt, rows: list[Row], now: float
+    tx: Transaction, directory: Directory, host: str, control: Adopt, rows: list[Row], now: float
 ) -> tuple[Outgoing, ...]:
     """Take one part, which does no harm whatever becomes of it; answer once all are here."""
     tx.execute("DELETE FROM leaf_part WHERE at < ?", (now - LATE_SECONDS,))
@@ -65,7 +68,7 @@ def _adopt(
     newest = tx.one("SELECT max(epoch) FROM leaf_part WHERE source = ?", (control.source,)) or (None,)
     if control.epoch < max(known[0], known[1] + 1, newest[0] or 0):
         return ()
-    refused = [why for row in rows if (why := _refused(tx, control.source, row, now))]
+    refused = [why for row in rows if (why := _refused(tx, directory, host, control.source, row, now))]
     tx.execute("DELETE FROM leaf_part WHERE source = ? AND epoch < ?", (control.source, control.epoch))
     tx.execute(
         "INSERT OR REPLACE INTO leaf_part VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -89,13 +92,14 @@ def _adopt(
     _begin(tx, control.source, control.epoch)
     total, digest = sum(part[1] for part in parts), join(*(part[2] for part in parts))
     answer = Adopted(control.source, control.epoch, total, digest, host=host)
-    return write(names, answer, now, "".join(part[3] for part in parts))
+    return write(directory.names, answer, now, "".join(part[3] for part in parts))
 
 
-def _refused(tx: Transaction, source: str, row: Row, now: float) -> Row | None:
+def _refused(tx: Transaction, directory: Directory, host: str, source: str, row: Row, now: float) -> Row | None:
     """Take somebody over; return why not, as a row whose folder tells."""
     if not exists(tx, row.who):
-        return Row(row.who, 0, 0, GONE)
+        is_ours = directory.owner("timeline", directory.names.bucket(row.who)) == directory.stands_for(host)
+        return Row(row.who, 0, 0, GONE if is_ours else MOVED)
     try:
         word = Welcome(source, row.from_post, row.generation, row.folder)
         tx.nested(lambda part: welcome(part, row.who, word, now))

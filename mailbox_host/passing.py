@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from directory.names import FabricNames
 from mail.envelope import Outgoing
 from mail.follower_rows import ROWS_MAX, Row, digest_of, write_rows
-from mail.tree_control import Moved, Settled
+from mail.tree_control import Moved, PassOn, Settled
 from mailbox_host.follows import OPEN
 from mailbox_host.leaf_mail import write
 from store import Reader, Transaction
@@ -40,17 +40,53 @@ def leave(tx: Transaction, names: Iterable[str], host: str) -> None:
             f" WHERE name = ? ON CONFLICT (source, host) DO UPDATE SET until_post = {OPEN}, due = NULL",
             (name,),
         )
+        tx.execute(  # of what has ended, posts below its end may still be on their way here
+            "INSERT INTO passed_on (source, host, until_post) SELECT f.source, ?, max(f.until_post)"
+            " FROM account a JOIN follow f ON f.account = a.id"
+            f" WHERE a.name = ? AND f.from_post < f.until_post AND f.until_post < {OPEN} GROUP BY f.source"
+            f" ON CONFLICT (source, host) DO UPDATE SET due = iif(until_post < {OPEN}, NULL, due),"
+            " until_post = max(until_post, excluded.until_post)",
+            (host, name),
+        )
 
 
 def left(tx: Transaction, host: str, now: float) -> None:
     """What was on its way to a host is there: the lists may be told."""
-    tx.execute(f"UPDATE passed_on SET due = ? WHERE host = ? AND {_OPEN} AND due IS NULL", (now, host))
+    tx.execute("UPDATE passed_on SET due = ? WHERE host = ? AND due IS NULL", (now, host))
     tx.execute(f"DELETE FROM passed_on WHERE until_post < {OPEN} AND due < ?", (now - LATE_SECONDS,))
 
 
 def arrive(tx: Transaction, names: Iterable[str]) -> None:
     """The accounts are here (again)."""
     tx.executemany("DELETE FROM moved_follower WHERE name = ?", [(name,) for name in names])
+
+
+def follow(tx: Transaction, word: PassOn, host: str, now: float) -> None:
+    """A follower of whom nothing is known here lives at a host: her posts are sent after her, those that have come too.
+    The list is told, unless she has left already. Where others are on their way there, it is told when they are."""
+    if word.until == OPEN:
+        note(tx, word.source, host, Row(word.who, word.from_, word.generation, word.folder))
+    pass_on(tx, word.source, host, word.until, word.from_, now)
+
+
+def note(tx: Transaction, source: str, host: str, row: Row) -> None:
+    """The list is to be told of a follower, unless a later word is noted."""
+    tx.execute(
+        "INSERT INTO moved_follower (source, host, name, from_post, generation, folder) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (name, source) DO UPDATE SET host = excluded.host, from_post = excluded.from_post,"
+        " generation = excluded.generation, folder = excluded.folder WHERE excluded.generation >= generation",
+        (source, host, row.who, row.from_post, row.generation, row.folder),
+    )
+
+
+def pass_on(tx: Transaction, source: str, host: str, until: int, behind: int | None, now: float) -> None:
+    """Send posts below `until` to a host as they come, and what is here from `behind` on."""
+    tx.execute(
+        "INSERT INTO passed_on (source, host, until_post, due, behind) VALUES (?1, ?2, ?3, ?4, ?5)"
+        f" ON CONFLICT (source, host) DO UPDATE SET due = iif(until_post = {OPEN} AND due IS NULL, NULL, ?4),"
+        " until_post = max(until_post, ?3), behind = min(coalesce(behind, ?5), coalesce(?5, behind))",
+        (source, host, until, now, behind),
+    )
 
 
 def passed_to(tx: Transaction, source: str, post: int) -> list[str]:
@@ -61,7 +97,7 @@ def passed_to(tx: Transaction, source: str, post: int) -> list[str]:
 
 def count(place: Reader | Transaction) -> int:
     """Count the sources whose lists do not serve all yet who moved away from here."""
-    row = place.one(f"SELECT count(DISTINCT source) FROM passed_on WHERE {_OPEN}")
+    row = place.one(f"SELECT count(DISTINCT source) FROM passed_on WHERE {_OPEN} OR behind IS NOT NULL")
     assert row is not None
     return int(row[0])
 

@@ -7,18 +7,19 @@ from this very host; everything else is personal mail, filed once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from directory.names import Leaf, Name, Timeline
 from directory.snapshot import Directory
 from mail.address import is_source
 from mail.control import FIELD, Goodbye, KeepSent, Sift, TellFollows, Welcome, read_controls
-from mail.envelope import Arrival, Outgoing, Receipt, Recipient
+from mail.envelope import Arrival, Outgoing, Receipt
 from mail.follower_rows import read_rows
 from mail.headers import split_message
 from mail.outcome import Deferred, Delivered, Refused
-from mail.tree_control import Adopt
-from mailbox_host import leaves, passing
+from mail.tree_control import Adopt, PassOn
+from mailbox_host import leaves, passing, straying
 from mailbox_host.accounts import account_id, exists
 from mailbox_host.bell import Bell
 from mailbox_host.follow_list import answer_follows
@@ -30,7 +31,7 @@ from mailbox_host.repeats import first_at, is_first, was_here
 from mailbox_host.sent import file_sent
 from mailbox_host.settings import Settings
 from mailbox_host.sifting import sift
-from mailbox_host.timeline import anyone_follows, deliver_post, goodbye, log_post, welcome
+from mailbox_host.timeline import deliver_post, goodbye, log_post, welcome
 from store import Reader, Transaction, events
 
 NUMBER_DIGITS_MAX = 18  # fits SQLite's integers
@@ -78,12 +79,13 @@ class MailboxRoom:
 
     def is_due(self, reader: Reader | Transaction, now: float) -> bool:
         """Tell whether `work` would do anything."""
-        return passing.is_due(reader, now)
+        return passing.is_due(reader, now) or straying.is_due(reader)
 
     def work(self, tx: Transaction, now: float) -> tuple[Outgoing, ...]:
-        """Tell lists of their followers who moved away from here; return what is to be sent."""
+        """Tell lists of their followers who moved away from here, and send posts after them; return the mail."""
         directory = self._directory()
-        return passing.ask(tx, directory.names, directory.serial, self._host, now)
+        behind = straying.send_after(tx, directory, self._host)
+        return behind + passing.ask(tx, directory.names, directory.serial, self._host, now)
 
     def _timeline(self, tx: Transaction, arrival: Arrival, account: str) -> Receipt:
         if not exists(tx, account):
@@ -106,19 +108,8 @@ class MailboxRoom:
         if not self._speaks_for(arrival, source):
             return Receipt(_not_yet(source))
         further = passing.passed_to(tx, source, post.number)
-        wanted = further or arrival.signed_by != self._host or self._is_wanted(tx, post)
-        if not (wanted and log_post(tx, post)):  # what was here before was passed on then
-            return Receipt()
-        self._logged(tx, post)
-        return Receipt(Delivered(), self._pass_on(arrival, source, further))
-
-    def _is_wanted(self, tx: Transaction, post: Post) -> bool:
-        return anyone_follows(tx, post.source, post.number) or leaves.is_registered(tx, post.source, post.number)
-
-    def _pass_on(self, arrival: Arrival, source: str, hosts: list[str]) -> tuple[Outgoing, ...]:
-        """Send a post after followers who moved: to the leaves where they live now."""
-        leaves_ = tuple(Recipient(self._directory().names.leaf(source, host)) for host in hosts if host != self._host)
-        return (Outgoing(arrival.sender, leaves_, arrival.content, True, arrival.signed_by),) if leaves_ else ()
+        wanted = further or arrival.signed_by != self._host or straying.wants(tx, self._directory(), arrival, post)
+        return Receipt(outgoing=self._log(tx, arrival, post) if wanted else ())
 
     def _is_mine(self, host: str) -> bool:
         """Tell whether a host's leaves are here: this one's, and those of a lost host whose heir this is."""
@@ -133,10 +124,11 @@ class MailboxRoom:
             return Receipt(Deferred(f"4.6.0 Control not understood: {fault}"))
         if not isinstance(control, leaves.LeafControl) or (control.source, control.host) != (source, host):
             return Receipt(Refused("5.5.4 This control is not for this leaf"))
+        if isinstance(control, PassOn):
+            return straying.take(tx, self._directory(), arrival, control)
         if not self._speaks_for(arrival, source):
             return Receipt(_not_yet(source))
-        names = self._directory().names
-        outgoing = leaves.take(tx, names, host, control, rows, arrival.now)
+        outgoing = leaves.take(tx, self._directory(), host, control, rows, arrival.now)
         for row in rows:
             tx.after_commit(partial(self._bell.ring_account, row.who))
         return Receipt(Delivered(), outgoing)
@@ -148,18 +140,23 @@ class MailboxRoom:
             return Receipt(Refused("5.6.0 Not a readable post", 554))
         if not self._speaks_for(arrival, post.source):
             return Receipt(_not_yet(post.source))
-        if log_post(tx, post):
-            self._logged(tx, post)
-        return self._post_for_one(tx, arrival, account) if deliver_post(tx, account, post) else Receipt()
+        after = self._log(tx, arrival, post)
+        one = self._post_for_one(tx, arrival, account) if deliver_post(tx, account, post) else Receipt()
+        return replace(one, outgoing=one.outgoing + after)
 
     def _post_for_one(self, tx: Transaction, arrival: Arrival, account: str) -> Receipt:
         """A post that comes to nobody else was filed."""
         tx.after_commit(lambda: self._bell.ring_account(account))
         return Receipt()
 
-    def _logged(self, tx: Transaction, post: Post) -> None:
+    def _log(self, tx: Transaction, arrival: Arrival, post: Post) -> tuple[Outgoing, ...]:
+        """Keep a post, and send it after followers who moved. What was here before was sent then."""
+        if not log_post(tx, post):
+            return ()
         events.append(tx, post.arrival, "filed", source=post.source, post=post.number)
         tx.after_commit(lambda: self._bell.ring_sources([post.source]))
+        hosts = [host for host in passing.passed_to(tx, post.source, post.number) if host != self._host]
+        return straying.send_on(self._directory(), self._host, post.source, arrival, hosts)
 
     def _controls(self, tx: Transaction, arrival: Arrival, account: str) -> Receipt:
         """Carry out welcomes and goodbyes, all or none. The message itself is not filed."""
@@ -184,6 +181,8 @@ class MailboxRoom:
             tx.nested(lambda part: _carry_out(part, account, controls, arrival.now))
         except TooManyFollows as full:
             return Receipt(Refused(f"5.2.2 {full}", 552))
+        welcomes = [control for control in controls if isinstance(control, Welcome)]
+        outgoing += straying.claim(tx, self._directory(), self._host, account, welcomes, arrival.now)
         tx.after_commit(lambda: self._bell.ring_account(account))
         return Receipt(outgoing=tuple(outgoing))
 

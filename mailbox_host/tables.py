@@ -222,6 +222,16 @@ ALONE = Migration(
     "CREATE TABLE alone (folder INTEGER PRIMARY KEY, uidnext INTEGER NOT NULL) STRICT",
 )
 
+# passed_on.behind: the log is still to be sent after its followers from this post on (straying.py).
+STRAYING = Migration(
+    "mailbox_host",
+    13,
+    """
+    ALTER TABLE passed_on ADD COLUMN behind INTEGER;
+    CREATE INDEX passed_on_behind ON passed_on (source) WHERE behind IS NOT NULL
+    """,
+)
+
 MIGRATIONS = (
     MIGRATION,
     HEADER_CUTS,
@@ -235,4 +245,5 @@ MIGRATIONS = (
     OUTWARD,
     GAPS,
     ALONE,
+    STRAYING,
 )

@@ -39,12 +39,14 @@ def expand(house: House, tx: Transaction, list_: str, post: int, content: bytes,
 
 
 def _by_host(house: House, followers: list[str]) -> tuple[list[str], list[str]]:
-    """Part the followers into those who get a copy each, and the hosts that get one for all who live there."""
+    """Part the followers into those who get a copy each, and the hosts that get one for all who live there. Of whom the
+    zone gave to another host lately nobody knows at which of them a copy would find her."""
     least = house.settings.leaf_threshold
     if len(followers) < least:
         return followers, []
-    homes = [house.home(name) for name in followers]
+    homes = ["" if house.has_moved(name) else house.home(name) for name in followers]
     counted = Counter(homes)
+    counted[""] = 0
     alone = [name for name, host in zip(followers, homes, strict=True) if counted[host] < least]
     return alone, [host for host, count in counted.items() if count >= least]
 

@@ -31,7 +31,7 @@ from reflector.tree import LEAF, SUB, Range, node_of
 from reflector.tree_mail import Mails, branch_address, write
 from store import Transaction, events
 
-FULL = "full"  # what a leaf says of somebody who follows too many (mailbox_host.leaves)
+FULL, MOVED = "full", "moved"  # what a leaf says of who follows too many, or does not live there (mailbox_host.leaves)
 SCANNED_MAX = 10_000  # rows looked through for one message: 20 ms of the writer's time
 
 
@@ -72,6 +72,8 @@ def take_answer(house: House, tx: Transaction, move: Move, answer: Adopted, refu
     """Cut over, or give up where it holds something else."""
     if (answer.rows, int(answer.digest or "0", 16)) != (move.rows, int(move.digest, 16)):
         events.append(tx, now, "digest-differs", source=move.list, branch=move.branch, epoch=move.epoch)
+        return give_up(house, tx, move, now)
+    if any(row.folder == MOVED for row in refused):  # some are on their way: once they are there
         return give_up(house, tx, move, now)
     # Who has too many follows stays with us; who has no account any more is gone from the list too.
     _cut_over(tx, move, [house.names.person(row.who) for row in refused if row.folder == FULL], now)

@@ -58,6 +58,6 @@ def _rows_by_host(house: House, tx: Transaction, source: Source) -> dict[str, in
     )
     counts: dict[str, int] = {}
     for (address,) in rows:
-        host = house.home(address.partition("@")[0])
-        counts[host] = counts.get(host, 0) + 1
+        if host := house.home(address.partition("@")[0]):  # "": it is on its way here, nobody knows from where
+            counts[host] = counts.get(host, 0) + 1
     return counts

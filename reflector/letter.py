@@ -29,6 +29,7 @@ class House:
     key: bytes
     settings: Settings
     local: Callable[[Reader | Transaction, str], int] = lambda place, source: 0  # followers with their timelines here
+    holds_now: Callable[[Transaction, str], bool] = lambda tx, entity: True  # of a timeline here: by what is on disk
 
     @property
     def names(self) -> FabricNames:
@@ -41,6 +42,10 @@ class House:
     def home(self, entity: str) -> str:
         """Return the host where an entity's timeline lives, as the zone says now."""
         return self.directory.owner("timeline", self.names.bucket(entity))
+
+    def has_moved(self, entity: str) -> bool:
+        """Tell whether the zone lately named another host for an entity's timeline than it names now."""
+        return ("timeline", self.names.bucket(entity)) in self.directory.former
 
     def serves(self, list_: str) -> str:
         """Return the host that serves a list, as the zone says now."""

@@ -79,7 +79,7 @@ def _follow_anew(letter: Letter, who: Subscriber, folder: str, *, rowless: bool)
     look_at(tx, source.list, letter.arrival.now + LOOK_SECONDS)
     letter.tell("subscribed", address=who.address, since=from_post, generation=generation)
     text = voice(letter).welcome(folder if who.entity else "")
-    welcome = Welcome(source.name, from_post, generation, folder)
+    welcome = Welcome(source.name, from_post, generation, folder, letter.house.home(who.entity) if who.entity else "")
     controls = (control_mail(letter, [who.entity], text, welcome),) if who.entity else ()
     return text, (*controls, *_newest_posts(letter, who, from_post, generation))
 
@@ -91,7 +91,7 @@ def _follow_again(letter: Letter, who: Subscriber, interval: Interval, folder: s
     generation = take_generation(letter.tx, letter.source.list)
     note_told(letter, who.entity, Row(who.entity, interval.from_post, generation, folder), until=OPEN)
     change(letter.tx, letter.source.list, who.address, generation, folder)
-    welcome = Welcome(letter.source.name, interval.from_post, generation, folder)
+    welcome = Welcome(letter.source.name, interval.from_post, generation, folder, letter.house.home(who.entity))
     return text, (control_mail(letter, [who.entity], text, welcome),)
 
 

@@ -17,7 +17,7 @@ from reflector.letter import House
 from reflector.nodes import count_at_leaf, look_at
 from reflector.routing import WAIT, place_of
 from reflector.sources import is_buried
-from reflector.subscriptions import Subscriber, last_generation, open_interval, subscribe
+from reflector.subscriptions import Subscriber, is_handed_over, last_generation, open_interval, subscribe
 from reflector.tables import OPEN
 from reflector.told import newest_word
 from reflector.tree import LEAF
@@ -50,22 +50,25 @@ def _doubt(house: House, tx: Transaction, list_: str, word: Moved, rows: list[Ro
     for row in rows:
         if not is_entity(row.who):
             return Refused(f"5.5.4 {row.who[:40]!r} is nobody of this fabric")
-        if not house.directory.speaks_for("timeline", house.names.bucket(row.who), word.host):
+        if not house.directory.spoke_for("timeline", house.names.bucket(row.who), word.host):
             return Deferred(f"4.7.1 {word.host} does not speak for {row.who}")
-        if place_of(house, tx, list_, _subscriber(house, row.who)) == WAIT:
+        who = _subscriber(house, row.who)
+        if place_of(house, tx, list_, who) == WAIT or is_handed_over(tx, list_, who.address):
             return BUSY
     return None
 
 
 def _take(house: House, tx: Transaction, list_: str, row: Row) -> bool:
     who = _subscriber(house, row.who)
-    if open_interval(tx, list_, who.address) or last_generation(tx, list_, who.address) > row.generation:
+    if open_interval(tx, list_, who.address):
         return False
     newest = newest_word(tx, list_, row.who)
     if newest and newest[1].generation > row.generation:
-        if newest[0] != OPEN:
-            return False
-        row = newest[1]
+        if newest[0] == OPEN:  # a leaf may not know it yet
+            subscribe(tx, list_, who, newest[1].from_post, newest[1].generation, "", newest[1].folder)
+        return newest[0] == OPEN
+    if last_generation(tx, list_, who.address) > row.generation:
+        return False
     if needs_no_row(house, tx, list_, row.who):
         count_at_leaf(tx, list_, house.home(row.who), 1)
         return False

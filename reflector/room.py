@@ -83,6 +83,7 @@ class ReflectorRoom:
         token_key: bytes,
         settings: Settings | None = None,
         local: Callable[[Reader | Transaction, str], int] = lambda place, source: 0,
+        holds_now: Callable[[Transaction, str], bool] = lambda tx, entity: True,
     ) -> None:
         if not KEY_OCTETS_MIN <= len(token_key) <= 64:  # BLAKE2b takes no longer one
             raise ValueError(f"the token key has {KEY_OCTETS_MIN} to 64 octets")
@@ -90,7 +91,7 @@ class ReflectorRoom:
         self._directory = directory
         self._key = token_key
         self._settings = settings or Settings()
-        self._local = local
+        self._local, self._holds_now = local, holds_now
 
     def knows(self, reader: Reader | Transaction, name: Reflector) -> bool:
         """Tell whether mail to this name can be taken."""
@@ -126,7 +127,7 @@ class ReflectorRoom:
 
     def receive(self, tx: Transaction, arrival: Arrival, name: Reflector) -> Receipt:
         """Take one arrival for one name."""
-        house = House(self.host, self._directory(), self._key, self._settings, self._local)
+        house = House(self.host, self._directory(), self._key, self._settings, self._local, self._holds_now)
         if name.detail.startswith(SUB):
             list_ = f"{name.entity}+{name.detail}"
             take = take_controls if is_control(arrival) else relay_post

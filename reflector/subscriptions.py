@@ -63,6 +63,12 @@ def open_interval(tx: Transaction, source: str, address: str) -> Interval | None
     return Interval(*row) if row else None
 
 
+def is_handed_over(tx: Transaction, source: str, address: str) -> bool:
+    """Tell whether the open interval was sent in a hand-over that is under way: it may end at any post."""
+    sql = f"SELECT 1 FROM subscriber WHERE source = ? AND address = ? AND until_post = {OPEN} AND moving <> 0"
+    return tx.one(sql, (source, address)) is not None
+
+
 def last_until(tx: Transaction, source: str, address: str) -> int:
     """Return where the latest closed interval ended (0: there was none): before it nothing is sent again."""
     row = tx.one("SELECT max(until_post) FROM subscriber WHERE source = ? AND address = ?", (source, address))

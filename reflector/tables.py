@@ -161,6 +161,8 @@ GAPS = Migration(
     ) STRICT, WITHOUT ROWID
     """,
 )
+# told.host: where the list took a follower to live when it told her, '' before that was noted.
+TOLD_WHERE = Migration("reflector", 9, "ALTER TABLE told ADD COLUMN host TEXT NOT NULL DEFAULT ''")
 HERE = "list NOT IN (SELECT list FROM away)"
 
-MIGRATIONS = (MIGRATION, TREE, BOUNCES, AWAY, MIRRORS, GAPS, SENDERS, FOOTERS)
+MIGRATIONS = (MIGRATION, TREE, BOUNCES, AWAY, MIRRORS, GAPS, SENDERS, FOOTERS, TOLD_WHERE)

@@ -13,12 +13,12 @@ from store import Transaction
 
 
 def note_told(letter: Letter, entity: str, row: Row, until: int) -> None:
-    """Note the newest word to a follower on a host with a leaf; this host's own has no leaf to ask."""
-    if letter.house.holds_timeline(entity):
-        return
+    """Note the newest word to a follower, and where she lived: she may be elsewhere when it comes."""
+    home = letter.house.home(entity)
     letter.tx.execute(
-        "INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (letter.source.list, entity, row.from_post, until, row.generation, row.folder, letter.arrival.now),
+        "INSERT OR REPLACE INTO told (list, entity, from_post, until_post, generation, folder, at, host)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (letter.source.list, entity, row.from_post, until, row.generation, row.folder, letter.arrival.now, home),
     )
 
 
@@ -32,15 +32,16 @@ def newest_word(tx: Transaction, list_: str, entity: str) -> tuple[int, Row] | N
 
 
 def corrected(house: House, tx: Transaction, list_: str, host: str, rows: list[Row]) -> list[Row]:
-    """Return a leaf's rows as they will be once all has arrived there."""
+    """Return a leaf's rows as they will be once all has arrived there: with whom the list took to live there when it
+    told her, wherever she lives now; nobody else serves her."""
+    found = {row.who: row for row in rows}
     told = {
         entity: (until, Row(entity, from_post, generation, folder))
-        for entity, from_post, until, generation, folder in tx.all(
-            "SELECT entity, from_post, until_post, generation, folder FROM told WHERE list = ?", (list_,)
+        for entity, from_post, until, generation, folder, at in tx.all(
+            "SELECT entity, from_post, until_post, generation, folder, host FROM told WHERE list = ?", (list_,)
         )
-        if house.home(entity) == host
+        if host == (at or house.home(entity)) or entity in found
     }
-    found = {row.who: row for row in rows}
     for entity, (until, row) in told.items():
         if entity in found and found[entity].generation >= row.generation:
             continue

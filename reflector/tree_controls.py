@@ -19,6 +19,7 @@ from mail.tree_control import (
     Dissolve,
     Fold,
     Moved,
+    PassOn,
     Relay,
     Released,
     Report,
@@ -82,7 +83,7 @@ def sender_of(list_: str, control: TreeControl) -> tuple[str, str] | None:
     """Return who alone may say this here: ("list", its name) or ("host", a leaf's); None: nobody."""
     if isinstance(control, Moved):
         return ("host", control.host) if is_root(list_) and control.host else None
-    if isinstance(control, Settled):  # for leaves alone
+    if isinstance(control, Settled | PassOn):  # for leaves alone
         return None
     other = list_of(control.source, control.node)
     if isinstance(control, Relay):  # down from the parent, or up to the root from anywhere

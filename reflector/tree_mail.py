@@ -67,7 +67,7 @@ def speaks_for(house: House, arrival: Arrival, list_: str) -> bool:
 def needs_no_row(house: House, tx: Transaction, list_: str, entity: str) -> bool:
     """Tell whether an account's host gets one copy for all who live there: this very host, and one with a leaf."""
     home = house.home(entity)
-    return home == house.host or has_leaf(tx, list_, home)
+    return house.holds_now(tx, entity) if home == house.host else has_leaf(tx, list_, home)
 
 
 def not_yet(list_: str) -> Deferred:

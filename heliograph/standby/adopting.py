@@ -21,7 +21,7 @@ async def adopt_log(party: Party, estate: Store, me: str) -> None:
     """Once more does no harm."""
     leaves, passed = inheriting.read_leaves(estate.reader), inheriting.read_passed(estate.reader)
     await party.store.write(lambda tx: inheriting.put_leaves(tx, leaves))
-    await party.store.write(lambda tx: inheriting.put_passed(tx, passed, me))
+    await party.store.write(lambda tx: inheriting.put_passed(tx, passed, me, party.clock()))
     after, since = 0, party.clock() - inheriting.LATE_SECONDS
     while rows := await estate.read(partial(_log, after, since)):
         await party.store.write(partial(_put_log, rows))

@@ -22,7 +22,7 @@ def rows(town: Town) -> list[tuple[object, ...]]:
 def test_a_local_follower_is_welcomed_at_her_timeline_and_has_no_row(town: Town) -> None:
     town.write(at("subscribe"), by="alice", subject="folder=News")
     welcome, answer = town.fetch(NAMES.timeline("alice"))
-    assert welcome.controls == [Welcome("bob", 1, 1, "News")] and welcome.signed
+    assert welcome.controls == [Welcome("bob", 1, 1, "News", "host-1")] and welcome.signed
     assert welcome.sender == NAMES.reflector_inside("bob", "bounce")
     assert answer.sender == "" and not answer.signed and "folder News" in answer.text
     assert rows(town) == []
@@ -31,7 +31,7 @@ def test_a_local_follower_is_welcomed_at_her_timeline_and_has_no_row(town: Town)
 def test_a_follower_on_another_host_has_a_row_too(town: Town) -> None:
     town.write(BOB, by="carol", subject="subscribe")
     welcome, _ = town.fetch(NAMES.timeline("carol"))
-    assert welcome.controls == [Welcome("bob", 1, 1)]
+    assert welcome.controls == [Welcome("bob", 1, 1, at="host-2")]
     assert rows(town) == [("carol@fabric.test", "fabric", 1, 0)]
 
 
@@ -87,7 +87,7 @@ def test_who_follows_already_is_told_so(town: Town) -> None:
     town.fetch()
     town.write(at("subscribe"), by="carol", subject="folder=Later")
     welcome, answer = town.fetch(NAMES.timeline("carol"))
-    assert welcome.controls == [Welcome("bob", 1, 2, "Later")]
+    assert welcome.controls == [Welcome("bob", 1, 2, "Later", "host-2")]
     assert "already follow" in answer.text and len(rows(town)) == 1
 
 
@@ -164,7 +164,8 @@ def test_bob_request_reads_subject_or_first_line(town: Town) -> None:
     town.write("bob-request@reflectors.fabric.test", by="carol", text="\r\nunsubscribe\r\n-- \r\nCarol\r\n")
     town.write("bob-request@reflectors.fabric.test", by="alice", text='subscribe folder="Big News"\r\n')
     controls = [mail.controls[0] for mail in town.fetch() if mail.controls]
-    assert controls == [Welcome("bob", 1, 1), Goodbye("bob", 1, 2), Welcome("bob", 1, 3, "Big News")]
+    first, second = Welcome("bob", 1, 1, at="host-2"), Welcome("bob", 1, 3, "Big News", "host-1")
+    assert controls == [first, Goodbye("bob", 1, 2), second]
 
 
 def test_a_malformed_command_is_answered_with_help(town: Town) -> None:
@@ -195,7 +196,7 @@ def test_a_new_follower_gets_the_newest_posts_at_once() -> None:
     town.fetch()
     town.control("times", Subscribe("times", "carol@fabric.test", "Feeds"))
     welcome, *posts = town.fetch(NAMES.timeline("carol"))
-    assert welcome.controls == [Welcome("times", 3, 1, "Feeds")]
+    assert welcome.controls == [Welcome("times", 3, 1, "Feeds", "host-2")]
     assert [mail.post for mail in posts] == [3, 4] and all(mail.signed for mail in posts)
     assert town.bodies() == 2
 
@@ -280,4 +281,4 @@ def test_a_follower_who_asks_again_keeps_what_she_follows_from(town: Town) -> No
     town.write(BOB, by="bob", text="1")
     town.fetch()
     town.write(at("subscribe"), by="carol")
-    assert town.fetch()[0].controls == [Welcome("bob", 1, 2)]
+    assert town.fetch()[0].controls == [Welcome("bob", 1, 2, at="host-2")]
