@@ -13,7 +13,8 @@ from mail.headers import drop_headers
 from mail.outcome import Delivered
 from mailbox_host.accounts import account_id
 from mailbox_host.entry import SEEN
-from mailbox_host.folders import create_folder
+from mailbox_host.folder_names import INBOX, TooManyFolders
+from mailbox_host.folders import create_folder, find_folder
 from mailbox_host.refiling import append
 from mailbox_host.repeats import first_at
 from store import Reader, Transaction
@@ -48,4 +49,11 @@ def _folder(tx: Transaction, account: str, now: float) -> int:
         """,
         (account_id(tx, account), SENT),
     )
-    return int(row[0]) if row else create_folder(tx, account, SENT, now, "\\Sent").id
+    if row:
+        return int(row[0])
+    try:
+        return create_folder(tx, account, SENT, now, "\\Sent").id
+    except TooManyFolders:  # better there than in the queue, for ever
+        inbox = find_folder(tx, account, INBOX)
+        assert inbox is not None
+        return inbox.id

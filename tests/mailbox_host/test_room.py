@@ -407,3 +407,16 @@ def test_a_copy_of_what_was_sent_is_kept_once_and_only_on_a_hosts_word(place: Pl
     assert place.subjects("alice", "Sent") == ["mine"]
     quota.set_limits(place.tx, "alice", 1, None)
     assert place.receive(person("alice"), copied, "host-7", envid="3") == TOO_LARGE
+
+
+def test_where_no_folder_for_copies_can_be_made_they_are_kept_in_the_inbox(place: Place) -> None:
+    """A room that fails on one is asked again for days, and then its sender is told that her mail was lost."""
+    folders.delete_folder(place.tx, "alice", "Sent")
+    while True:
+        try:
+            folders.create_folder(place.tx, "alice", f"folder {place.tx.connection.total_changes}", NOW)
+        except folders.TooManyFolders:
+            break
+    copied = add_controls(letter("mine"), KeepSent("alice"))
+    assert place.receive(person("alice"), copied, "host-7") == Delivered()
+    assert place.subjects("alice") == ["mine"]
