@@ -1,7 +1,8 @@
 """From the queue's tables into memory, and on to where each row goes now.
 
 Law: the route is asked for at every attempt. Memory is bounded; a destination that does not keep up is parked, so that
-the mail of others is read past it.
+the mail of others is read past it. Nothing goes on before a standby holds it: what its heir does again from the queue
+(a post gets another number there) nobody must have seen.
 """
 
 from __future__ import annotations
@@ -115,6 +116,7 @@ class Loader:
             rows = await self._read_fresh(min(room, self._settings.load_rows))
             if not rows:
                 return
+            await self._store.held()
             placed = await self._place(rows, False)
             if placed < len(rows):
                 self._stalled = True
@@ -137,6 +139,7 @@ class Loader:
                 self._due_at = DUE_START
                 self._next_due = queue.next_due(self._store.reader, now)
                 return
+            await self._store.held()
             await self._place([row for row in rows if (row.message, row.n) not in self._flying], True)
             self._due_at = rows[-1].next_attempt, rows[-1].message, rows[-1].n
 

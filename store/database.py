@@ -111,6 +111,12 @@ class Store:
         """
         return await self._writer.submit_on(asyncio.get_running_loop(), work)
 
+    async def held(self) -> None:
+        """Return once all that can be read by now counts: the standby holds it too, where there is one, or is not waited
+        for. Who lets others see what he has read asks for it first. StandbyBehind: it does not count yet."""
+        if self._writer.telling.waits:
+            await self.write(lambda tx: None)  # is told after all before it
+
     def write_now(self, work: Callable[[Transaction], T]) -> T:
         """The same for callers without an event loop (the command, tests); blocks until durable."""
         return self._writer.submit(work).result()

@@ -94,6 +94,11 @@ class Telling:
         terms = self._terms
         return self.is_behind and terms is not None and terms.required
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is a standby at all."""
+        return self._terms is not None
+
     def agree(self, terms: Terms | None) -> None:
         """From now on tell under these terms; None: there is no standby, and all are told."""
         with self._lock:
