@@ -112,8 +112,8 @@ class Store:
         return await self._writer.submit_on(asyncio.get_running_loop(), work)
 
     async def held(self) -> None:
-        """Return once all that can be read by now counts: the standby holds it too, where there is one, or is not waited
-        for. Who lets others see what he has read asks for it first. StandbyBehind: it does not count yet."""
+        """Return once all that can be read by now counts: the standby, where there is one, holds it too, or is not
+        waited for. Who lets others see what he has read asks for it first. StandbyBehind: it does not count yet."""
         if self._writer.telling.waits:
             await self.write(lambda tx: None)  # is told after all before it
 
