@@ -22,6 +22,7 @@ from reflector.return_words import DEAD, DELAYED, FULL, POLICY, plain_text, word
 Kind = Literal["dead", "weak", "policy", "delayed", "complaint", "automatic", "other"]
 
 READ_OCTETS_MAX = 64 * 1024  # what counts stands in front of the returned mail
+LINES_MAX = 2_000  # empty ones, as many as there can be, take the library 2 s
 SEMICOLONS_MAX = 3_000  # the library reads a field's parameters in quadratic time
 BOUNDARIES_MAX = 300  # each a part to make; a notice has five
 PARTS_MAX = 50
@@ -54,7 +55,7 @@ class Returned:
 
 def read_returned(content: bytes) -> tuple[Returned, ...]:
     """Read a mail that came back; one finding at least."""
-    content = content[:READ_OCTETS_MAX]
+    content = b"\n".join(content[:READ_OCTETS_MAX].split(b"\n", LINES_MAX)[:LINES_MAX])
     if content.count(b";") > SEMICOLONS_MAX or content.count(b"\n--") > BOUNDARIES_MAX:
         return (Returned("other", reason="not readable"),)
     try:

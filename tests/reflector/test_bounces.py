@@ -166,6 +166,12 @@ def test_who_left_is_not_removed_as_well(followed: Town) -> None:
     assert followed.tx.one("SELECT count(*) FROM news") == (0,)
 
 
+def test_a_token_of_nobody_s_is_not_worth_reading(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reflector.bounces.read_returned", lambda content: pytest.fail("it was read"))
+    assert come_back(town, f"bob+bounce.{'a' * 24}@reflectors.fabric.test", GONE) == []
+    assert [event["verdict"] for event in town.events("bounced")] == ["other"]
+
+
 def test_a_thousand_bounces_of_nobody_lead_to_nothing(town: Town) -> None:
     for number in range(1_000):
         token = f"{number:024d}".translate(str.maketrans("0189", "abcd"))
