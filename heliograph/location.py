@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from directory.snapshot import Directory
-from mail.address import is_entity
+from mail.address import is_entity, mirrored
 
 NAMES_RULE = (
     "1 to 30 of a-z, 0-9, dot, underscore and hyphen, a letter or digit first, no '-request' at the end, "
@@ -28,6 +28,7 @@ def locate(directory: Directory, entity: str) -> dict[str, Any]:
         "serial": directory.serial,
     }
     if is_entity(entity):
-        answer |= {"person": names.person(entity), "reflector": names.reflector(entity)}
-        answer |= {"timeline": names.timeline(entity), "reflector_inside": names.reflector_inside(entity)}
+        answer |= {"person": names.person(entity), "timeline": names.timeline(entity)}
+    if is_entity(entity) or mirrored(entity):
+        answer |= {"reflector": names.reflector(entity), "reflector_inside": names.reflector_inside(entity)}
     return answer

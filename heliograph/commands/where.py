@@ -17,7 +17,7 @@ from heliograph.exits import CommandError
 @json_option
 @click.pass_context
 def where(context: click.Context, entity: str) -> None:
-    """Tell where ENTITY lives: an account, a source, or a foreign address."""
+    """Tell where ENTITY lives: an account, a source (of another fabric: bob=other.example), or a foreign address."""
     from heliograph.location import locate
     from heliograph.published import published_directory
 
@@ -32,10 +32,10 @@ def where(context: click.Context, entity: str) -> None:
 
 
 def _id(local: str, text: str) -> str:
-    """What is hashed: an entity's ID, or a foreign address with its domain in lower case."""
-    from mail.address import BadAddress, is_entity, parse_address
+    """What is hashed: an entity's ID, a mirror's name, or a foreign address with its domain in lower case."""
+    from mail.address import BadAddress, is_entity, mirrored, parse_address
 
-    if local or is_entity(text):
+    if local or is_entity(text) or mirrored(text):
         return local or text
     try:
         return str(parse_address(text))

@@ -231,6 +231,9 @@ def test_where_answers_by_the_zone(run: Run) -> None:
         "alice@b29.timeline.fabric.test",
     )
     assert answer(run("where", "alice@fabric.test", "--json")) == found
+    mirror = answer(run("where", "bob=other.example", "--json"))
+    assert mirror["reflector"] == "bob=other.example@reflectors.fabric.test" and "person" not in mirror
+    assert mirror["bucket"] == answer(run("where", "bob@other.example", "--json"))["bucket"]
     foreign = answer(run("where", "Zoe@Elsewhere.EXAMPLE", "--json"))
     assert foreign["entity"] == "Zoe@elsewhere.example"
     assert "person" not in foreign
