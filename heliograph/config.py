@@ -120,7 +120,11 @@ def _host(row: Table) -> HostConfig:
     host = HostConfig(row.take("name", str), row.take("address", str), read_place(row))
     row.done()
     if not _HOST.match(host.name) or host.name in NOT_HOSTS:
-        raise row.error("name", f"cannot be {host.name!r}", "use letters in lower case, digits and hyphens: host-1")
+        raise row.error(
+            "name",
+            f"cannot be {host.name!r}",
+            "use letters in lower case, digits and hyphens, and no word with another meaning: host-1",
+        )
     try:
         ipaddress.ip_address(host.address)
     except ValueError:

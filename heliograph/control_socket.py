@@ -17,6 +17,7 @@ from heliograph import exits
 from heliograph.exits import CommandError
 
 FILE_NAME = "control.sock"
+REPEAT = ": see `status`, then repeat"
 ANSWER_SECONDS_MAX = 600.0  # removing a mailbox of a million messages takes its time
 
 
@@ -50,11 +51,9 @@ class ControlClient:
             self._socket.sendall(json.dumps({"do": operation, "with": arguments}).encode() + b"\n")
             line = self._lines.readline()
         except OSError as error:
-            raise CommandError(
-                exits.TEMPFAIL, f"the host did not answer ({error}): see `status`, then repeat"
-            ) from None
+            raise CommandError(exits.TEMPFAIL, f"the host did not answer ({error}){REPEAT}") from None
         if not line:
-            raise CommandError(exits.TEMPFAIL, "the host went away before it answered: see `status`, then repeat")
+            raise CommandError(exits.TEMPFAIL, f"the host went away before it answered{REPEAT}")
         answer = json.loads(line)
         if "error" in answer:
             raise CommandError(answer["error"]["code"], answer["error"]["message"])

@@ -18,6 +18,7 @@ from heliograph.settings import Config
 
 PATIENCE_SECONDS = 10.0  # a host that starts or stops holds its lock without answering; it takes a second or two
 LOOK_AGAIN_SECONDS = 0.1
+PAGE_SECONDS_MAX = 30.0  # of a list: read in milliseconds, unless the host stands still
 SURVEY_SECONDS_MAX = 15.0  # the host that is asked waits three for others, and asks up to 256 in four rounds
 
 
@@ -101,8 +102,13 @@ def every_row(config: Config, operation: str, rows: str, key: str, wanted: str |
     says its host."""
     found: list[dict[str, Any]] = []
     for name in hosts_here(config, wanted):
-        with desk(config, name) as host:
-            found += [{"host": name, **row} for row in _pages(host, operation, rows, key)]
+        try:
+            with desk(config, name, PAGE_SECONDS_MAX) as host:
+                found += [{"host": name, **row} for row in _pages(host, operation, rows, key)]
+        except CommandError as error:  # a list that lacks a host's part would be taken for the whole
+            if error.code != exits.TEMPFAIL:
+                raise
+            raise CommandError(error.code, f"{name}: {error}") from None
     return found
 
 

@@ -122,7 +122,7 @@ def forget(context: click.Context, numbers: str, which: str) -> None:
     for name in _hosts(config):
         found = _ask(config, name, "bucket forget", ANSWER_SECONDS_MAX, maps=list(MAPS[which]), first=first, last=last)
         gone += [f"{one} at {name}" for one in found.get("forgotten", [])]
-    say({"forgotten": gone}, "\n".join(gone) or "nothing was kept")
+    say({"forgotten": gone}, "\n".join(gone) or "nothing was kept by the hosts here that answer")
 
 
 @bucket.command(name="yield")
@@ -135,8 +135,12 @@ def give_way(context: click.Context, numbers: str, host: str, which: str) -> int
     """Where two hosts own a bucket (`status` says so): let HOST give way, and give the other all that it has."""
     config = config_of(context)
     first, last = _range(config, numbers)
+    if config.host(host).name not in _hosts(config):
+        raise CommandError(exits.UNAVAILABLE, f"{host} is not on this machine: run this where {host} runs")
     found = _ask(config, host, "bucket yield", ANSWER_SECONDS_MAX, maps=list(MAPS[which]), first=first, last=last)
-    gone = found.get("yielded", [])
+    if not found:
+        raise CommandError(exits.UNAVAILABLE, f"{host} gives way only while it runs: start it, then repeat")
+    gone = found["yielded"]
     say({"yielded": gone, "host": host}, "\n".join(gone) or f"{host} knows of no other owner of {numbers}")
     return exits.OK if gone else exits.UNAVAILABLE
 

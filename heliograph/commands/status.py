@@ -13,6 +13,7 @@ import click
 
 from heliograph import exits
 from heliograph.commands.frame import config_of, json_option, say
+from heliograph.control_socket import REPEAT
 from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _ask(config: Config, name: str, *, survey: bool) -> tuple[dict[str, Any], li
         with desk(config, name, OWN_SECONDS_MAX) as host:
             own = host.ask("status") | known
     except CommandError as error:
-        return known | {"up": False, "trouble": str(error)}, []
+        return known | {"up": False, "trouble": str(error).removesuffix(REPEAT)}, []
     try:
         with desk(config, name, SURVEY_SECONDS_MAX) as host:
             return own, host.ask("survey")["hosts"] if survey and own["up"] else []

@@ -32,7 +32,7 @@ class Told:
 @pytest.fixture(autouse=True)
 def two_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextlib.contextmanager
-    def at(config: Config, name: str) -> Iterator[Told]:
+    def at(config: Config, name: str, seconds_max: float) -> Iterator[Told]:
         yield Told()
 
     monkeypatch.setattr(desk, "desk", at)

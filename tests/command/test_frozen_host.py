@@ -83,6 +83,18 @@ def test_the_zone_is_shown_as_those_serve_it_that_answer(config: Config, monkeyp
     assert "host-1: the host did not answer (timed out)" in done.output
 
 
+def test_a_list_without_a_part_is_no_list(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "PAGE_SECONDS_MAX", 0.2)
+    done = CliRunner().invoke(main, ["-C", str(config.root), "account", "list"])
+    assert done.exit_code == 75 and "host-1: the host did not answer" in done.output
+
+
+def test_who_does_not_run_here_gives_nothing_away(config: Config) -> None:
+    for host, code, why in (("host-3", 69, "gives way only while it runs"), ("host-9", 78, "there is no host")):
+        done = CliRunner().invoke(main, ["-C", str(config.root), "bucket", "yield", "3", "--at", host])
+        assert done.exit_code == code and why in done.output
+
+
 def test_the_doctor_does_not_wait_for_one_that_stands_still(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailboxes, "ANSWER_SECONDS_MAX", 0.2)
     frozen, alive, _ = mailboxes.mailboxes(config)
