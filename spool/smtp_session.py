@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import AnyStr, cast
 
@@ -36,7 +37,7 @@ _4XX, _5XX = b"45"
 Due = Callable[[], Awaitable[None]]
 
 
-class SmtpSession(SMTP):
+class SmtpSession(SMTP, ABC):
     """The part below the commands. `guest` is what the Door knows of the client."""
 
     def __init__(self, entrance: Entrance) -> None:
@@ -194,9 +195,9 @@ class SmtpSession(SMTP):
         else:
             self._writer.close()
 
+    @abstractmethod
     def forget_message(self) -> None:
         """Let go of a message that was begun."""
-        raise NotImplementedError
 
     async def _converse(self) -> None:
         while not self.farewell:
@@ -212,9 +213,9 @@ class SmtpSession(SMTP):
         self.answers.add(self.farewell)
         await self.flush()
 
+    @abstractmethod
     def advance(self) -> Due | None:
         """Answer what came as far as that needs no waiting. Return what is due and does, or None."""
-        raise NotImplementedError
 
     async def handle_exception(self, error: Exception) -> str:
         """451, never 5xx, and nothing about our inside."""
