@@ -177,7 +177,7 @@ def _remind(house: House, tx: Transaction, list_: str, kind: str, name: str, epo
     return write(house, [to], released(list_, kind, name, epoch, until), now)
 
 
-def let_go(house: House, tx: Transaction, control: Released, now: float) -> None:
+def let_go(tx: Transaction, control: Released, now: float) -> None:
     """The sub-reflector hears how it ended: its rows end there, or it goes on."""
     list_ = list_of(control.source, control.node)
     node, move = find_node(tx, list_), find_move(tx, list_)

@@ -45,7 +45,6 @@ from reflector.tree_mail import Mails, branch_address, not_yet, rows_of, speaks_
 from store import Transaction, events
 
 FROM_ABOVE = Adopt | Fold | Released | Audit | Dissolve
-FROM_BELOW = Adopted | Returned | Report
 WITH_ROWS = Adopt | Returned | Adopted | Moved
 NUMBER_MAX = 2**53  # of posts, generations, epochs: more is no number of ours
 RELAY_DOOR = "relay"
@@ -110,7 +109,7 @@ def _perform(house: House, tx: Transaction, list_: str, control: TreeControl, ro
         case Returned():
             return take_back(house, tx, list_, control, rows, now)
         case Released():
-            let_go(house, tx, control, now)
+            let_go(tx, control, now)
         case Report():
             take_report(tx, list_, control, now)
             reported(house, tx, list_, now)
