@@ -123,12 +123,15 @@ class OtherHosts:
         """What there is to say of it, for `status` and the figures."""
         return Standing(self.sender, self.replicas, stand_ins, self.mover, self.succession, self._clock)
 
+    def _stands_by_for(self, owner: str) -> bool:
+        return self._directory.current.standbys.get(owner) == self._name
+
     def _others(self) -> list[str]:
         zone = self._directory.current
         return [host for host in zone.hosts if host != self._name and host not in zone.lost]
 
     def _between(self, again: TakingAgain) -> dict[str, Serve]:
-        receiver = Receiver(self.replicas, lambda owner: self._directory.current.standbys.get(owner) == self._name)
+        receiver = Receiver(self.replicas, self._stands_by_for, self._clock)
         return {
             MOVE: self.mover.taker.handle,
             HOLDERS: self.mover.inquiry.handle,

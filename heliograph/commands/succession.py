@@ -142,6 +142,8 @@ def _of_copy(name: str, heir: str, copy: Mapping[str, Any] | None, has_all: bool
     if copy.get("as_of"):
         date = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(copy["as_of"]))
         yield f"the newest commit in the copy at {heir} is of {date}, {duration(copy['age_seconds'])} ago"
+    if heard := copy.get("heard_at"):
+        yield f"{heir} last heard of {name} {duration(time.time() - heard)} ago"
     if has_all:
         yield f"all that {name} acknowledged is in it: mode = {REQUIRED}"
     else:

@@ -72,6 +72,7 @@ class Standing:
                         "connected": state.connected,
                         "as_of": state.as_of,
                         "age_seconds": round(max(self.clock() - state.as_of, 0.0), 1) if state.as_of else None,
+                        "heard_at": state.heard_at,
                         "lag_octets": state.behind,
                         "pages_done": state.pages_done,
                         "pages": state.pages,

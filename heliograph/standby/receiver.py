@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 
 from heliograph.moving.frames import Broken, Word, hear, packed, say
@@ -27,8 +28,10 @@ LENT_SECONDS_MAX = 20.0  # for whoever reads the replica to give it back, before
 class Receiver:
     """Serves the streams of owners. `wanted`: whether the zone names this host as the standby of that one."""
 
-    def __init__(self, replicas: Replicas, wanted: Callable[[str], bool]) -> None:
-        self._replicas, self._wanted = replicas, wanted
+    def __init__(
+        self, replicas: Replicas, wanted: Callable[[str], bool], clock: Callable[[], float] = time.time
+    ) -> None:
+        self._replicas, self._wanted, self._clock = replicas, wanted, clock
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
         """Serve a stream of purpose "replica"; a newer one of the same owner takes its place."""
@@ -39,7 +42,7 @@ class Receiver:
             kept.stream.cancel()
             await asyncio.wait([kept.stream])
         stream = kept.stream = asyncio.create_task(
-            _Stream(kept, reader, writer, self._wanted).run(), name=f"replica of {peer}"
+            _Stream(kept, reader, writer, self._wanted, self._clock).run(), name=f"replica of {peer}"
         )
         try:
             await asyncio.wait([stream])  # its end is told there
@@ -50,9 +53,15 @@ class Receiver:
 
 class _Stream:
     def __init__(
-        self, kept: Kept, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, wanted: Callable[[str], bool]
+        self,
+        kept: Kept,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        wanted: Callable[[str], bool],
+        clock: Callable[[], float],
     ) -> None:
-        self._kept, self._reader, self._writer, self._wanted = kept, reader, writer, wanted
+        self._kept, self._reader, self._writer = kept, reader, writer
+        self._wanted, self._clock = wanted, clock
         self._words: asyncio.Queue[Word | Exception] = asyncio.Queue(WORDS_AHEAD)
         self._database = ""
 
@@ -114,6 +123,7 @@ class _Stream:
         up takes all that was acknowledged to it, so nothing more may be."""
         if not self._wanted(self._kept.owner):
             raise Broken("the zone here names another standby")
+        self._kept.heard_at = self._clock()
         records = [word for word in words if word.do == "record"]
         if len(records) == len(words):
             return await self._take(words)

@@ -38,7 +38,7 @@ class Crowded(OSError):
 class ReplicaState:
     """`complete`: a whole database is here; `as_of`: when the newest commit held was made; `connected`: its owner
     streams now; `behind`: octets that the owner said it has committed and that are not held yet; `pages_done` of
-    `pages`: of a copy under way."""
+    `pages`: of a copy under way; `heard_at`: when it last said something, 0 where that was before this start."""
 
     owner: str
     complete: bool
@@ -47,6 +47,7 @@ class ReplicaState:
     behind: int = 0
     pages_done: int = 0
     pages: int = 0
+    heard_at: float = 0.0
 
 
 class Kept:
@@ -56,7 +57,7 @@ class Kept:
         self.owner, self.folder = owner, folder
         self.replica: Replica | None = None
         self.stream: asyncio.Task[None] | None = None
-        self.connected, self.behind = False, 0
+        self.connected, self.behind, self.heard_at = False, 0, 0.0
         self._press = press
         self._lock = asyncio.Lock()  # nobody borrows while the file changes
         self._lent = 0
@@ -124,12 +125,12 @@ class Kept:
     def state(self) -> ReplicaState:
         if self.replica is None:
             place = found_place(self.folder)
-            return ReplicaState(self.owner, place.whole, place.as_of)
+            return ReplicaState(self.owner, place.whole, place.as_of, heard_at=self.heard_at)
         replica, step = self.replica, CHUNK_OCTETS // 4096
         pages = replica.pages_copied
         done = min(replica.chunks_seen * step, pages)
         whole, as_of = replica.place.whole, replica.place.as_of if replica.copying else replica.as_of
-        return ReplicaState(self.owner, whole, as_of, self.connected, self.behind, done, pages)
+        return ReplicaState(self.owner, whole, as_of, self.connected, self.behind, done, pages, self.heard_at)
 
     async def reopen(self) -> Replica:
         """Read again what is there: a stream begins with what the disk says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,9 @@ def test_how_old_the_copy_is_and_what_may_be_missing_is_said_first(config: Confi
     text = shown(config)
     assert "is of 2023-11-1" in text and "5 min ago" in text
     assert "what host-2 acknowledged later, with one disk, is not in it" in text
-    words["host-3"] = UP | {"copies": [COPY | {"lag_octets": 70_000}]}
+    assert "last heard" not in text  # it started since
+    words["host-3"] = UP | {"copies": [COPY | {"lag_octets": 70_000, "heard_at": time.time() - 600}]}
+    assert "host-3 last heard of host-2 10 min ago" in shown(config)
     path = config.root / FILE_NAME
     path.write_text(path.read_text().replace('# mode = "preferred" ', 'mode = "required" '))
     assert "all that host-2 acknowledged is in it" in shown(config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from pathlib import Path
 
 from directory.hosts import with_standby
@@ -41,6 +42,8 @@ async def test_a_250_is_on_both_disks(tmp_path: Path) -> None:
         assert town.config.standby_mode == "required"
         async with town.at_work():
             await until(lambda: all(in_step(town.hosts[name]) for name in PAIRS))
+            [copy] = town.hosts["host-1"].others.standing(town.hosts["host-1"].clients.stand_ins).copies()
+            assert copy["of"] == "host-2" and 0 <= time.time() - copy["heard_at"] < 60
             said = await asyncio.gather(*(send(town, 2, f"letter {n}") for n in range(20)))
             assert all(reply.startswith("250") for reply in said), said
             folder = town.config.host_folder("host-2")
