@@ -20,7 +20,7 @@ class Kept:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._count = 0
+        self._timers: dict[Session, asyncio.TimerHandle] = {}  # of all that wait
         self._leaving: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -28,18 +28,18 @@ class Kept:
         """Hold a connection open for a while, if it is of any use."""
         if session is None:
             return
-        if self._closed or self._count >= self._settings.connections_max or not session.is_usable:
+        if self._closed or len(self._timers) >= self._settings.connections_max or not session.is_usable:
             self._leave(session)
             return
-        self._count += 1
         destination.idle.append(session)
-        asyncio.get_running_loop().call_later(self._settings.idle_seconds, self._expire, destination, session)
+        later = asyncio.get_running_loop().call_later
+        self._timers[session] = later(self._settings.idle_seconds, self._expire, destination, session)
 
     def take(self, destination: Destination) -> Session | None:
         """Return one that can still be used."""
         while destination.idle:
-            self._count -= 1
             session = destination.idle.pop()
+            self._timers.pop(session).cancel()
             if session.is_usable:
                 return session
             session.close()
@@ -49,16 +49,15 @@ class Kept:
         """Hang up everywhere, and hold no more."""
         self._closed = True
         for destination in destinations:
-            while destination.idle:
-                self._leave(destination.idle.pop())
+            while session := self.take(destination):
+                self._leave(session)
         if self._leaving:
             await asyncio.wait(self._leaving, timeout=QUIT_SECONDS_MAX)
 
     def _expire(self, destination: Destination, session: Session) -> None:
-        if session in destination.idle:
-            self._count -= 1
-            destination.idle.remove(session)
-            self._leave(session)
+        del self._timers[session]
+        destination.idle.remove(session)
+        self._leave(session)
 
     def _leave(self, session: Session) -> None:
         if not session.is_usable:
