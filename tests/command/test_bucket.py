@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from pathlib import Path
 
 from heliograph.demo.stage import free_net
 from heliograph.holding import OWNER
+from tests.command.processes import run
 from tests.fabric.town import Town, make_fabric, until
-
-
-async def run(root: Path, *arguments: str) -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "heliograph", "-C", str(root), *arguments,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    out, _ = await process.communicate()
-    return process.returncode or 0, out.decode()
 
 
 def one_machine(root: Path, host: str) -> Path:

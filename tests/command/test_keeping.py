@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -13,32 +12,21 @@ from click.testing import CliRunner, Result
 from heliograph.command import main
 from heliograph.config import load
 from heliograph.tables import MIGRATIONS
-from mailbox_host import accounts
 from mailbox_host.sent import keeps_sent
-from store import Store, Transaction
+from store import Store
+from tests.command.one_host import make_one_host, on_host
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
 def fabric(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One host, and alice."""
-    folder = tmp_path_factory.mktemp("fresh") / "f"
-    done = CliRunner().invoke(main, ["init", str(folder), "--hosts", "1", "--buckets", "64"])
-    assert done.exit_code == 0, done.output
-    change(folder, lambda tx: accounts.add(tx, "alice", None, 1.7e9))
-    return folder
+    return make_one_host(tmp_path_factory.mktemp("fresh") / "f")
 
 
 @pytest.fixture
 def run(fabric: Path) -> Iterator[Run]:
     yield lambda *arguments: CliRunner().invoke(main, ["-C", str(fabric), "account", *arguments])
-
-
-def change(folder: Path, work: Callable[[Transaction], Any]) -> None:
-    store = Store(load(folder).host_folder("host-1") / "heliograph.db", MIGRATIONS)
-    store.write_now(work)
-    store.close()
 
 
 def test_a_quota_is_set_shown_and_taken_back(run: Run) -> None:
@@ -65,7 +53,7 @@ def test_a_wrong_count_is_found_and_mended(run: Run, fabric: Path) -> None:
     from heliograph.checkup.mailboxes import mailboxes
 
     assert [finding.grade for finding in mailboxes(load(fabric))] == ["good"]
-    change(fabric, lambda tx: tx.execute("UPDATE account SET octets = 7"))
+    on_host(fabric, lambda tx: tx.execute("UPDATE account SET octets = 7"))
     (fault,) = mailboxes(load(fabric))
     assert fault.grade == "fault" and "alice" in fault.text and fault.remedy == "heliograph account recount"
     assert json.loads(run("recount", "--json").stdout) == {"recounted": 1}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -13,38 +12,24 @@ from click.testing import CliRunner, Result
 from heliograph.command import main
 from heliograph.config import load
 from heliograph.keys import TOKEN_KEY, read_key
-from heliograph.tables import MIGRATIONS
 from ingest import applications
 from ingest.applications import is_token
 from ingest.mailboxes import rows
 from ingest.mailboxes.vault import Vault
 from mailbox_host import accounts
-from store import Store, Transaction
+from tests.command.one_host import make_one_host, on_host
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
 def fabric(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One host, and alice."""
-    folder = tmp_path_factory.mktemp("fresh") / "f"
-    done = CliRunner().invoke(main, ["init", str(folder), "--hosts", "1", "--buckets", "64"])
-    assert done.exit_code == 0, done.output
-    on_host(folder, lambda tx: accounts.add(tx, "alice", None, 1.7e9))
-    return folder
+    return make_one_host(tmp_path_factory.mktemp("fresh") / "f")
 
 
 @pytest.fixture
 def run(fabric: Path) -> Iterator[Run]:
     yield lambda *arguments, **more: CliRunner().invoke(main, ["-C", str(fabric), *arguments], **more)
-
-
-def on_host(folder: Path, work: Callable[[Transaction], Any]) -> Any:
-    store = Store(load(folder).host_folder("host-1") / "heliograph.db", MIGRATIONS)
-    try:
-        return store.write_now(work)
-    finally:
-        store.close()
 
 
 def test_a_token_is_shown_once_and_kept_as_its_fingerprint(run: Run, fabric: Path) -> None:

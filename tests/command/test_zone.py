@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,17 +12,8 @@ from heliograph.config import ConfigError, load
 from heliograph.demo.stage import free_net
 from heliograph.dns import directory_settings
 from heliograph.settings import FILE_NAME
+from tests.command.processes import run
 from tests.fabric.town import Town, make_fabric, until
-
-
-async def run(root: Path, *arguments: str) -> tuple[int, str]:
-    """The command, in a process of its own: code, and what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "heliograph", "-C", str(root), *arguments,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    out, _ = await process.communicate()
-    return process.returncode or 0, out.decode()
 
 
 async def test_a_dead_primary_is_replaced_and_finds_that_it_is_none(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +59,7 @@ def tool(name: str) -> str:
 
 
 @dataclass
-class NameServer:
+class NameServer(ABC):
     """One instance, a primary or a secondary of the fabric with these three hosts."""
 
     title: ClassVar[str]
@@ -73,11 +74,13 @@ class NameServer:
     def zone_file(self) -> Path:
         return self.folder / f"{DOMAIN}.zone"
 
+    @abstractmethod
     def configuration(self) -> str:
-        raise NotImplementedError
+        """The text of its configuration."""
 
+    @abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """How it is run in the foreground."""
 
     def documented(self) -> str:
         """What docs/operations.md tells an operator to write, with the addresses of here."""
