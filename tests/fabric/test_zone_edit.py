@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from spool import listing
 from tests.fabric.town import OUTSIDE, Town, from_outside, letter, until
 
 ZOE = f"zoe@{OUTSIDE}"
@@ -33,6 +34,7 @@ async def test_a_bucket_that_nobody_takes_waits_and_nothing_is_refused_or_lost(t
             town.address(number), town.config.ports.smtp, ZOE, [HEIDI], letter(ZOE, HEIDI, f"by host {number}")
         )
         assert said.startswith("250"), said
+    await until(lambda: not listing.waiting(town.hosts["host-2"].store.reader))
     subjects = await town.person("heidi", 2).subjects()  # her mailbox is where it was, and served
     assert "by host 2" in subjects and "by host 1" not in subjects
     with pytest.raises(imaplib.IMAP4.error, match="UNAVAILABLE"):  # elsewhere: not now, and never a wrong password
