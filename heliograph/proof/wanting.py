@@ -20,6 +20,7 @@ from reflector.command_words import read_line, subject_of
 from spool.door import Envelope, RcptTo
 
 COMMAND_OCTETS_MAX = 65_536  # a command has one word; what is larger is confirmed by mail
+WORDS = ("subscribe", "unsubscribe")
 LISTS_MAX = 10  # of one mail: each may be a question to another host
 
 
@@ -59,7 +60,7 @@ async def wanted_of(flow: Flow, posters: Posters, envelope: Envelope, content: b
         if not named or not isinstance(name, Reflector) or mirrored(name.entity):
             wanted.others.append(recipient)
         elif is_command(name, arrival):
-            (wanted.commands if is_fresh_word(arrival) else wanted.others).append(recipient)
+            (wanted.commands if is_fresh_word(name.detail, arrival) else wanted.others).append(recipient)
         else:
             has = False if name.detail else await posters.has(name, saying.author)
             (wanted.others if has is False else wanted.posts).append(recipient)
@@ -70,17 +71,18 @@ async def wanted_of(flow: Flow, posters: Posters, envelope: Envelope, content: b
 def is_command(name: Name, arrival: Arrival) -> bool:
     """By its address or its Subject: what else a command may stand in, some seals do not cover."""
     if not isinstance(name, Reflector) or name.detail not in ("", "request"):
-        return isinstance(name, Reflector) and name.detail in ("subscribe", "unsubscribe")
+        return isinstance(name, Reflector) and name.detail in WORDS
     return read_line(subject_of(arrival)) is not None
 
 
-def is_fresh_word(arrival: Arrival) -> bool:
-    """Tell whether a mail is short, answers nothing, and reports nothing: what a program writes by itself to whoever
-    wrote to it (vacations, receipts) does, and is sealed like any mail of its domain."""
-    headers = arrival.headers
+def is_fresh_word(door: str, arrival: Arrival) -> bool:
+    """Tell whether a mail is short, answers nothing, reports nothing, and has no other Subject than its command: what
+    a program writes by itself to whoever wrote to it (vacations, receipts) is sealed like any mail of its domain."""
+    headers, said = arrival.headers, read_line(subject_of(arrival))
+    meant = door not in WORDS or (said.word == door if said else not headers.get("subject"))
     answers = headers.has("in-reply-to") or headers.has("references")
     report = headers.get("content-type").lower().startswith("multipart/report")
-    return not answers and not report and len(arrival.content) <= COMMAND_OCTETS_MAX
+    return meant and not answers and not report and len(arrival.content) <= COMMAND_OCTETS_MAX
 
 
 def _address(text: str) -> Address:

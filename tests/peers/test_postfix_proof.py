@@ -54,7 +54,7 @@ def test_who_is_proven_is_heard_through_it() -> None:
         scenery.enter_context(beside.postfix(here, port, "The way out", "The way in"))
         here.mail_in = here.address(1), port
         mailbox = scenery.enter_context(foreign_mailbox(here))
-        assert mailbox.say(sealed(written(zoe, to)), zoe, to, "")[0] == 250
+        assert mailbox.say(sealed(written(zoe, to, "subscribe")), zoe, to, "")[0] == 250
         assert mailbox.wait_for("zoe", lambda letter: letter.subject == "You follow bob")
 
         assert Person(here, "bob").send("bob+senders@reflectors.fabric.test", f"add {home}")[0] == 250

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from email.message import EmailMessage
+from functools import partial
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.proof.seals import COVERED, OTHERS, sealed, written
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 LIST, FOLLOW, LEAVE = (f"bob{detail}@reflectors.fabric.test" for detail in ("", "+subscribe", "+unsubscribe"))
+wish = partial(written, subject="", text="hello")
 YES, NO = "You follow bob", "Please confirm"
 
 
@@ -78,9 +80,9 @@ async def posted(town: Town, reader: str) -> list[str]:
 @pytest.mark.parametrize("at_home", [True, False])
 async def test_who_is_proven_follows_at_once(town: Town, at_home: bool) -> None:
     host, who = homes(town)[not at_home], f"carol{at_home:d}@{OUTSIDE}"
-    assert (await bring(town, who, FOLLOW, sealed(written(who, FOLLOW)), host)).startswith("250")
+    assert (await bring(town, who, FOLLOW, sealed(wish(who, FOLLOW)), host)).startswith("250")
     await comes(town, who, YES)
-    assert (await bring(town, who, LEAVE, sealed(written(who, LEAVE)), host)).startswith("250")
+    assert (await bring(town, who, LEAVE, sealed(wish(who, LEAVE)), host)).startswith("250")
     await town.still()
     assert got(town, who) == [YES, "You no longer follow bob"]
 
@@ -95,15 +97,15 @@ async def test_the_words_may_stand_in_the_subject(town: Town) -> None:
 
 
 async def test_the_same_seal_is_taken_once(town: Town) -> None:
-    who, word = f"dora@{OUTSIDE}", sealed(written(f"dora@{OUTSIDE}", FOLLOW))
+    who, word = f"dora@{OUTSIDE}", sealed(wish(f"dora@{OUTSIDE}", FOLLOW))
     await bring(town, who, FOLLOW, word)
     await comes(town, who, YES)
-    await bring(town, who, LEAVE, sealed(written(who, LEAVE)))
+    await bring(town, who, LEAVE, sealed(wish(who, LEAVE)))
     await comes(town, who, "You no longer")
     again = b"X-New: 1\r\n" + word
     for host in (1, 2, 3, 1):
         assert (await bring(town, f"mallory@{OUTSIDE}", FOLLOW, again, host)).startswith("250")
-    two = sealed(sealed(written(who, FOLLOW)), "evil.example", OTHERS)  # the order of two seals is anybody's
+    two = sealed(sealed(wish(who, FOLLOW)), "evil.example", OTHERS)  # the order of two seals is anybody's
     await bring(town, who, FOLLOW, two)
     await town.still()
     assert got(town, who) == [YES, "You no longer follow bob", YES]
@@ -112,7 +114,7 @@ async def test_the_same_seal_is_taken_once(town: Town) -> None:
 async def test_a_seal_over_our_own_words_gives_them_no_weight(town: Town) -> None:
     who, ours = f"hal@{OUTSIDE}", ("Heliograph-Authenticated", "Heliograph-Control", "Heliograph-Proven")
     for field, value in zip(ours, ("heidi", "remove-source source=bob", f"victim@{OUTSIDE}"), strict=True):
-        word = written(who, FOLLOW, **{field.replace("-", "_"): value})
+        word = wish(who, FOLLOW, **{field.replace("-", "_"): value})
         await bring(town, who, FOLLOW, sealed(word, covered=(*COVERED, field.lower())))
     await comes(town, who, "You already follow bob")
     await town.still()
@@ -122,19 +124,22 @@ async def test_a_seal_over_our_own_words_gives_them_no_weight(town: Town) -> Non
 
 
 UNPROVEN = {
-    "changed": lambda who: sealed(written(who, FOLLOW)).replace(b"hello", b"hullo"),
-    "unsigned": lambda who: written(who, FOLLOW),
-    "another list": lambda who: sealed(written(who, "erin+subscribe@reflectors.fabric.test")),
-    "another word": lambda who: sealed(written(who, LEAVE)),
-    "another's To": lambda who: sealed(written(who, f'"{FOLLOW}" <mallory@{OUTSIDE}>, ({FOLLOW}) m@{OUTSIDE}')),
-    "To is not sealed": lambda who: sealed(written(who, FOLLOW), covered=COVERED[:1] + COVERED[2:]),
-    "an answer": lambda who: sealed(written(who, FOLLOW, In_Reply_To="<a@b>")),
-    "an answer's thread": lambda who: sealed(written(who, FOLLOW, References="<a@b>")),
-    "a receipt": lambda who: sealed(written(who, FOLLOW, Content_Type="multipart/report; boundary=x")),
-    "large": lambda who: sealed(written(who, FOLLOW, text="word " * 20_000)),
-    "keys that nobody gives": lambda who: sealed(written(who, FOLLOW), selector="broken"),
-    "keys on trial": lambda who: sealed(written(who, FOLLOW), selector="trial"),
-    "another's seal": lambda who: sealed(written(who, FOLLOW), "evil.example", OTHERS),
+    "changed": lambda who: sealed(wish(who, FOLLOW)).replace(b"hello", b"hullo"),
+    "unsigned": lambda who: wish(who, FOLLOW),
+    "another list": lambda who: sealed(wish(who, "erin+subscribe@reflectors.fabric.test")),
+    "another word": lambda who: sealed(wish(who, LEAVE)),
+    "another's To": lambda who: sealed(wish(who, f'"{FOLLOW}" <mallory@{OUTSIDE}>, ({FOLLOW}) m@{OUTSIDE}')),
+    "To is not sealed": lambda who: sealed(wish(who, FOLLOW), covered=COVERED[:1] + COVERED[2:]),
+    "any Subject": lambda who: sealed(written(who, FOLLOW, "Out of office")),
+    "another Subject": lambda who: sealed(written(who, FOLLOW, "unsubscribe")),
+    "a Subject of a responder": lambda who: sealed(written(who, FOLLOW, "Auto: subscribe")),
+    "an answer": lambda who: sealed(wish(who, FOLLOW, In_Reply_To="<a@b>")),
+    "an answer's thread": lambda who: sealed(wish(who, FOLLOW, References="<a@b>")),
+    "a receipt": lambda who: sealed(wish(who, FOLLOW, Content_Type="multipart/report; boundary=x")),
+    "large": lambda who: sealed(wish(who, FOLLOW, text="word " * 20_000)),
+    "keys that nobody gives": lambda who: sealed(wish(who, FOLLOW), selector="broken"),
+    "keys on trial": lambda who: sealed(wish(who, FOLLOW), selector="trial"),
+    "another's seal": lambda who: sealed(wish(who, FOLLOW), "evil.example", OTHERS),
 }
 
 
@@ -151,7 +156,7 @@ async def test_who_is_not_proven_is_asked(town: Town, how: str) -> None:
 )
 async def test_machines_are_not_heard(town: Town, sender: str, field: dict[str, str]) -> None:
     who = f"robot{len(sender)}{len(field)}@{OUTSIDE}"
-    await bring(town, sender and who, FOLLOW, sealed(written(who, FOLLOW, **field)))
+    await bring(town, sender and who, FOLLOW, sealed(wish(who, FOLLOW, **field)))
     await town.still()
     assert got(town, who) == []
 
@@ -162,13 +167,13 @@ async def test_what_a_list_takes_of_one_organization_is_bounded(town: Town, monk
         allowances = proof.counting._door._door._allowances  # type: ignore[attr-defined]
         allowances._left.clear()
     who = f"gil@{OUTSIDE}"
-    await bring(town, who, FOLLOW, sealed(written(who, FOLLOW)))
+    await bring(town, who, FOLLOW, sealed(wish(who, FOLLOW)))
     await comes(town, who, NO)
 
 
 async def test_our_own_seal_on_its_way_back_is_no_proof(town: Town) -> None:
     """A person here signs in; what we sealed of hers somebody elsewhere could bring."""
-    word = written("erin@fabric.test", FOLLOW)
+    word = wish("erin@fabric.test", FOLLOW)
     records = town.names.records  # type: ignore[attr-defined]
     records["s._domainkey.fabric.test", "TXT"] = records[f"s._domainkey.{OUTSIDE}", "TXT"]
     await bring(town, f"m@{OUTSIDE}", FOLLOW, sealed(word, "fabric.test"))
@@ -266,7 +271,7 @@ async def test_nobody_lets_another_address_in_but_the_owner_signed_in(town: Town
         answer = await town.person(name).send(f"bob+{question_about(home)}@reflectors.fabric.test", "x")
         assert answer.startswith("550 5.1.1")
     there = f"bob+{question_about(home)}@reflectors.fabric.test"
-    assert (await bring(town, home, there, written(home, there))).startswith("550 5.1.1")
+    assert (await bring(town, home, there, wish(home, there))).startswith("550 5.1.1")
 
 
 async def test_a_host_that_cannot_ask_puts_the_post_off(town: Town) -> None:
@@ -285,7 +290,7 @@ async def test_a_server_in_front_grants_nothing(town: Town) -> None:
     """What it found of a seal may be shown; only our own look at it counts."""
     said = b"Authentication-Results: mx.fabric.test; dmarc=pass header.from=elsewhere.example\r\n"
     for who, seal, answer in ((f"ines@{OUTSIDE}", lambda word: word, NO), (f"jon@{OUTSIDE}", sealed, YES)):
-        assert (await by_front(town, who, FOLLOW, said + seal(written(who, FOLLOW)))).startswith("250")
+        assert (await by_front(town, who, FOLLOW, said + seal(wish(who, FOLLOW)))).startswith("250")
         await comes(town, who, answer)
         assert len(got(town, who)) == 1
 
