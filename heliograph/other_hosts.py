@@ -115,7 +115,7 @@ class OtherHosts:
         # for this one. Nor later: from the first door on mail is acknowledged.
         await self.sender.start(self._directory.subscribe)
         await running.enter_async_context(noting_solitude(self._store, self.sender.is_alone))
-        again = TakingAgain(self.streams, self.sender.refuses, self._others, runner.hurry)
+        again = TakingAgain(self.streams, self.sender.refuses, self.sender.refusals, self._others, runner.hurry)
         await running.enter_async_context(again.at_work())
         await self.streams.serve(address, purposes, self._between(again))
 

@@ -71,6 +71,7 @@ class Sender:
         self._standby = ""
         self._passage: Passage | None = None
         self._progress = Progress()
+        self._refusals = 0
         self._keeping: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
         self._changes: set[asyncio.Task[None]] = set()
@@ -113,6 +114,10 @@ class Sender:
     def refuses(self) -> bool:
         """Tell whether nothing is acknowledged now, for the standby does not hold it."""
         return self._store.shipping.is_behind and self._mode == REQUIRED
+
+    def refusals(self) -> int:
+        """How often that began: one that was short is over before anybody looks."""
+        return self._refusals
 
     def is_alone(self) -> bool | None:
         """Tell whether writes are acknowledged that the standby does not hold; None: there is none."""
@@ -182,6 +187,7 @@ class Sender:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if self._store.shipping.look(time.monotonic()):
+                self._refusals += self._terms.required
                 what = "nothing is acknowledged" if self._terms.required else "it goes on without"
                 log.warning("standby %s does not hold what is committed here: %s", standby, what)
 

@@ -20,16 +20,19 @@ TOLD_AT_ONCE = 64
 
 
 class TakingAgain:
-    """`refuses`: whether nothing is taken now; `others`: whom to tell; `hurry`: have mail for a host tried now."""
+    """`refuses`: whether nothing is taken now; `refusals`: how often that began; `others`: whom to tell; `hurry`: have
+    mail for a host tried now."""
 
     def __init__(
         self,
         streams: Opens,
         refuses: Callable[[], bool],
+        refusals: Callable[[], int],
         others: Callable[[], Iterable[str]],
         hurry: Callable[[str], None],
     ) -> None:
-        self._streams, self._refuses, self._others, self._hurry = streams, refuses, others, hurry
+        self._streams, self._refuses, self._refusals = streams, refuses, refusals
+        self._others, self._hurry = others, hurry
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
         """Another host says so of itself."""
@@ -46,13 +49,13 @@ class TakingAgain:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _run(self) -> None:
-        refused = False
+        told = self._refusals()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            refuses = self._refuses()
-            if refused and not refuses:
+            refusals = self._refusals()
+            if refusals != told and not self._refuses():
+                told = refusals
                 await self._tell_all()
-            refused = refuses
 
     async def _tell_all(self) -> None:
         turns = asyncio.Semaphore(TOLD_AT_ONCE)
