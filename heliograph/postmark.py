@@ -14,7 +14,7 @@ from collections.abc import Callable
 from directory.names import FabricNames
 from directory.snapshot import Directory
 from mail.footer import WAY_OUT, footer_of, shown
-from mail.footing import End, Footed, foot
+from mail.footing import foot
 from mail.headers import Headers, drop_headers, first_addr_spec, header_line, names_several, split_message
 from mail.seal import SealKey, hash_message, seal
 from mail.signature import TRUSTED_PREFIX, carries_fabric_fields
@@ -49,18 +49,24 @@ class Postmark:
             content = drop_headers(content, ("dkim-signature",), prefix=TRUSTED_PREFIX)
         if source:
             content = for_the_outside(names, source, content, post)
-        words = shown(words) if words else ""
-        footed = _footed(*split_message(content), words) if words else None
-        if footed is None:
-            return self._sealed(names, source, content)
-        return self._sealed(names, source, footed.block + footed.text, self._ends(names, source, footed.end, words))
+        content, back = self._footed(names, source, content, shown(words)) if words else (content, nothing_behind)
+        return self._sealed(names, source, content, back)
 
-    def _ends(self, names: FabricNames, source: str, end: End, words: str) -> Back:
-        """How the copies go on: all alike, unless each names its own way out."""
+    def _footed(self, names: FabricNames, source: str, content: bytes, words: str) -> tuple[bytes, Back]:
+        """What all copies share, and how they go on: all alike, unless each names its own way out. A footer is not
+        worth a post: whatever a malformed one does to us, it leaves, and the log says so."""
+        try:
+            footed = foot(*split_message(content), words)
+        except Exception:
+            log.exception("a post leaves without its footer")
+            footed = None
+        if footed is None:
+            return content, nothing_behind
+        shared, end = footed.block + footed.text, footed.end
         if WAY_OUT not in words:
             alike = end(words)
-            return lambda sender: alike
-        return lambda sender: end(words.replace(WAY_OUT, link_out(names, self._web, sender, source)))
+            return shared, lambda sender: alike
+        return shared, lambda sender: end(words.replace(WAY_OUT, link_out(names, self._web, sender, source)))
 
     def _sealed(self, names: FabricNames, source: str, content: bytes, back: Back = nothing_behind) -> Departing:
         block, text = split_message(content)
@@ -82,15 +88,6 @@ def _post_of(headers: Headers) -> tuple[str, int]:
     """The source and number of a post; "" for any other mail."""
     number = headers.get("heliograph-post")
     return headers.get("heliograph-source"), int(number) if number.isascii() and number.isdigit() else 0
-
-
-def _footed(block: bytes, text: bytes, words: str) -> Footed | None:
-    """A footer is not worth a post: whatever a malformed one does to us, it leaves, and the log says so."""
-    try:
-        return foot(block, text, words)
-    except Exception:
-        log.exception("a post leaves without its footer")
-        return None
 
 
 def _is_ours(names: FabricNames, block: bytes) -> bool:
