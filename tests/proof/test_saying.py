@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.proof.prover import UNSURE, Prover
-from heliograph.proof.saying import AGE_SECONDS_MAX, AHEAD_SECONDS_MAX, number_of, proven_part, read_saying
+from heliograph.proof.saying import (
+    AGE_SECONDS_MAX,
+    AHEAD_SECONDS_MAX,
+    SEAL_CHARACTERS_MAX,
+    number_of,
+    proven_part,
+    read_saying,
+)
 from mail.headers import Headers, split_message
 from mail.unsealing import KEY_CHARACTERS_MAX, Claim, is_true
 from tests.fabric.town import OUTSIDE
@@ -191,6 +198,8 @@ async def test_unsigned_mail_costs_no_question() -> None:
     line = b"DKIM-Signature: v=1; a=rsa-sha256; d=%b; s=s%d; h=from:to:cc:subject:date:message-id; bh=AA==; b=AA==\r\n"
     many = b"".join(line % (OUTSIDE.encode(), number) for number in range(100))
     assert len((await prove(many + written()))[1]) == 4
+    long = line.replace(b"; b=", b"; z=" + b"x" * SEAL_CHARACTERS_MAX + b"; b=") % (OUTSIDE.encode(), 1)
+    assert await prove(long + written()) == (None, [])
 
 
 def test_a_key_that_only_costs_time_is_not_tried() -> None:
