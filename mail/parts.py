@@ -5,13 +5,12 @@ Law: bounded in depth, number and octets, and it never raises; what cannot be un
 
 from __future__ import annotations
 
-import binascii
-import quopri
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mail.headers import Headers, split_message
+from mail.transfer import decode_transfer
 
 PARTS_MAX = 50
 DEPTH_MAX = 5
@@ -44,7 +43,7 @@ def _parts(content: bytes, octets_max: int, depth: int, left: list[int]) -> Iter
     if not (kind.startswith("multipart/") and boundary):
         name = _NAME.search(headers.get("content-disposition")[:FIELD_CHARACTERS_MAX]) or _NAME.search(said)
         encoding = headers.get("content-transfer-encoding")
-        content, cut = _unpacked(body[:octets_max], encoding), len(body) > octets_max
+        content, cut = decode_transfer(body[:octets_max], encoding), len(body) > octets_max
         yield Part(kind, (name[1] or name[2]) if name else "", content, cut)
         return
     edge = b"--" + (boundary[1] or boundary[2]).encode("ascii", "replace")
@@ -53,14 +52,3 @@ def _parts(content: bytes, octets_max: int, depth: int, left: list[int]) -> Iter
         if piece.startswith(b"--") or left[0] < 0:
             return
         yield from _parts(piece.partition(b"\r\n")[2], octets_max, depth + 1, left)
-
-
-def _unpacked(body: bytes, encoding: str) -> bytes:
-    match encoding.strip().lower():
-        case "quoted-printable":
-            return quopri.decodestring(body)
-        case "base64":
-            packed = re.sub(rb"[^A-Za-z0-9+/]", b"", body)
-            packed = packed[: len(packed) - len(packed) % 4] if len(packed) % 4 == 1 else packed
-            return binascii.a2b_base64(packed + b"=" * (-len(packed) % 4))
-    return body

@@ -6,13 +6,13 @@ seconds for some Content-Types, and this runs in the writer's thread.)
 
 from __future__ import annotations
 
-import binascii
 import html
 import quopri
 import re
 from collections.abc import Iterator
 
 from mail.headers import Headers, split_message
+from mail.transfer import decode_base64, decode_transfer
 
 LOOKED_AT_OCTETS = 262_144
 PARTS_MAX = 20
@@ -85,23 +85,11 @@ def _texts(content: bytes, depth: int, left: list[int]) -> Iterator[tuple[str, s
 
 
 def _decoded(body: bytes, encoding: str, charset: str) -> str:
-    match encoding.strip().lower():
-        case "base64":
-            body = _unpacked(body)
-        case "quoted-printable":
-            body = quopri.decodestring(body)
-    return body.decode(charset.lower() if charset.lower() in _CHARSETS else "utf-8", "replace")
-
-
-def _unpacked(body: bytes) -> bytes:
-    """Read base64 without minding its line ends, or an end that was cut off."""
-    packed = re.sub(rb"[^A-Za-z0-9+/]", b"", body)
-    if len(packed) % 4 == 1:
-        packed = packed[:-1]
-    return binascii.a2b_base64(packed + b"=" * (-len(packed) % 4))
+    known = charset.lower() if charset.lower() in _CHARSETS else "utf-8"
+    return decode_transfer(body, encoding).decode(known, "replace")
 
 
 def _decoded_word(match: re.Match[str]) -> str:
     charset, encoding, said = match[1].lower(), match[2].lower(), match[3].encode()
-    octets = _unpacked(said) if encoding == "b" else quopri.decodestring(said.replace(b"_", b" "))
+    octets = decode_base64(said) if encoding == "b" else quopri.decodestring(said.replace(b"_", b" "))
     return octets.decode(charset if charset in _CHARSETS else "utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Text out of headers and bodies, for searching: encoded-words, transfer encodings, charsets.
+"""Text out of headers and bodies, for searching: encoded-words, charsets.
 
 Law: nothing raises and nothing is more than linear; a charset outside the list is read as Latin-1, since some codecs
 take quadratic time (punycode: 1 MB, 21 s).
@@ -6,11 +6,12 @@ take quadratic time (punycode: 1 MB, 21 s).
 
 from __future__ import annotations
 
-import binascii
 import codecs
 import quopri
 import re
 from functools import lru_cache
+
+from mail.transfer import decode_base64
 
 _FAMILIES = (
     "ascii utf-8 utf-16 utf-16-be utf-16-le koi8-r koi8-u gb2312 gbk gb18030 big5 big5hkscs euc-jp iso-2022-jp "
@@ -21,8 +22,6 @@ CHARSETS = frozenset(codecs.lookup(name).name for name in _NAMES)
 
 _ENCODED_WORD = re.compile(rb"=\?([!-<>@-~]{1,60})\?([bBqQ])\?([!->@-~]*)\?=")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
-_TRAILING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
 def decode_charset(octets: bytes, charset: str) -> str:
@@ -54,33 +53,6 @@ def decode_header(value: bytes) -> str:
         pieces.append(_word(match))
         at = match.end()
     return "".join([*pieces, _plain(value[at:])])
-
-
-def decode_transfer(octets: bytes, encoding: str) -> bytes:
-    """Undo a Content-Transfer-Encoding (RFC 2045 6); what cannot be undone stays as it is."""
-    match encoding.strip().lower():
-        case "base64":
-            return decode_base64(octets)
-        case "quoted-printable":
-            return decode_quoted_printable(octets)
-    return octets
-
-
-def decode_quoted_printable(octets: bytes) -> bytes:
-    """White space at a line's end came on the way, and counts for nothing (RFC 2045 6.7, rule 3)."""
-    if any(end in octets for end in (b" \r", b"\t\r", b" \n", b"\t\n")):
-        octets = _TRAILING.sub(b"", octets)
-    return binascii.a2b_qp(octets)
-
-
-def decode_base64(octets: bytes) -> bytes:
-    """Decode what there is of base64, skipping other octets (RFC 2045 6.8)."""
-    packed = _NOT_BASE64.sub(b"", octets)
-    packed = packed[: len(packed) - 1] if len(packed) % 4 == 1 else packed
-    try:
-        return binascii.a2b_base64(packed + b"=" * (-len(packed) % 4))
-    except binascii.Error:
-        return b""
 
 
 def _word(match: re.Match[bytes]) -> str:

@@ -10,8 +10,9 @@ import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from mail.transfer import decode_transfer
 from mailbox_host import header_cuts
-from mailbox_host.imap.decoding import decode_charset, decode_transfer
+from mailbox_host.imap.decoding import decode_charset
 from mailbox_host.imap.responses import literal, string
 from mailbox_host.mime import Part, scan
 from store import Bodies, Reader, Transaction

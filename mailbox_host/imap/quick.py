@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mail.transfer import decode_quoted_printable
 from mailbox_host.imap.commands import And, Key, Or, SearchKey
-from mailbox_host.imap.decoding import decode_quoted_printable
 
 Quick = Callable[[bytes, bytes], bool]  # of a message's header and its text
 

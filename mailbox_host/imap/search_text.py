@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from mailbox_host.imap.decoding import decode_charset, decode_header, decode_transfer
+from mail.transfer import decode_transfer
+from mailbox_host.imap.decoding import decode_charset, decode_header
 from mailbox_host.imap.sections import Content
 from mailbox_host.mime import Part
 

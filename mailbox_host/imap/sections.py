@@ -5,11 +5,11 @@ Law: what does not exist is None, never an error.
 
 from __future__ import annotations
 
+from mail.transfer import decode_transfer
 from mailbox_host import header_cuts
 from mailbox_host.folders import FolderError
 from mailbox_host.header_cuts import cut
 from mailbox_host.imap.commands import BodyPart, Section
-from mailbox_host.imap.decoding import decode_transfer
 from mailbox_host.mime import Part, numbered, scan
 from mailbox_host.mime import section as cut_section
 

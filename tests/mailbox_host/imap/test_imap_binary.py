@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mail.transfer import decode_transfer
 from mailbox_host import accounts
 from mailbox_host.bell import Bell
 from mailbox_host.imap import ImapServer, Settings, settings
-from mailbox_host.imap.decoding import decode_transfer
 from mailbox_host.imap.previews import preview
 from mailbox_host.imap.reencoding import without_nul
 from mailbox_host.mime import scan

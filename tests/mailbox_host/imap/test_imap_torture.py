@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mail.transfer import decode_transfer
 from mailbox_host.header_cuts import cut
-from mailbox_host.imap.decoding import decode_header, decode_transfer
+from mailbox_host.imap.decoding import decode_header
 from tests.mailbox_host import imap_answers
 
 ALL = "(ENVELOPE BODY BODYSTRUCTURE RFC822.SIZE BODY.PEEK[HEADER] BODY.PEEK[1] BODY.PEEK[1.MIME] BODY.PEEK[2.HEADER])"
