@@ -64,10 +64,10 @@ def _take(house: House, tx: Transaction, list_: str, row: Row) -> bool:
         return False
     newest = newest_word(tx, list_, row.who)
     if newest and newest[1].generation > row.generation:
-        if newest[0] == OPEN:  # a leaf may not know it yet
-            subscribe(tx, list_, who, newest[1].from_post, newest[1].generation, "", newest[1].folder)
-        return newest[0] == OPEN
-    if last_generation(tx, list_, who.address) > row.generation:
+        if newest[0] != OPEN:
+            return False
+        row = newest[1]
+    elif last_generation(tx, list_, who.address) > row.generation:
         return False
     if needs_no_row(house, tx, list_, row.who):
         count_at_leaf(tx, list_, house.home(row.who), 1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,7 +22,7 @@ from mail.control import Control, CreateSource, add_controls
 from mail.outcome import Deferred, Delivered
 from mail.signature import sign, signer
 from mailbox_host import accounts
-from reflector import Settings
+from reflector import Settings, tending
 from spool.route import Here, Via
 from store import Bodies
 from tests.moving.late_place import HOSTS, KEYS, NAMES, Mail, Place
@@ -32,7 +33,9 @@ ROUNDS_MAX = 200  # in which mail comes to rest: a story takes some ten
 HOPS_MAX = 4
 BEFORE, LAST = -5, 99  # no deeds: what is held until LAST arrives at the end
 
-Deed = tuple[str, ...]  # ("ask", who, word ...), ("post",), ("edit", map, name, host), ("seal" or "take", map, name)
+Deed = tuple[
+    str, ...
+]  # ("ask", who, word ...), ("post",), ("edit", map, name, host), ("seal" or "take", map, name) ...
 CROWD = {"leaf_threshold": 1}  # every host with a follower gets one copy, and a leaf as soon as the list is looked at
 ROWS = {"leaf_threshold": 50}
 
@@ -52,6 +55,14 @@ class Story:
     def play(self, when: Mapping[str, int] | None = None) -> World:
         """Live through it. `when`: after which deed mail of a kind arrives (``welcome``, ``welcome 3``), how many deeds
         late posts are (``post``), or hosts hear of zones (``zone host-1``)."""
+        world = self.begin(when)
+        for deed in self.deeds:
+            world.do(deed)
+        world.finish()
+        return world
+
+    def begin(self, when: Mapping[str, int] | None = None) -> World:
+        """As it is before the first deed."""
         people = {"ann": self.home} | ({"bea": self.leaf} if self.leaf else {})
         world = World(self.lists, people, when or {}, Settings(report_seconds=1, **self.limits), self.by_hand)
         if self.leaf:
@@ -60,9 +71,6 @@ class Story:
                 world.rest()
                 world.clock += 100
         world.deed = 0
-        for deed in self.deeds:
-            world.do(deed)
-        world.finish()
         return world
 
 
@@ -70,11 +78,14 @@ def move(which: Map, name: str, to: str) -> list[Deed]:
     return [("edit", which, name, to), ("seal", which, name), ("take", which, name)]
 
 
-def first_zone(lists: str, people: Mapping[str, str]) -> Directory:
-    def public(key: bytes) -> bytes:
-        return Ed25519PrivateKey.from_private_bytes(key).public_key().public_bytes_raw()
+@cache
+def public_keys() -> dict[str, bytes]:
+    pairs = {name: Ed25519PrivateKey.from_private_bytes(key) for name, key in KEYS.items()}
+    return {name: key.public_key().public_bytes_raw() for name, key in pairs.items()}
 
-    hosts = {name: HostRecord(name, "127.0.0.1", public(key)) for name, key in KEYS.items()}
+
+def first_zone(lists: str, people: Mapping[str, str]) -> Directory:
+    hosts = {name: HostRecord(name, "127.0.0.1", key) for name, key in public_keys().items()}
     homes = {NAMES.bucket(who): host for who, host in people.items()}
     timelines = tuple(homes.get(bucket, lists) for bucket in range(NAMES.buckets))
     return Directory(NAMES, 1, hosts, timelines, (lists,) * NAMES.buckets)
@@ -104,7 +115,7 @@ class World:
 
     def do(self, deed: Deed) -> None:
         """Do it, and let arrive what is due by now. A list that is nobody's hears what it is told when it is."""
-        self.waiting.append(deed) if deed[0] in ("ask", "post") else getattr(self, deed[0])(*deed[1:])
+        self.waiting.append(deed) if deed[0] in ("ask", "post", "flatten") else getattr(self, deed[0])(*deed[1:])
         while self.waiting and self.owner("reflectors", "bob"):
             act, *rest = self.waiting.pop(0)
             getattr(self, act)(*rest)
@@ -122,6 +133,12 @@ class World:
     def post(self) -> None:
         self.born[self.next_post()] = self.deed
         self._bring(NAMES.reflector_inside("bob"), {"Heliograph-Authenticated": "bob", "From": "bob@fabric.test"})
+
+    def flatten(self) -> None:
+        """The operator wants no leaves."""
+        place = self.owner("reflectors", "bob")
+        assert place is not None
+        self._step(place, lambda place: tending.ask(place.tx, "bob", tending.FLAT, self.clock))
 
     def edit(self, which: Map, name: str, to: str) -> None:
         """Give a name's bucket to another host. Both ends hear of it at once, the others by the schedule."""
@@ -224,7 +241,7 @@ class World:
                     self.refused.append(f"{mail.kind} to {mail.to}: {outcome}")
                 return not isinstance(outcome, Deferred)
             case Via(host) if mail.hops < HOPS_MAX:
-                by = signer(mail.content, domain=NAMES.domain, key_of=self.places[host].now().key_of)
+                by = _signer(mail.content)
                 assert by or not mail.signed_by, f"{mail.kind} to {mail.to} left {mail.at} unsigned"
                 self.queued.append(replace(mail, at=host, signed_by=by, hops=mail.hops + 1))
                 return True
@@ -284,6 +301,12 @@ def covered(told: Sequence[tuple[int, int, bool]], last: int) -> set[int]:
         elif since:
             due, since = due | set(range(since, post)), 0
     return due | set(range(since, last + 1)) if since else due
+
+
+@cache
+def _signer(content: bytes) -> str:
+    """Every zone of a story publishes the same keys."""
+    return signer(content, domain=NAMES.domain, key_of=lambda host: public_keys().get(host))
 
 
 def _carry(giver: Place, taker: Place, which: Map, name: str) -> None:
