@@ -95,10 +95,3 @@ def lanes(source: Source) -> Lanes:
     assert row is not None
     messages, recipients, deferred, oldest_at = row
     return Lanes(messages, recipients - deferred, deferred, oldest_at)
-
-
-def totals(source: Source) -> tuple[int, int]:
-    """Return how many messages and how many recipients wait."""
-    row = source.one("SELECT (SELECT count(*) FROM queue_message), (SELECT count(*) FROM queue_recipient)")
-    assert row is not None
-    return row[0], row[1]

@@ -18,7 +18,7 @@ from mail.envelope import Arrival, Recipient
 from mail.outcome import Delivered, Outcome
 from spool import tables
 from spool.door import RcptTo
-from spool.listing import Waiting, totals, waiting
+from spool.listing import Lanes, Waiting, lanes, waiting
 from spool.queue import Queue
 from spool.route import Abroad, Here, Route, Via
 from spool.runner import Runner, Settings
@@ -43,6 +43,9 @@ SETTINGS = Settings(
     full_seconds=0.05,
     stop_seconds=1.0,
 )
+
+
+NOTHING = Lanes(messages=0, fresh=0, deferred=0, oldest_at=0.0)
 
 
 @dataclass
@@ -124,7 +127,7 @@ class House:
 
     async def empty(self, seconds: float = 8.0) -> None:
         """Wait until the queue is empty on disk, with its messages and their bodies."""
-        await self.until(lambda: totals(self.store.reader) == (0, 0), seconds)
+        await self.until(lambda: lanes(self.store.reader) == NOTHING, seconds)
         assert self.store.reader.all("SELECT * FROM body") == []
 
     async def until(self, true: Callable[[], object], seconds: float = 8.0) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from mail.envelope import Arrival
 from mail.outcome import Delivered, Outcome
-from spool.listing import totals
+from spool.listing import lanes
 from store import StoreFull, Transaction
 from tests.spool.queue_house import SETTINGS, House, disk_full
 from tests.spool.scripted_peer import Peer
@@ -50,7 +50,7 @@ async def test_a_host_that_is_killed_loses_nothing_and_does_no_step_by_halves(tm
     async with House(tmp_path, start=False) as house:
         filed = Counter(house.filed())
         assert {f"{name}@here" for name in with_own} <= set(filed) and set(filed.values()) == {1}  # exactly once
-        assert totals(house.store.reader) == (0, 0) and house.store.reader.all("SELECT * FROM body") == []
+        assert lanes(house.store.reader).messages == 0 and house.store.reader.all("SELECT * FROM body") == []
 
 
 async def test_a_step_waits_for_a_full_disk_and_goes_on_by_itself(tmp_path: Path) -> None:
