@@ -15,6 +15,7 @@ from directory.fabric import AUTOCONFIG, MAIL
 from heliograph.dns import read_dns
 from heliograph.fronts import read_front
 from heliograph.ports import read_ports
+from heliograph.room_settings import read_feeds, read_mailboxes, read_networks, read_reflectors
 from heliograph.settings import (
     FILE_NAME,
     MESSAGE_OCTETS_MAX,
@@ -22,30 +23,20 @@ from heliograph.settings import (
     Config,
     FeedSettings,
     HostConfig,
-    Network,
     Ports,
     SmtpSettings,
     TlsPaths,
 )
 from heliograph.shelves.place import read_place
-from heliograph.sizes import NONE, read_size
 from heliograph.smarthost import read_access
 from heliograph.toml_table import ConfigError, Table, read_table, table_of
 from mail.address import is_entity
-from mailbox_host.quota import Quota
-from mailbox_host.settings import LOG_DAYS, LOG_DAYS_MIN
-from mailbox_host.settings import Settings as MailboxSettings
-from reflector.settings import Settings as ReflectorSettings
-from reflector.tree import FANOUT_LIMIT
 
 BUCKETS_MAX = 65_536  # two MX records each: more would make the zone's transfer slow and its file unreadable
-DAYS_MAX = 36_500
-MESSAGES_MAX = 1 << 31  # of an account: as many UIDs as half a folder has
 HOSTS_MAX = 256  # one fabric, one operator; beyond it the full mesh of streams grows too wide
 
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\Z")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?\Z")
-_PUSH_URL = re.compile(r"https://(?:\{host\}|[A-Za-z0-9.:-]){1,200}(?:/[A-Za-z0-9._~/-]{0,200})?\Z")
 _HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})\Z")
 # Names with another meaning in the zone, or behind `heliograph host`.
 NOT_HOSTS = frozenset(
@@ -81,12 +72,12 @@ def _config(root: Path, table: Table) -> Config:
         ports=read_ports(table.table("ports"), len(hosts)),
         tls=_tls(table.table("tls"), root),
         smtp=_smtp(table.table("smtp"), root),
-        feeds=_feeds(table, root),
-        **_mailboxes(table.table("mailboxes")),
-        reflectors=_reflectors(table.table("reflectors")),
+        feeds=read_feeds(table, root),
+        **read_mailboxes(table.table("mailboxes")),
+        reflectors=read_reflectors(table.table("reflectors")),
         dns=read_dns(table.table("dns"), root),
         refused_fabrics=_domains(table.table("federation"), "refuse"),
-        metrics_networks=_networks(table, "metrics_allow_networks"),
+        metrics_networks=read_networks(table, "metrics_allow_networks"),
         standby_mode=_standby_mode(table.table("standby")),
     )
     if config.primary not in {host.name for host in config.hosts}:
@@ -173,13 +164,6 @@ def _check_host_port(table: Table, key: str, value: Any) -> None:
         raise table.error(key, f"is {value!r}", 'write it as "host:port"')
 
 
-def _networks(table: Table, key: str) -> tuple[Network, ...]:
-    try:
-        return tuple(ipaddress.ip_network(text) for text in table.take(key, list, []))
-    except ValueError as error:
-        raise table.error(key, str(error), 'write networks like "10.1.0.0/16"') from None
-
-
 def _domains(table: Table, key: str) -> frozenset[str]:
     domains = [str(value).lower() for value in table.take(key, list, [])]
     table.done()
@@ -189,61 +173,9 @@ def _domains(table: Table, key: str) -> frozenset[str]:
     return frozenset(domains)
 
 
-def _feeds(top: Table, root: Path) -> FeedSettings:
-    table = top.table("feeds")
-    authorities = table.take("mailbox_authorities", str, "")
-    settings = FeedSettings(
-        allow_networks=_networks(top, "feed_allow_networks"),
-        poll_seconds_min=_number(table, "poll_seconds_min", 1, 86_400, FeedSettings().poll_seconds_min),
-        poll_seconds_max=_number(table, "poll_seconds_max", 60, 2_592_000, FeedSettings().poll_seconds_max),
-        octets_max=_number(table, "octets_max", 65_536, 1 << 28, FeedSettings().octets_max),
-        push_url=table.take("push_url", str, ""),
-        mailbox_authorities=str(root / authorities) if authorities else "",
-    )
-    table.done()
-    if settings.mailbox_authorities and not Path(settings.mailbox_authorities).is_file():
-        raise table.error("mailbox_authorities", f"is no file: {authorities!r}", "name a file of certificates in PEM")
-    if settings.push_url and not _PUSH_URL.match(settings.push_url):
-        raise table.error("push_url", f"is {settings.push_url!r}", 'write it as "https://{host}.example.com"')
-    if settings.poll_seconds_min > settings.poll_seconds_max:
-        raise table.error("poll_seconds_min", "is above poll_seconds_max", "lower it")
-    return settings
-
-
-def _mailboxes(table: Table) -> dict[str, Any]:
-    uses = (("trash_days", "\\Trash"), ("junk_days", "\\Junk"))
-    settings = MailboxSettings(
-        quota=Quota(_size(table, "quota"), _number(table, "quota_messages", 0, MESSAGES_MAX, 0)),
-        log_days=_number(table, "retention_days", LOG_DAYS_MIN, DAYS_MAX, LOG_DAYS),
-        days=MappingProxyType({use: _number(table, key, 0, DAYS_MAX, 0) for key, use in uses}),
-    )
-    shelf = read_place(table)
-    table.done()
-    return {"mailboxes": settings, "shelf": shelf}
-
-
-def _reflectors(table: Table) -> ReflectorSettings:
-    default = ReflectorSettings()
-    settings = ReflectorSettings(
-        leaf_threshold=_number(table, "leaf_threshold", 1, default.subscribers_max, default.leaf_threshold),
-        split_threshold=_number(table, "split_threshold", 4, default.subscribers_max, default.split_threshold),
-        fanout_max=_number(table, "fanout_max", 2, FANOUT_LIMIT, default.fanout_max),
-        mirror_grace_seconds=_number(table, "mirror_grace_seconds", 0, 2_592_000, default.mirror_grace_seconds),
-    )
-    table.done()
-    return settings
-
-
 def _standby_mode(table: Table) -> str:
     mode = table.take("mode", str, "preferred")
     if mode not in ("required", "preferred"):
         raise table.error("mode", f"is {mode!r}", 'write "required" or "preferred"')
     table.done()
     return mode
-
-
-def _size(table: Table, key: str) -> int:
-    try:
-        return read_size(table.take(key, str, NONE))
-    except ValueError as wrong:
-        raise table.error(key, "is wrong", str(wrong)) from None
