@@ -103,13 +103,15 @@ def add_row(
 
 
 def unsubscribe(tx: Transaction, source: str, address: str, until_post: int, generation: int, now: float) -> None:
-    """Close the open interval. Below the root posts come late: the closed one stays for those."""
+    """Close the open interval, and count no bounces of hers any more. Below the root posts come late: the closed one
+    stays for those."""
     tx.execute(
         "UPDATE subscriber SET until_post = ?, generation = ?, closed = ?"
         f" WHERE source = ? AND address = ? AND until_post = {OPEN}",
         (until_post, generation, 0 if is_root(source) else now, source, address),
     )
     tx.execute("UPDATE source SET subscribers = subscribers - 1 WHERE name = ?", (source,))
+    tx.execute("DELETE FROM bouncing WHERE list = ? AND address = ?", (source, address))
 
 
 def change(tx: Transaction, source: str, address: str, generation: int, folder: str) -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from mail.control import CreateSource, Subscribe
+from mail.control import CreateSource, Subscribe, Unsubscribe
 from mail.outcome import Delivered
 from reflector.scoring import POINTS_PER_DAY_MAX, PROBE_AT, Standing, weighed
 from reflector.settings import DAY_SECONDS
@@ -164,6 +164,19 @@ def test_who_left_is_not_removed_as_well(followed: Town) -> None:
     assert [mail.headers.get("subject") for mail in followed.fetch(EVE)] == ["You no longer follow Bob's news"]
     assert not follows(followed) and come_back(followed, to, COMPLAINT) == []
     assert followed.tx.one("SELECT count(*) FROM news") == (0,)
+
+
+def test_who_leaves_takes_what_her_mailbox_did_along(followed: Town) -> None:
+    for day in range(3):
+        followed.now += DAY_SECONDS * day
+        come_back(followed, path(followed), GONE)
+    assert followed.tx.one("SELECT score FROM bouncing") == (3.0,)
+    followed.control("bob", Unsubscribe("bob", EVE))
+    assert followed.tx.one("SELECT count(*) FROM bouncing") == (0,)
+    followed.control("bob", Subscribe("bob", EVE))
+    followed.fetch()
+    followed.now += DAY_SECONDS
+    assert come_back(followed, path(followed), GONE) == []  # the first of four, and no question yet
 
 
 def test_a_token_of_nobody_s_is_not_worth_reading(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
