@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +25,6 @@ MAPS = {"timeline": ("timeline",), "reflectors": ("reflectors",), "both": ("time
 LOOK_SECONDS = 0.5
 WATCH_SECONDS = 2.0
 RELOAD_SECONDS_MAX = 10.0  # a primary that stands still looks at its file when it goes on
-SHOWN_MAX = 5  # buckets in a line
-STATES = {"acquiring": "comes from", "sealed": "sealed for", "demoted": "back to", "tombstone": "gone to"}
-ON_THEIR_WAY = ("sealed", "acquiring")
 
 map_option = click.option(
     "--map", "which", type=click.Choice(list(MAPS)), default="both", show_default=True, help="Mailboxes, lists or both."
@@ -70,15 +66,17 @@ def move(context: click.Context, numbers: str, host: str, which: str, wait: bool
 @click.pass_context
 def status(context: click.Context, watch: bool) -> None:
     """Tell which buckets are on their way, and how far."""
+    from heliograph.health.bucket_screen import is_busy, screen
+
     config = config_of(context)
     rows = _states(config)
-    while watch and any(map(_is_busy, rows)):
+    while watch and any(map(is_busy, rows)):
         if sys.stdout.isatty():
             click.clear()
-        say({"hosts": rows}, _screen(rows))
+        say({"hosts": rows}, screen(rows))
         time.sleep(WATCH_SECONDS)
         rows = _states(config)
-    say({"hosts": rows}, _screen(rows))
+    say({"hosts": rows}, screen(rows))
 
 
 @bucket.command()
@@ -175,6 +173,8 @@ def _wait(config: Config, which: str, first: int, last: int, heard: int | None) 
 
 
 def _left(config: Config, which: str, first: int, last: int) -> int:
+    from heliograph.health.bucket_screen import ON_THEIR_WAY
+
     found = [one for state in _states(config) for one in (*state.get("going", []), *state.get("buckets", []))]
     mine = [one for one in found if one["map"] in MAPS[which] and first <= one["bucket"] <= last]
     return sum(one.get("state", "going") in ("going", *ON_THEIR_WAY) for one in mine)
@@ -215,35 +215,3 @@ def _ask(config: Config, name: str, act: str, seconds_max: float, **arguments: A
             raise
         note(f"{name}: {error}")
     return {}
-
-
-def _is_busy(row: dict[str, Any]) -> bool:
-    return bool(row.get("going")) or any(one["state"] in ON_THEIR_WAY for one in row.get("buckets", []))
-
-
-def _screen(rows: list[dict[str, Any]]) -> str:
-    """What each host holds of others' buckets; then a bar for each host that buckets go to, and why it waits."""
-    from heliograph.health.standing_screen import MOVES, moves, why_waiting
-    from heliograph.health.words import table
-
-    parts = [[line for row in rows for line in _lines(row)], table(MOVES, moves(rows)), list(why_waiting(rows))]
-    return "\n\n".join("\n".join(part) for part in parts if part)
-
-
-def _lines(row: dict[str, Any]) -> Iterator[str]:
-    counts: dict[tuple[str, str], list[str]] = {}
-    for one in row.get("buckets", []):
-        state = "copy kept" if one.get("kept") and one["state"] == "tombstone" else one["state"]
-        counts.setdefault((STATES.get(state, state), one["peer"]), []).append(f"b{one['bucket']}.{one['map']}")
-    for (state, peer), names in sorted(counts.items()):
-        yield f"{row['host']:<10} {state:<10} {peer:<10} {_some(names)}"
-    for to in sorted({one["to"] for one in row.get("going", [])}):
-        names = [f"b{one['bucket']}.{one['map']}" for one in row["going"] if one["to"] == to]
-        yield f"{row['host']:<10} {'to go':<10} {to:<10} {_some(names)}"
-    if not (row.get("buckets") or row.get("going")):
-        yield f"{row['host']:<10} {row.get('trouble', 'all of its buckets are its own')}"
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:SHOWN_MAX])
-    return shown if len(names) <= SHOWN_MAX else f"{shown} and {len(names) - SHOWN_MAX} more"
