@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,13 +33,7 @@ async def slow(request: Request) -> Response:
     return Response(200)
 
 
-async def soon(request: Request) -> Response:
-    await asyncio.sleep(0.2)
-    return Response(200, b"done")
-
-
 ROUTES = (
-    Route("GET", "/soon", soon),
     Route("GET", "/things/{id}", echo),
     Route("POST", "/things/{id}/parts", echo, body_octets_max=100),
     Route("GET", "/broken", broken),
@@ -51,8 +45,10 @@ CLOSE_SECONDS = 2.0  # less than the 5 that the door gives who is being answered
 
 
 @contextlib.asynccontextmanager
-async def door(settings: Settings = USUAL, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    server = HttpsServer(ROUTES, settings, tls)
+async def door(
+    settings: Settings = USUAL, tls: ssl.SSLContext | None = None, more: Sequence[Route] = ()
+) -> AsyncIterator[int]:
+    server = HttpsServer((*ROUTES, *more), settings, tls)
     port = await server.serve("127.0.0.1", 0)
     try:
         yield port
@@ -151,13 +147,20 @@ async def test_a_client_that_asks_first_is_told_to_go_on_or_not() -> None:
 
 
 async def test_closing_waits_for_answers_and_not_for_idlers() -> None:
-    async with door() as port:
+    asked = asyncio.Event()
+
+    async def soon(request: Request) -> Response:
+        asked.set()
+        await asyncio.sleep(0.2)
+        return Response(200, b"done")
+
+    async with door(more=(Route("GET", "/soon", soon),)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /things/7 HTTP/1.1\r\nHost: d\r\n\r\n")
         await reader.readuntil(b"id=7 ")
         busy, asking = await asyncio.open_connection("127.0.0.1", port)
         asking.write(b"GET /soon HTTP/1.1\r\nHost: d\r\n\r\n")
-        await asyncio.sleep(0.05)
+        await asked.wait()
         began = asyncio.get_running_loop().time()
     assert asyncio.get_running_loop().time() - began < CLOSE_SECONDS
     assert await reader.read() == b""
