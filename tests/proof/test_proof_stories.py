@@ -173,9 +173,9 @@ async def test_machines_are_not_heard(town: Town, sender: str, field: dict[str, 
 
 async def test_what_a_list_takes_of_one_organization_is_bounded(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flood, "POSTS", 0)  # what is left when many were heard
-    for proof in town.hosts.values():
-        allowances = proof.counting._door._door._allowances  # type: ignore[attr-defined]
-        allowances._left.clear()
+    for host in town.hosts.values():
+        proof = host.counting._door._door  # type: ignore[attr-defined]
+        monkeypatch.setattr(proof, "_allowances", flood.Allowances())
     who = f"gil@{OUTSIDE}"
     await bring(town, who, FOLLOW, sealed(wish(who, FOLLOW)))
     await comes(town, who, NO)
