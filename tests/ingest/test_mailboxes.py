@@ -161,8 +161,10 @@ async def test_a_look_asks_for_what_it_needs(make_host: MakeHost, far: FarServer
     await host.until(lambda: row(host).last_at)
     far.add(letter(1))
     await look_again(host)
+    await host.until(lambda: far.now == 0)
     far.asked.clear()
     await look_again(host)
+    await host.until(lambda: far.now == 0)  # its good-bye was heard
     assert [
         each.split()[0] for each in far.asked if each.split()[0] not in ("CAPABILITY", "AUTHENTICATE", "LOGIN")
     ] == ["EXAMINE", "LOGOUT"]
