@@ -19,7 +19,7 @@ from typing import Any
 from mailbox_host import passing, timeline
 from mailbox_host.filing import FILED_AT_ONCE_MAX
 from mailbox_host.hashing import Folder, Hashed, pieces_of
-from mailbox_host.outward import is_pending, owe_all
+from mailbox_host.outward import is_pending, owe_all, put_aside
 from store import Bodies, Reader, Transaction
 
 Source = Reader | Transaction
@@ -102,14 +102,21 @@ def leave(tx: Transaction, names: list[str], host: str) -> None:
 def aside(tx: Transaction, names: list[str]) -> None:
     """What is here of the accounts is a copy."""
     tx.executemany("UPDATE account SET away = 1 WHERE name = ?", [(name,) for name in names])
+    for name in names:
+        put_aside(tx, name)
+
+
+def owe(tx: Transaction, names: Iterable[str]) -> None:
+    """They go to a host that never heard of them: what another server is to have of theirs, it is handed from here."""
+    for name in names:
+        owe_all(tx, name)
 
 
 def arrive(tx: Transaction, names: list[str]) -> None:
     """The accounts are here."""
     tx.executemany("UPDATE account SET away = 0 WHERE name = ?", [(name,) for name in names])
     passing.arrive(tx, names)
-    for name in names:
-        owe_all(tx, name)
+    owe(tx, names)
 
 
 # --- out

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from mailbox_host.outward import is_outward, owe
+from mailbox_host.outward import hands_out, owe
 from mailbox_host.refiling import insert
 from mailbox_host.sifting import at_once, wanted
 from store import Bodies, Transaction
@@ -43,7 +43,7 @@ _BEHIND = _DUE.format(
 
 def file_beyond(tx: Transaction, account: int, cursor: int, most: int = FILED_AT_ONCE_MAX) -> int:
     """File what the log holds beyond the cursor and move the cursor; return how many posts that were."""
-    if is_outward(tx):
+    if hands_out(tx, account):
         return 0
     head, most = int((tx.one("SELECT coalesce(max(seq), 0) FROM post_log") or (0,))[0]), at_once(tx, account, most)
     if head <= cursor:
@@ -60,7 +60,7 @@ def file_covered(tx: Transaction, account: int, source: str, generation: int, mo
     Where that is too much for one transaction, the cursor goes back to where it stopped: what follows is filed when
     somebody looks, and what lies there of other sources is had already.
     """
-    if is_outward(tx):
+    if hands_out(tx, account):
         owe(tx, account, source)
         return 0
     cursor = int((tx.one("SELECT cursor FROM account WHERE id = ?", (account,)) or (0,))[0])

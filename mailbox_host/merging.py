@@ -16,6 +16,8 @@ from mailbox_host.flags import KEYWORDS_MAX, keywords_text
 from mailbox_host.folder_names import FolderError
 from mailbox_host.folders import create_folder
 from mailbox_host.gaps import gap_of
+from mailbox_host.outward import is_outward, owe_all
+from mailbox_host.post_log import Post, log_post
 from mailbox_host.quota import count
 from mailbox_host.refiling import expunge, insert, move
 from mailbox_host.skipping import MODSEQS_SKIPPED
@@ -68,14 +70,14 @@ class Merge:
         there = "SELECT 1 FROM entry WHERE account = ? AND source = ? AND post = ?"
         had = [row for row in part["had_post"] if not tx.one(there, (account, *(row[at] for at in places)))]
         self._union(tx, "had_post", account, had)
-        self._follows(tx, account, part["follow"])
+        self._follows(tx, account, part["name"], part["follow"])
 
     def _union(self, tx: Transaction, table: str, account: int, rows: Iterable[list[Any]]) -> int:
         columns = self._layout.columns[table]
         sql = f"INSERT OR IGNORE INTO {table} (account, {', '.join(columns)}) VALUES (?{', ?' * len(columns)})"
         return tx.executemany(sql, [(account, *row) for row in rows]).rowcount
 
-    def _follows(self, tx: Transaction, account: int, rows: list[list[Any]]) -> None:
+    def _follows(self, tx: Transaction, account: int, name: str, rows: list[list[Any]]) -> None:
         """What each welcome and goodbye said holds, whichever host heard it; an interval ends where the first says."""
         columns = self._layout.columns["follow"]
         at = {column: columns.index(column) for column in ("source", "generation", "until_post")}
@@ -90,8 +92,9 @@ class Merge:
                 "UPDATE follow SET until_post = min(until_post, ?) WHERE account = ? AND source = ? AND generation = ?",
                 (row[at["until_post"]], account, row[at["source"]], row[at["generation"]]),
             )
-        if new:  # what the log here has of it is filed when somebody looks
+        if new:  # what the log here has of it is filed when somebody looks, or handed out
             tx.execute("UPDATE account SET cursor = 0 WHERE id = ?", (account,))
+            owe_all(tx, name)
 
     # --- of what both have
 
@@ -139,6 +142,9 @@ class Merge:
             move(tx, before[0], [before[2]], folder, now)
             return
         if _is_here(tx, account, one):
+            return
+        if one["source"] is not None and is_outward(tx):  # it is handed out with all that comes
+            log_post(tx, Post(one["source"], one["post"], one["body"], one["size"], one["arrival"]))
             return
         Bodies.share(tx, one["body"])
         columns = ("source", "post", "body", "size", "flags", "keywords", "arrival")

@@ -48,6 +48,13 @@ def is_outward(source: Reader | Transaction) -> bool:
     return source.one("SELECT 1 FROM outward") is not None
 
 
+def hands_out(source: Reader | Transaction, account: int) -> bool:
+    """Tell whether an account is handed its posts. One that is away is not, but for what it is owed: what the log here
+    has for it is filed, and given to whoever owns it (extras.py)."""
+    sql = "SELECT 1 FROM outward CROSS JOIN account a WHERE a.id = ?1 AND (NOT a.away OR EXISTS ({}))"
+    return source.one(sql.format("SELECT 1 FROM owed WHERE follower = ?1"), (account,)) is not None
+
+
 def begin(tx: Transaction) -> None:
     """From now on. What was not filed yet, nobody having looked, is owed."""
     if is_outward(tx):
@@ -69,6 +76,20 @@ def end(tx: Transaction) -> None:
     tx.execute("DELETE FROM outward")
 
 
+def rest(tx: Transaction) -> None:
+    """Hand out nothing of what is here: the database is a lost host's, whose heir takes over its log."""
+    tx.execute("DELETE FROM owed")
+    tx.execute("UPDATE outward SET seq = (SELECT coalesce(max(seq), 0) FROM post_log), follower = 0")
+
+
+def put_aside(tx: Transaction, name: str) -> None:
+    """An account is not this host's any more, and is handed nothing. Should its posts be filed yet, they are looked for
+    in the whole log."""
+    if is_outward(tx):
+        row = tx.one("UPDATE account SET cursor = 0 WHERE name = ? RETURNING id", (name,))
+        tx.execute("DELETE FROM owed WHERE follower = ?", row or (0,))
+
+
 def owe(tx: Transaction, account: int, source: str) -> None:
     """An account covers more of a source now: what others were handed already, it is owed."""
     sql = """
@@ -81,7 +102,7 @@ def owe(tx: Transaction, account: int, source: str) -> None:
 
 
 def owe_all(tx: Transaction, name: str) -> None:
-    """An account came from another host, where it had what it had."""
+    """An account came from another host, where it had what it had; or goes to one that never heard of it."""
     if is_outward(tx):
         sql = "SELECT DISTINCT f.account, f.source FROM account a JOIN follow f ON f.account = a.id WHERE a.name = ?"
         tx.execute(f"INSERT OR IGNORE INTO owed {sql} AND f.from_post IS NOT NULL", (name,))
@@ -92,7 +113,7 @@ def is_pending(source: Reader | Transaction, name: str) -> bool:
     if source.one("SELECT 1 FROM account a JOIN owed o ON o.follower = a.id WHERE a.name = ?", (name,)):
         return True
     sql = f"""
-        SELECT 1 FROM outward w CROSS JOIN post_log l ON l.seq > w.seq CROSS JOIN account a ON a.name = ?
+        SELECT 1 FROM outward w CROSS JOIN post_log l ON l.seq > w.seq CROSS JOIN account a ON a.name = ? AND NOT a.away
         CROSS JOIN follow f ON f.account = a.id AND f.source = l.source AND f.from_post <= l.post
         AND f.until_post > l.post WHERE {_NOT_HAD}
     """
@@ -117,7 +138,7 @@ def next_lots(tx: Transaction) -> list[Lot] | None:
 
 
 def _owed_posts(tx: Transaction, account: int, source: str) -> list[Lot]:
-    row = tx.one("SELECT name FROM account WHERE id = ? AND NOT away", (account,))
+    row = tx.one("SELECT name FROM account WHERE id = ?", (account,))
     due = tx.all(_OWED, (account, source, POSTS_AT_ONCE_MAX)) if row else []
     if len(due) < POSTS_AT_ONCE_MAX:
         tx.execute("DELETE FROM owed WHERE follower = ? AND source = ?", (account, source))

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from mailbox_host.accounts import account_id
 from mailbox_host.filing import DUE_BEYOND, file_beyond
 from mailbox_host.follows import Follow, covers, followed_sources, follows, goodbye, welcome
-from mailbox_host.outward import is_outward
+from mailbox_host.outward import hands_out, is_outward
 from mailbox_host.post_log import Post, anyone_follows, is_logged, left_upto, log_post
 from mailbox_host.refiling import file_one
 from mailbox_host.retention import had_between
@@ -56,7 +56,7 @@ def behind(source: Reader | Transaction, account: str) -> bool:
     row = source.one(
         "SELECT id, cursor, (SELECT coalesce(max(seq), 0) FROM post_log) FROM account WHERE name = ?", (account,)
     )
-    if row is None or row[2] <= row[1] or is_outward(source):
+    if row is None or row[2] <= row[1] or hands_out(source, row[0]):
         return False
     if row[2] - row[1] > LAG_MAX:
         return True

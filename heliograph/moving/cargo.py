@@ -33,7 +33,8 @@ class Wanted:
 
 class Cargo(Protocol):
     """A *unit* is what moves whole: an account, a source's lists. See mailbox_host.carrying for the words. `leave`:
-    they are nobody's from here on; `left`: what went to a host is there; `aside`: what is here is an old copy.
+    they are nobody's from here on; `left`: what went to a host is there; `aside`: what is here is an old copy; `owe`:
+    nobody but this host has anything of them. `settle` again until it says that it is done.
     `hashed`: what is remembered of a unit's digest, for the next time; `touch`: a part was put in since."""
 
     def layout(self) -> dict[str, list[str]]: ...
@@ -43,6 +44,8 @@ class Cargo(Protocol):
     def units(self, source: Source, wanted: Wanted, /) -> list[str]: ...
 
     def settle(self, tx: Transaction, units: list[str], now: float, /) -> bool: ...
+
+    def owe(self, tx: Transaction, units: list[str], /) -> None: ...
 
     def leave(self, tx: Transaction, units: list[str], host: str, /) -> None: ...
 
@@ -86,6 +89,9 @@ class Timelines:
 
     def settle(self, tx: Transaction, units: list[str], now: float) -> bool:
         return carrying.settle(tx, [unit for unit in units if not _is_news(unit)], now)
+
+    def owe(self, tx: Transaction, units: list[str]) -> None:
+        carrying.owe(tx, [unit for unit in units if not _is_news(unit)])
 
     def leave(self, tx: Transaction, units: list[str], host: str) -> None:
         carrying.leave(tx, [unit for unit in units if not _is_news(unit)], host)
@@ -150,6 +156,9 @@ class Reflectors:
 
     def settle(self, tx: Transaction, units: list[str], now: float) -> bool:
         return True
+
+    def owe(self, tx: Transaction, units: list[str]) -> None:
+        pass
 
     def leave(self, tx: Transaction, units: list[str], host: str) -> None:
         """This host's own followers had no row at the source: they are a leaf of it from now on."""

@@ -6,12 +6,12 @@ the other host has them; whatever breaks, it is begun again and comes to that en
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
-from functools import partial
 
 from heliograph.holding import DEMOTED, GIVEN_UP, OWNER, Holding, bury, is_beaten, seal
-from heliograph.moving.cargo import Cargo, Part
+from heliograph.moving.cargo import Part
 from heliograph.moving.demoting import demote_all
 from heliograph.moving.frames import Broken, packed
 from heliograph.moving.line import Line
@@ -19,13 +19,13 @@ from heliograph.moving.offering import offer, yield_bare
 from heliograph.moving.parties import Hashes, Party, by_map
 from heliograph.moving.progress import Progress
 from heliograph.moving.returning import Returning
+from heliograph.moving.settling import SETTLE_SECONDS, owed, settled
 from heliograph.moving.shipping import Shipping
 from heliograph.ownership import find
 from store import Reader, Transaction, events
 
 log = logging.getLogger("heliograph.moving")
 
-UNITS_SETTLED_AT_ONCE = 200
 ROUNDS_MAX = 8  # of sending what changed meanwhile, before the seal: each is shorter than the one before
 LITTLE = 50  # parts in a round: what is left is sent under the seal
 TRIES_MAX = 3  # of comparing, in one stream
@@ -52,6 +52,7 @@ class Giver:
             going = await self._seal(keys)
             await self._party.at("after-seal")
         else:  # sealed before a crash, or by a host that came back from a backup and had not told whom it lets go
+            await self._owe([(one.map, one.bucket) for one in going if one.state == DEMOTED])
             await self._party.store.write(lambda tx: self._leave(tx, self._units_in(tx, keys)))
         return [*settled, *await self._finish(going)]
 
@@ -108,16 +109,13 @@ class Giver:
             raise Broken(f"the zone does not name {self._peer} any more: abandoned")
 
     async def _settle(self, keys: list[tuple[str, int]]) -> bool:
-        """Make what is due, for under the seal it would take its time."""
-        party = self._party
-        whole = True
+        cargo = self._party.cargo
+        return all([await settled(self._party, cargo[at], some) for at, some in (await self._units(keys)).items()])
+
+    async def _owe(self, keys: list[tuple[str, int]]) -> None:
+        """They were given up, and nobody else ever had them."""
         for which, units in (await self._units(keys)).items():
-            cargo = party.cargo[which]
-            for at in range(0, len(units), UNITS_SETTLED_AT_ONCE):
-                settle = partial(_settle, cargo, units[at : at + UNITS_SETTLED_AT_ONCE], party.clock())
-                while not await party.store.write(settle):
-                    whole = False
-        return whole
+            await owed(self._party, self._party.cargo[which], units)
 
     async def _units(self, keys: list[tuple[str, int]]) -> dict[str, list[str]]:
         return await self._party.store.read(lambda reader: self._units_in(reader, keys))
@@ -158,6 +156,7 @@ class Giver:
             sealed = await self._party.store.write(lambda tx: self._seal_now(tx, keys))
             if sealed is not None:
                 return sealed
+            await asyncio.sleep(SETTLE_SECONDS)
 
     def _seal_now(self, tx: Transaction, keys: list[tuple[str, int]]) -> list[Holding] | None:
         """One transaction: from here on nothing is filed for them, and no flag is changed. None: not yet."""
@@ -224,7 +223,3 @@ class Giver:
         buried = await party.store.write(work)
         log.info("%d buckets are at %s now", len(buried), self._peer)
         return buried
-
-
-def _settle(cargo: Cargo, units: list[str], now: float, tx: Transaction) -> bool:
-    return cargo.settle(tx, units, now)

@@ -17,6 +17,7 @@ from heliograph.moving.cargo import Cargo, Part
 from heliograph.moving.frames import packed
 from heliograph.moving.line import Line
 from heliograph.moving.parties import Party, by_map
+from heliograph.moving.settling import owed, settled
 from heliograph.moving.shipping import BodiesOf, Shipping
 from store import Reader
 
@@ -41,8 +42,6 @@ class Returning:
 
     async def _give_some(self, which: str, cargo: Cargo, units: list[str]) -> None:
         party = self._party
-        while not await party.store.write(lambda tx: cargo.settle(tx, units, party.clock())):
-            pass  # entries are made of the log, which stays here
         asked = packed("gaps", units, map=which)
         if party.host not in party.zone().lost:  # it gives way to another owner, who knows nothing of where it began
             own = await party.store.read(partial(_own_gaps, which, units, party.host))
@@ -50,6 +49,8 @@ class Returning:
         gaps = (await self._line.ask(asked, "gaps")).value
         await party.at("returning")
         whole = [unit for unit, gap in zip(units, gaps, strict=True) if gap is None]
+        await owed(party, cargo, whole)
+        await settled(party, cargo, units)  # entries are made of the log, which stays here
         for unit in whole:
             await self._send(which, partial(_whole, cargo, unit), partial(_bodies_of, cargo))
         for unit, gap in zip(units, gaps, strict=True):

@@ -17,7 +17,7 @@ from heliograph.moving.cargo import Cargo, Reflectors, Timelines
 from heliograph.moving.parties import Party
 from heliograph.ownership import Key, Ownership
 from heliograph.tables import MIGRATIONS
-from mailbox_host import gaps
+from mailbox_host import gaps, outward
 from reflector import extras as lists
 from spool.queue import Queue
 from store import Reader, Store, Transaction, events
@@ -70,6 +70,7 @@ class Estate:
         row = tx.one("SELECT step FROM inheritance WHERE host = ?", (self._lost,))
         if row is None or row[0] != LAID_OUT:  # a host that was lost and came back before has a step of its own there
             tx.execute("INSERT OR REPLACE INTO inheritance VALUES (?, ?, '', 0, 0)", (self._lost, LAID_OUT))
+            outward.rest(tx)
             folders, sources = gaps.skip_after(tx, self._lost), lists.skip_after(tx, self._lost)
             rows = tx.all("SELECT map, bucket, state, epoch, peer, serial, since, kept FROM holding")
             held = [Holding(*row) for row in rows if row[2] != ACQUIRING]  # what was given away stays known

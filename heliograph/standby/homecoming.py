@@ -17,6 +17,7 @@ from heliograph.moving.frames import Word
 from heliograph.moving.line import Line
 from heliograph.moving.mover import Mover, Opens
 from heliograph.moving.parties import Party
+from heliograph.shelves.taking_back import take_posts_back
 from heliograph.standby.steps import HELD, RETURNED, row_of, set_step
 from spool.adopting import drop_adopted, numbers_upto
 from store import StoreFull, Transaction
@@ -120,6 +121,8 @@ class Homecoming:
         known = min(upto, own[1] if own else 0)
         while await party.store.write(lambda tx: drop_adopted(tx, known, MESSAGES_AT_ONCE)):
             pass
+        if known:  # or the heir had no replica, and has nothing of anybody
+            await take_posts_back(party.store)
         await party.store.write(partial(set_step, party.host, RETURNED))
 
     async def _adopted(self) -> int | None:

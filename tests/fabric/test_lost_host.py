@@ -344,6 +344,10 @@ async def test_without_a_whole_replica_all_waits_for_the_host_itself(town: Losin
     await town.name_standby("host-2", "host-3")
     await life(town)
     known = await asyncio.to_thread(uids, town.person("heidi"))
+    await town.person("heidi", 3).send("erin+subscribe@reflectors.fabric.test", "")
+    await town.still()
+    await town.person("erin").send("erin@reflectors.fabric.test", "not looked at")
+    await town.still()
     await town.lose("host-2", disk=False)
     await town.promote("host-2", "host-3")
     await town.inherited("host-2", "host-3")
@@ -354,7 +358,8 @@ async def test_without_a_whole_replica_all_waits_for_the_host_itself(town: Losin
     await town.returned("host-2")
     await town.still()
     now = await asyncio.to_thread(uids, town.person("heidi"))
-    assert town.owners("heidi") == ["host-3"] and now.pop("held") and now == known
+    assert town.owners("heidi") == ["host-3"] and now.pop("held") and now.pop("not looked at")
+    assert now.pop("You follow erin") and now == known
     assert not town.faults_found(), town.faults_found()
 
 

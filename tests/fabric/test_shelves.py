@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +13,6 @@ import pytest_asyncio
 
 from heliograph.config import load
 from heliograph.demo.stage import free_net
-from heliograph.settings import FILE_NAME
 from heliograph.shelves.handing import HandingOut
 from heliograph.shelves.place import shelf_address, shelf_of
 from mail.address import BadAddress, parse_address
@@ -27,58 +23,11 @@ from mailbox_host.tables import MIGRATIONS
 from spool.queue import Queue
 from spool.route import Shelf as Place
 from spool.tables import MIGRATION as SPOOL
-from tests.fabric.town import DOMAIN, OUTSIDE, Town, from_outside, letter, make_fabric, read, until
+from tests.fabric.shelf import Shelf, put_on_shelf
+from tests.fabric.town import DOMAIN, OUTSIDE, Town, from_outside, letter, make_fabric, until
 from tests.mailbox_host.house import NOW, House
 
 LIST = f"bob@reflectors.{DOMAIN}"
-
-
-@dataclass
-class Shelf:
-    """An LMTP server that keeps all. `rcpt` and `end` answer a recipient; "" hangs up there."""
-
-    kept: list[tuple[str, str]] = field(default_factory=list)  # (recipient, subject)
-    transactions: list[list[str]] = field(default_factory=list)
-    rcpt: Callable[[str], str] = lambda recipient: "250 2.1.5 Ok"
-    end: Callable[[str], str] = lambda recipient: "250 2.0.0 Saved"
-
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        taken: list[str] = []
-        writer.write(b"220 box LMTP\r\n")
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            while line := (await reader.readline()).decode().strip():
-                verb = line.partition(" ")[0].upper()
-                if verb == "RCPT":
-                    to = line.partition("<")[2].rpartition(">")[0]
-                    reply = self.rcpt(to)
-                    taken += [to] if reply.startswith("2") else []
-                    writer.write(f"{reply}\r\n".encode())
-                elif verb == "DATA" and not taken:
-                    writer.write(b"503 5.5.1 No valid recipients\r\n")
-                elif verb == "DATA":
-                    writer.write(b"354 go\r\n")
-                    subject = str(read(await reader.readuntil(b"\r\n.\r\n"))["Subject"])
-                    self.transactions.append(taken)
-                    for to in taken:
-                        if not (reply := self.end(to)):
-                            writer.close()
-                            return
-                        self.kept += [(to, subject)] if reply.startswith("2") else []
-                        writer.write(f"{reply}\r\n".encode())
-                    taken = []
-                else:
-                    taken = [] if verb in ("RSET", "MAIL") else taken
-                    writer.write(b"250-box\r\n250-PIPELINING\r\n250 8BITMIME\r\n" if verb == "LHLO" else b"250 Ok\r\n")
-        writer.close()
-
-    def of(self, name: str) -> Counter[str]:
-        """What somebody got, with the folders: "subject" or "folder: subject"."""
-        said = Counter[str]()
-        for to, subject in self.kept:
-            who, _, folder = to.partition("@")[0].strip('"').partition("+")
-            if who == name:
-                said[f"{folder}: {subject}" if folder else subject] += 1
-        return said
 
 
 @pytest_asyncio.fixture
@@ -88,9 +37,7 @@ async def place(tmp_path: Path) -> AsyncIterator[tuple[Town, Shelf]]:
     server = await asyncio.start_unix_server(shelf.talk, tmp_path / "lmtp")
     with free_net() as net:
         make_fabric(tmp_path / "fabric", net, hosts=2)
-        configured = tmp_path / "fabric" / FILE_NAME
-        line = f'[mailboxes]\nmailbox = "lmtp:unix:{tmp_path}/lmtp"\n'
-        configured.write_text(configured.read_text().replace("[mailboxes]\n", line))
+        put_on_shelf(tmp_path / "fabric", f"unix:{tmp_path}/lmtp")
         async with Town(load(tmp_path / "fabric"), net).at_work() as town:
             yield town, shelf
     server.close()
