@@ -123,7 +123,8 @@ class Keeper:
             await hearing
 
     async def _start(self, telling: int, life: int) -> asyncio.subprocess.Process:
-        arguments = ["-m", "heliograph", "-C", str(self._root), "host", self._name]
+        # -P: what lies in the folder that `up` was typed in is no part of the program, whatever it is called (dns.py)
+        arguments = ["-P", "-m", "heliograph", "-C", str(self._root), "host", self._name]
         pipes = ["--ready-fd", str(telling), "--life-fd", str(life)]
         # its own session: Ctrl-C at the terminal reaches us alone, and we end the hosts in order
         return await asyncio.create_subprocess_exec(

@@ -224,6 +224,15 @@ async def test_a_host_that_is_being_started_is_ended_too(monkeypatch: pytest.Mon
         assert await keeping == 0
 
 
+async def test_what_lies_in_the_folder_that_it_was_typed_in_is_no_part_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As root in /tmp, that would be anybody's program."""
+    (tmp_path / "heliograph.py").write_text("import sys; sys.exit(3)")
+    monkeypatch.chdir(tmp_path)
+    assert await Keeper(tmp_path / "no-fabric", "host-1").keep() == 78
+
+
 def test_status_tells_of_a_host_that_does_not_answer(pair: Stage) -> None:
     stuck = processes(pair)[1]
     os.kill(stuck, signal.SIGSTOP)
