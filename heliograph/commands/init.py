@@ -81,7 +81,7 @@ def init(
         f"  zone           {config.zone_file}",
         f"  configuration  {config.root / 'heliograph.toml'}",
         f"  clients trust  {config.tls.ca}",
-        f"Next: heliograph{at} account add alice",
+        f"Next: heliograph{at} account add {postmaster or 'alice'}",
         f"      heliograph{at} up",
     ]
     say(answer, "\n".join(["an interrupted init was completed", *lines] if again else lines))

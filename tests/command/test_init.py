@@ -176,3 +176,8 @@ def test_ports_are_settable(tmp_path: Path) -> None:
     init(tmp_path / "f", "--buckets", "8", "--port", "smtp=25", "--port", "imap=143")
     ports = load(tmp_path / "f").ports
     assert (ports.smtp, ports.imap, ports.dns) == (25, 143, 2053)
+
+
+def test_what_to_do_next_is_for_this_fabric(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["init", str(tmp_path / "f"), "--buckets", "8", "--postmaster", "zoe"])
+    assert f"heliograph -C {tmp_path / 'f'} account add zoe" in done.output
