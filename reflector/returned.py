@@ -37,6 +37,9 @@ _FAILURE = re.compile(
     r"|non.?delivery|not be delivered|user unknown",
     re.IGNORECASE,
 )
+_HOSTS = re.compile(
+    r"daemon|postmaster|bounce|mail-?(?:er|system|delivery)|delivery|no-?reply|do-?not-?reply|notif|system"
+)
 _DEAD_CODES = frozenset(("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.4.4"))  # RFC 3463 3.2-3.5
 _POLICY_CODES = re.compile(r"[45]\.7\.\d+|5\.1\.[78]")  # security or policy; the sender's address, not the recipient's
 _COMPLAINTS = frozenset(("abuse", "fraud", "opt-out", "opt-out-list", "virus", "miscategorized"))  # RFC 5965 7.3
@@ -122,7 +125,10 @@ def _of_block(block: Message, text: str) -> Returned:
 
 
 def _of_text(message: Message, headers: Headers, text: str) -> Iterator[Returned]:
-    """What is written for people. No failure in it: somebody's machine answers."""
+    """What is written for people. No failure in it, or a person's name on it: somebody's machine answers."""
+    if _is_persons_machine(headers):
+        yield Returned("automatic", reason=_clean(headers.get("subject")))
+        return
     listed = [spec for field in headers.all("x-failed-recipients") for spec in field.split(",")]
     found = [address.decode("ascii", "replace") for address in scan_message(message)]
     sender = first_addr_spec(headers.get("to"))  # of what came back: never the mailbox that failed
@@ -137,6 +143,14 @@ def _of_text(message: Message, headers: Headers, text: str) -> Iterator[Returned
     kind: Kind = "delayed" if DELAYED.search(text[:2_000]) else _kind(status, text)
     for address in dict.fromkeys(addresses or [""]):
         yield Returned(kind, address, status, _clean(text[-500:]))
+
+
+def _is_persons_machine(headers: Headers) -> bool:
+    """RFC 3834 3.1.1: who is away answers in her own name, in whatever words ("my mailbox at work is no longer read");
+    what a host says comes from the host."""
+    said = headers.get("auto-submitted").partition(";")[0].strip().lower()
+    name = first_addr_spec(headers.get("from")).partition("@")[0]
+    return said in ("auto-replied", "auto-generated") and bool(name) and not _HOSTS.search(name)
 
 
 def _kind(status: str, words: str) -> Kind:

@@ -66,6 +66,15 @@ def test_no_refusal_of_us_and_no_robot_gets_a_real_reader_removed() -> None:
             assert said.kind != "dead" and (POINTS.get(said.kind, 0) < 1), name
 
 
+@pytest.mark.parametrize("word", ["auto-replied", "auto-generated; x=y"])
+def test_who_is_away_is_not_gone_whatever_she_says(word: str) -> None:
+    away = (
+        f"Subject: Out of office\r\nAuto-Submitted: {word}\r\n\r\nMy mailbox at Work is unavailable: user unknown\r\n"
+    )
+    assert [said.kind for said in read_returned(f"From: Vera <vera@b.test>\r\n{away}".encode())] == ["automatic"]
+    assert [said.kind for said in read_returned(f"From: Mailer-Daemon@b.test\r\n{away}".encode())] == ["dead"]
+
+
 PIECES = st.sampled_from(
     [
         "Content-Type: multipart/report; boundary=b",
