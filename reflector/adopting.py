@@ -91,7 +91,8 @@ def _settle(
 def _open_list(tx: Transaction, list_: str, control: Adopt, now: float) -> None:
     """A list that was here before goes on with its numbers; nothing new begins before `since`."""
     tx.execute(
-        "INSERT INTO source VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, 0, ?5) ON CONFLICT (name) DO UPDATE"
+        "INSERT INTO source (name, owner, title, backlog, next_post, generation, subscribers, created, removed, floor)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, 0, ?5) ON CONFLICT (name) DO UPDATE"
         " SET owner = ?2, title = ?3, backlog = ?4, next_post = max(next_post, ?5), generation = max(generation, ?6),"
         " removed = 0, floor = max(floor, ?5)",
         (list_, control.owner, clean_title(control.title), control.backlog, control.since, control.generation, now),

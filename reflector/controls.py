@@ -103,7 +103,7 @@ def _remove(letter: Letter) -> tuple[Outgoing, ...]:
     """Say goodbye to the timelines we know of. Local followers we do not know: no more posts come to them."""
     tx, source = letter.tx, letter.source
     generation = take_generation(tx, source.name)
-    addresses = close_all(tx, source.name, source.next_post)
+    addresses = close_all(tx, source.name, source.next_post, letter.arrival.now)
     told = end_told(tx, source.name, source.next_post, generation)
     below = dissolve_branches(letter.house, tx, source.list, source.next_post, generation, letter.arrival.now)
     bury_source(tx, source.name)

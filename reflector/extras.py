@@ -81,10 +81,7 @@ def merge(tx: Transaction, part: dict[str, Any], now: float) -> None:
         tx.executemany("INSERT OR IGNORE INTO posted (source, envid, door, at) VALUES (?, ?, ?, ?)", rows)
         return
     for address, kind, from_post, until_post, generation, token, folder in part["rows"]:
-        newest = tx.one(
-            "SELECT max(generation) FROM subscriber WHERE source = ? AND address = ?", (source.name, address)
-        )
-        if newest and newest[0] is not None and newest[0] >= generation:
+        if _newest(tx, source.name, address) >= generation:
             continue
         follows = open_interval(tx, source.name, address)
         if until_post != OPEN and follows:
@@ -94,3 +91,12 @@ def merge(tx: Transaction, part: dict[str, Any], now: float) -> None:
         elif until_post == OPEN:
             who = Subscriber(address, "" if kind == FOREIGN else address.partition("@")[0])
             subscribe(tx, source.name, who, from_post, generation, token, folder)
+
+
+def _newest(tx: Transaction, list_: str, address: str) -> int:
+    """Return the generation of the last word about an address; where no row tells of it, the highest that it may have
+    had: she may have left, and that was long ago (forgetting.py)."""
+    row = tx.one("SELECT max(generation) FROM subscriber WHERE source = ? AND address = ?", (list_, address))
+    if row is None or row[0] is None:
+        row = tx.one("SELECT forgotten FROM source WHERE name = ?", (list_,))
+    return int(row[0]) if row else 0

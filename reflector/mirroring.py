@@ -126,7 +126,7 @@ def end(house: House, tx: Transaction, mirror: Mirror, now: float) -> Mails:
     source = find_source(tx, mirror.list)
     assert source is not None
     generation = take_generation(tx, mirror.list)
-    close_all(tx, mirror.list, source.next_post)
+    close_all(tx, mirror.list, source.next_post, now)
     below = dissolve_branches(house, tx, mirror.list, source.next_post, generation, now)
     bury_source(tx, mirror.list)
     events.append(tx, now, "mirror-ended", source=mirror.list)

@@ -148,7 +148,7 @@ class ReflectorRoom:
 
     def is_due(self, reader: Reader | Transaction, now: float) -> bool:
         """Tell whether `work` would do anything."""
-        return is_due(reader, now)
+        return is_due(reader, self._settings, now)
 
     def work(self, tx: Transaction, now: float) -> tuple[Outgoing, ...]:
         """Do a step of the lists' own work; return what is to be sent."""

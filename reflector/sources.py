@@ -57,7 +57,8 @@ def is_buried(place: Reader | Transaction, name: str) -> bool:
 def create_source(tx: Transaction, name: str, owner: str, title: str, backlog: int, now: float) -> None:
     """Let there be a source; once more changes its title and backlog, and wakes a removed one with its numbers."""
     tx.execute(
-        "INSERT INTO source VALUES (?, ?, ?, ?, 1, 0, 0, ?, 0, 0) ON CONFLICT (name) DO UPDATE"
+        "INSERT INTO source (name, owner, title, backlog, next_post, generation, subscribers, created, removed, floor)"
+        " VALUES (?, ?, ?, ?, 1, 0, 0, ?, 0, 0) ON CONFLICT (name) DO UPDATE"
         " SET owner = excluded.owner, title = excluded.title, backlog = excluded.backlog, removed = 0",
         (name, owner, clean_title(title), min(max(backlog, 0), BACKLOG_MAX), now),
     )

@@ -103,12 +103,12 @@ def add_row(
 
 
 def unsubscribe(tx: Transaction, source: str, address: str, until_post: int, generation: int, now: float) -> None:
-    """Close the open interval, and count no bounces of hers any more. Below the root posts come late: the closed one
-    stays for those."""
+    """Close the open interval, and count no bounces of hers any more. The closed one stays a while: below the root for
+    posts that come late, everywhere for ways out."""
     tx.execute(
         "UPDATE subscriber SET until_post = ?, generation = ?, closed = ?"
         f" WHERE source = ? AND address = ? AND until_post = {OPEN}",
-        (until_post, generation, 0 if is_root(source) else now, source, address),
+        (until_post, generation, now, source, address),
     )
     tx.execute("UPDATE source SET subscribers = subscribers - 1 WHERE name = ?", (source,))
     tx.execute("DELETE FROM bouncing WHERE list = ? AND address = ?", (source, address))
@@ -139,16 +139,11 @@ def close_open(tx: Transaction, list_: str, until: int, now: float) -> None:
     tx.execute("UPDATE source SET subscribers = 0 WHERE name = ?", (list_,))
 
 
-def forget_closed(tx: Transaction, before: float) -> None:
-    """Let go of what neither a late post nor the way out of one that was read late can ask for any more."""
-    tx.execute("DELETE FROM subscriber WHERE closed <> 0 AND closed < ?", (before,))
-
-
-def close_all(tx: Transaction, source: str, until_post: int) -> list[str]:
+def close_all(tx: Transaction, source: str, until_post: int, now: float) -> list[str]:
     """Close every interval; return the fabric subscribers' addresses."""
+    closed = "UPDATE subscriber SET until_post = ?, closed = ?"
     rows = tx.all(
-        f"UPDATE subscriber SET until_post = ? WHERE source = ? AND until_post = {OPEN} RETURNING kind, address",
-        (until_post, source),
+        f"{closed} WHERE source = ? AND until_post = {OPEN} RETURNING kind, address", (until_post, now, source)
     )
     return sorted(address for kind, address in rows if kind == FABRIC)
 

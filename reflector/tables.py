@@ -163,6 +163,18 @@ GAPS = Migration(
 )
 # told.host: where the list took a follower to live when it told her, '' before that was noted.
 TOLD_WHERE = Migration("reflector", 9, "ALTER TABLE told ADD COLUMN host TEXT NOT NULL DEFAULT ''")
+# What is forgotten by its age is found by it (forgetting.py). source.forgotten: the highest generation of a change that
+# no row tells of any more. Who left a root before this was noted is taken to leave now.
+LEFT = Migration(
+    "reflector",
+    10,
+    f"""
+    ALTER TABLE source ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX branch_closed ON branch (closed) WHERE closed <> 0;
+    CREATE INDEX part_at ON part (at);
+    UPDATE subscriber SET closed = CAST(strftime('%s', 'now') AS REAL) WHERE closed = 0 AND until_post < {OPEN}
+    """,
+)
 HERE = "list NOT IN (SELECT list FROM away)"
 
-MIGRATIONS = (MIGRATION, TREE, BOUNCES, AWAY, MIRRORS, GAPS, SENDERS, FOOTERS, TOLD_WHERE)
+MIGRATIONS = (MIGRATION, TREE, BOUNCES, AWAY, MIRRORS, GAPS, SENDERS, FOOTERS, TOLD_WHERE, LEFT)

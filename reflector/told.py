@@ -59,7 +59,3 @@ def end_told(tx: Transaction, list_: str, until: int, generation: int) -> list[s
         (until, generation, list_),
     )
     return [entity for (entity,) in rows]
-
-
-def forget_told(tx: Transaction, before: float) -> None:
-    tx.execute("DELETE FROM told WHERE at < ?", (before,))

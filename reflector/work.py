@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from reflector.digest import send_digests
 from reflector.folding import ask_back, forget_asking, give_back_now, send_back
+from reflector.forgetting import forget, is_over
 from reflector.growth import wants_fold, wants_split
 from reflector.handing_over import begin, give_up, send_part
 from reflector.leaf_tending import tend_leaves
@@ -32,10 +33,10 @@ from reflector.nodes import (
     write_node,
 )
 from reflector.reports import report
+from reflector.settings import Settings
 from reflector.sources import Source, find_source
-from reflector.subscriptions import FOREIGN, forget_closed
+from reflector.subscriptions import FOREIGN
 from reflector.tables import HERE, OPEN
-from reflector.told import forget_told
 from reflector.tree import SUB, Range, can_split, child_of, cut
 from reflector.tree_mail import Mails
 from store import Reader, Transaction
@@ -44,9 +45,10 @@ MOVES_AT_ONCE = 4  # in one step: each at most a message of rows
 LOOKS_AT_ONCE = 4
 
 
-def is_due(place: Reader | Transaction, now: float) -> bool:
+def is_due(place: Reader | Transaction, settings: Settings, now: float) -> bool:
     tables = ("move", "look", "digest", "mirror")
-    return any(place.one(f"SELECT 1 FROM {table} WHERE due <= ? AND {HERE} LIMIT 1", (now,)) for table in tables)
+    due = (place.one(f"SELECT 1 FROM {table} WHERE due <= ? AND {HERE} LIMIT 1", (now,)) for table in tables)
+    return any(due) or is_over(place, settings, now)
 
 
 def work(house: House, tx: Transaction, now: float) -> Mails:
@@ -57,7 +59,7 @@ def work(house: House, tx: Transaction, now: float) -> Mails:
         mails += _go_on(house, tx, list_, now)
     for (list_,) in tx.all(f"SELECT list FROM look {due}", (now, LOOKS_AT_ONCE)):
         mails += _look(house, tx, list_, now)
-    _forget(house, tx, now)
+    forget(tx, house.settings, now)
     return mails + send_digests(house, tx, now) + tend_mirrors(house, tx, now)
 
 
@@ -144,14 +146,3 @@ def _split_next(house: House, tx: Transaction, source: Source, node: Node, subs:
         move = begin(house, tx, source, SUB, name, part, now)
         return send_part(house, tx, source, move, now)
     return ()
-
-
-def _forget(house: House, tx: Transaction, now: float) -> None:
-    """Let go of what no late mail can ask for any more. A copy's way out names the row as it was when it was sent."""
-    before = now - house.settings.repeat_seconds
-    forget_closed(tx, now - house.settings.way_out_seconds)
-    forget_told(tx, before)
-    tx.execute("DELETE FROM relayed WHERE at < ?", (before,))
-    tx.execute("DELETE FROM branch WHERE closed <> 0 AND closed < ?", (before,))
-    parts = tx.all("DELETE FROM part WHERE at < ? RETURNING list, branch, epoch, part", (before,))
-    tx.executemany("DELETE FROM staged WHERE list = ? AND branch = ? AND epoch = ? AND part = ?", parts)

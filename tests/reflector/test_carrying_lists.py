@@ -8,6 +8,7 @@ import pytest
 
 from reflector import carrying
 from reflector.nodes import look_at
+from reflector.settings import Settings
 from reflector.sources import create_source, find_source, keep_recent
 from reflector.subscriptions import Subscriber, subscribe
 from reflector.tables import MIGRATIONS
@@ -66,11 +67,11 @@ def test_a_list_is_the_same_there_and_waits_until_it_is_here(hosts: list[Store])
     carry(a, b, told)
     layout = carrying.layout(a.reader)
     assert carrying.digest(layout, a.reader, "bob") == carrying.digest(layout, b.reader, "bob") != ""
-    assert not is_due(b.reader, 2.0) and find_source(b.reader, "bob") is None
+    assert not is_due(b.reader, Settings(), 2.0) and find_source(b.reader, "bob") is None
     b.write_now(lambda tx: carrying.arrive(tx, ["bob"], "host-1", 2.0))
     a.write_now(lambda tx: carrying.leave(tx, ["bob"], b"k" * 16))
-    assert is_due(b.reader, 2.0) and find_source(b.reader, "bob") is not None
-    assert not is_due(a.reader, 2.0) and find_source(a.reader, "bob") is None
+    assert is_due(b.reader, Settings(), 2.0) and find_source(b.reader, "bob") is not None
+    assert not is_due(a.reader, Settings(), 2.0) and find_source(a.reader, "bob") is None
 
 
 def test_what_a_broken_stream_brought_and_is_gone_by_now_does_not_stay(hosts: list[Store]) -> None:

@@ -93,7 +93,7 @@ def test_reading_never_raises(subject: bytes, text: bytes) -> None:
 @given(st.binary(max_size=400), st.sampled_from(["", "subscribe", "request", "help", "owner", "bounce", "unsubscribe"]))
 def test_no_letter_breaks_the_room(noise: bytes, detail: str) -> None:
     town = Town()
-    town.tx.execute("INSERT INTO source VALUES ('bob', 'bob', '', 0, 1, 0, 0, 0, 0, 0)")
+    town.tx.execute("INSERT INTO source VALUES ('bob', 'bob', '', 0, 1, 0, 0, 0, 0, 0, 0)")
     for content in (noise, b"From: a@pen.test\r\nSubject: " + noise, b"From: " + noise + b"\r\n\r\nhelp"):
         for host in ("", "host-2"):
             to = f"bob{'+' if detail else ''}{detail}@reflectors.fabric.test"
@@ -116,7 +116,7 @@ def test_tokens_do_not_run_together() -> None:
 def test_whom_the_room_knows(tmp_path: Path) -> None:
     """In a real store, through a reader, as the door asks."""
     store, room = Store(tmp_path / "host.db", [BODIES, *MIGRATIONS]), Town().room
-    store.write_now(lambda tx: tx.execute("INSERT INTO source VALUES ('bob', 'bob', '', 0, 1, 0, 0, 0, 0, 0)"))
+    store.write_now(lambda tx: tx.execute("INSERT INTO source VALUES ('bob', 'bob', '', 0, 1, 0, 0, 0, 0, 0, 0)"))
     token = "a" * 24
 
     def known(entity: str, detail: str) -> bool:
