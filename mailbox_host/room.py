@@ -166,6 +166,10 @@ class MailboxRoom:
             return Receipt(Deferred(f"4.6.0 Control not understood: {fault}"))
         if any(control == KeepSent(account) for control in found):
             return self._sent(tx, arrival, account)
+        controls = [c for c in found if isinstance(c, Welcome | Goodbye)]
+        for control in controls:  # before anything is done: mail that is put off comes again
+            if not self._speaks_for(arrival, control.source):
+                return Receipt(_not_yet(control.source))
         outgoing: list[Outgoing] = []
         for asked in found:  # by the ingest room of any host, on the word of the account's owner
             match asked:
@@ -173,10 +177,6 @@ class MailboxRoom:
                     sift(tx, account, asked)
                 case TellFollows() if is_first(tx, account_id(tx, account), arrival):
                     outgoing += answer_follows(tx, self._directory(), account, asked, arrival.now)
-        controls = [c for c in found if isinstance(c, Welcome | Goodbye)]
-        for control in controls:
-            if not self._speaks_for(arrival, control.source):
-                return Receipt(_not_yet(control.source))
         try:
             tx.nested(lambda part: _carry_out(part, account, controls, arrival.now))
         except TooManyFollows as full:

@@ -9,7 +9,7 @@ import pytest
 
 from directory.names import FabricNames, Leaf, Reflector, Timeline
 from directory.snapshot import Directory
-from mail.control import Goodbye, KeepSent, Subscribe, Welcome, add_controls
+from mail.control import Goodbye, KeepSent, Sift, Subscribe, TellFollows, Welcome, add_controls
 from mail.envelope import Arrival
 from mail.headers import add_headers
 from mail.outcome import Deferred, Delivered, Outcome, Refused
@@ -420,3 +420,14 @@ def test_where_no_folder_for_copies_can_be_made_they_are_kept_in_the_inbox(place
     copied = add_controls(letter("mine"), KeepSent("alice"))
     assert place.receive(person("alice"), copied, "host-7") == Delivered()
     assert place.subjects("alice") == ["mine"]
+
+
+def test_of_mail_that_is_put_off_nothing_is_done(place: Place) -> None:
+    """It comes again, and would be a repeat: what was asked in it would never be answered."""
+    content = welcome("bob", 1, 1)
+    content = add_controls(content, Sift("bob", "word\n", "", 1))
+    content = add_controls(content, TellFollows("<1@x.test>"))
+    assert isinstance(place.receive(person("alice"), content, "host-3"), Deferred)
+    assert place.subjects("alice") == [] and place.tx.all("SELECT 1 FROM sift") == []
+    assert place.receive(person("alice"), content, "host-2") == Delivered()
+    assert place.subjects("alice") == ["What you follow"]
