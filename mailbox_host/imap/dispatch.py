@@ -95,17 +95,32 @@ def _answer(session: Session, command: Command) -> Steps[bytes]:
     except FolderError as error:
         status = no(str(error), _code_of(error))
     except NoSuchAccount as gone:
-        session.ended = True
-        yield untagged(MOVED if isinstance(gone, AccountMoved) else b"BYE The account was removed")
-        yield Close()
+        yield from _turn_out(session, gone)
         return b""
     except StoreFull:
         status = refused(session.away) if session.away else FULL
     if session.selected and not session.ended and command.name not in TOLD:
-        yield from refresh(session, expunges=command.uid or command.name not in NO_EXPUNGES)
-        if session.ended:  # the mailbox was deleted: BYE was the answer
-            return b""
+        status = yield from _with_news(session, command, status)
     return status
+
+
+def _with_news(session: Session, command: Command, status: bytes) -> Steps[bytes]:
+    """Tell the news, then the answer. What was done is done, whatever becomes of the news: who does not hear so does it
+    again."""
+    try:
+        yield from refresh(session, expunges=command.uid or command.name not in NO_EXPUNGES)
+    except NoSuchAccount as gone:
+        yield command.tag + b" " + status + b"\r\n"
+        yield from _turn_out(session, gone)
+    except FolderError:  # nothing can be filed: who asks for that alone hears why
+        pass
+    return b"" if session.ended else status  # the mailbox was deleted: BYE was the answer
+
+
+def _turn_out(session: Session, gone: NoSuchAccount) -> Steps[None]:
+    session.ended = True
+    yield untagged(MOVED if isinstance(gone, AccountMoved) else b"BYE The account was removed")
+    yield Close()
 
 
 def _code_of(error: FolderError) -> str:
