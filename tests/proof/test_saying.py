@@ -99,6 +99,10 @@ FORGED = {
     "another user (i=)": lambda: sealed(written(), identity=f"mallory@{OUTSIDE}".encode()),
     "a thousand fields": lambda: b"X-A: b\r\n" * 1000 + sealed(written()),
     "a From beyond ASCII": lambda: sealed(written().replace(b"carol@", "cärol@".encode())),
+    "a Subject that ends sooner for one reader": lambda: sealed(written(subject="subscribe not", text="x")).replace(
+        b"subscribe not", b"subscribe\r\nFrom nobody\r\n not"
+    ),
+    "a line that is no field": lambda: sealed(written()).replace(b"Date:", b"From nobody\r\nDate:"),
     "seals of no consequence above": lambda: b"DKIM-Signature: v=1; d=x.example\r\n" * 4 + sealed(written()),
 }
 
@@ -214,9 +218,22 @@ def test_a_mail_is_known_by_what_is_sealed() -> None:
     number = number_of(sealed(content))
     again = b"X-New: 1\r\n" + sealed(content, selector="t").replace(b"Subject: hello", b"SUBJECT:   hello ")
     assert number_of(again) == number and number_of(content + b"\r\n\r\n") == number
-    for name in (b"From", b"To", b"Cc", b"Subject", b"Date", b"Message-ID"):
+    for name in (b"From", b"To", b"Subject", b"Date", b"Message-ID"):
         assert number_of(content.replace(name + b": ", name + b": x")) != number
     assert number_of(content + b"more\r\n") != number
+    less = content.replace(b"Cc: a@b.example\r\n", b"")  # of two seals one may not cover it
+    assert number_of(less) == number_of(content)
+
+
+@pytest.mark.parametrize("white", [b"\x0b", b"\x0c", b" \x0b\x0c ", b"\x0b\r\n "])
+@pytest.mark.parametrize("name", [b"From", b"To", b"Subject", b"Date", b"Message-ID"])
+def test_no_white_space_makes_a_true_mail_another_one(white: bytes, name: bytes) -> None:
+    """The library takes more away at a field's ends than RFC 6376 says."""
+    content = sealed(written())
+    start, line, rest = content.partition(b"\r\n" + name + b": ")
+    for again in (start + line + white + rest, start + line + rest.replace(b"\r\n", white + b"\r\n", 1)):
+        known = number_of(again) == number_of(content)
+        assert known or not is_true(again, Claim(0, "", ()), record())
 
 
 def test_what_no_seal_covers_is_left_out() -> None:
