@@ -26,7 +26,7 @@ from mail.headers import (
     split_message,
 )
 from mail.organization import organization
-from mail.seal import relaxed, relaxed_text
+from mail.seal import relaxed_text
 from mail.unsealing import FIELD, FIELDS_MAX, Claim, read_tags
 
 AGE_SECONDS_MAX = 2 * 86_400  # a weekend in somebody's queue; what was taken is remembered for much longer
@@ -85,10 +85,11 @@ def read_saying(content: bytes, now: float) -> Saying | None:
 
 
 def number_of(content: bytes) -> str:
-    """What a mail is known by, whichever true seal it carries and whatever was added: all that a list goes by."""
+    """What a mail is known by, whichever true seal it carries and whatever was added: all that every such seal covers.
+    White space counts for nothing at all, since libraries differ in what of it they pass over."""
     block, text = split_message(content)
-    wanted = (*SEALED, "cc")
-    lines = sorted(relaxed(name, value) for name, value in Headers.parse(block).fields if name in wanted)
+    fields = (one for one in Headers.parse(block).fields if one[0] in SEALED)
+    lines = sorted(name.encode() + b":" + b" ".join(value.split()) + b"\r\n" for name, value in fields)
     digest = hashlib.sha256(b"".join(lines))
     digest.update(hashlib.sha256(relaxed_text(text)).digest())
     return digest.hexdigest()
