@@ -11,11 +11,11 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
-from heliograph.judging.dmarc import Policy, dmarc, places, read_policy, tags
+from heliograph.judging.dmarc import Policy, dmarc, places, read_policy
 from heliograph.judging.results import Path, Seal, Verdict
 from heliograph.judging.spf.asking import Ask, Came, path_of
 from mail.headers import HEADER_COUNT_MAX, Headers, first_addr_spec, names_several
-from mail.unsealing import Claim, is_true
+from mail.unsealing import Claim, is_true, read_tags
 
 SEALS_MAX = (
     4  # that are checked: each costs a look-up and a millisecond; mailing lists and providers put on two or three
@@ -57,7 +57,7 @@ class Judge:
         return tuple(seal for seal in found if seal)
 
     async def _seal(self, content: bytes, index: int, value: str) -> Seal | None:
-        said = tags(value)
+        said = read_tags(value)
         domain, selector = said.get("d", "").lower(), said.get("s", "").lower()
         if not (_NAME.match(domain) and _NAME.match(selector)):
             return None
