@@ -111,6 +111,7 @@ async def test_the_same_seal_is_taken_once(town: Town) -> None:
     again = b"X-New: 1\r\n" + word
     for host in (1, 2, 3):
         assert (await bring(town, f"mallory@{OUTSIDE}", FOLLOW, again, host)).startswith("250")
+    await town.still()  # else what is on its way to the list's host is counted when it arrives
     queued = accepted(town)
     for host in (1, 2, 3):  # what a host has let in is not even queued
         assert (await bring(town, f"mallory@{OUTSIDE}", FOLLOW, again, host)).startswith("250")
