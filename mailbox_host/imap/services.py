@@ -115,9 +115,12 @@ class Services:
         return await self._sign_in_here(asked)
 
     async def _sign_in_here(self, asked: SignIn) -> SignedIn | NotSignedIn:
-        stored = accounts.stored_hash(self.store.reader, asked.account) if is_entity(asked.account) else None
+        reader = self.store.reader
+        stored = accounts.stored_hash(reader, asked.account) if is_entity(asked.account) else None
         right = await self._passwords.check(stored, asked.password)
-        if stored is None and not self._serves(self.store.reader, asked.account):  # it went a moment ago
+        if stored is None and not self._serves(reader, asked.account):  # it went a moment ago
+            return NotSignedIn(proxy.UNAVAILABLE)
+        if stored != accounts.stored_hash(reader, asked.account):  # it went meanwhile, after its sessions were ended
             return NotSignedIn(proxy.UNAVAILABLE)
         return SignedIn(asked.account) if right else NotSignedIn(WRONG_PASSWORD)
 
@@ -129,7 +132,10 @@ class Services:
         if place.sure or not relayed:  # two hosts that disagree must not play ball with it
             answer = await self._ask(place.host, asked, peer)
         if answer is None and (copy := await self._borrow(place.host, asked.account)):
-            return await self._sign_in_at(copy, asked)
+            outcome = await self._sign_in_at(copy, asked)
+            # Its sessions may have been ended meanwhile.
+            shown = not copy.closed and await self._borrow(place.host, asked.account) is copy
+            return outcome if shown else NotSignedIn(proxy.UNAVAILABLE)
         if answer is None and place.standby and not relayed:
             answer = await self._ask(place.standby, asked, peer)
         return answer if isinstance(answer, Upstream) else NotSignedIn(answer or proxy.UNAVAILABLE)
@@ -142,6 +148,4 @@ class Services:
     async def _sign_in_at(self, copy: StandIn, asked: SignIn) -> SignedIn | NotSignedIn:
         stored = accounts.stored_hash(copy.store.reader, asked.account)
         right = await self._passwords.check(stored, asked.password)
-        if copy.closed:  # in this moment
-            return NotSignedIn(proxy.UNAVAILABLE)
         return SignedIn(asked.account, copy) if right else NotSignedIn(NOT_HERE)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 
 from mail.control import Welcome
-from mailbox_host import timeline
+from mailbox_host import accounts, timeline
 from mailbox_host.accounts import AccountMoved
-from mailbox_host.imap.effects import Write
+from mailbox_host.bell import Bell
+from mailbox_host.imap.effects import NotSignedIn, SignIn, Write
+from mailbox_host.imap.proxy import Remote
+from mailbox_host.imap.services import Services, local_only
+from mailbox_host.imap.stand_in import StandIn
 from mailbox_host.refiling import FolderUsedUp
 from store import Bodies
 
@@ -60,3 +64,43 @@ def test_a_folder_that_takes_no_more_posts_fails_no_other_command(alice):
     failing(alice, FolderUsedUp("used up"), 0)
     assert alice("b NOOP") == ["b OK Done"]
     assert alice("c SELECT INBOX")[-1].startswith("c NO [LIMIT]")
+
+
+async def test_an_account_that_goes_while_its_password_is_checked_is_not_signed_in(store):
+    """Its sessions have been ended: one more would look at what is left here, and never hear of anything new."""
+    store.write_now(lambda tx: accounts.set_password(tx, "alice", "a hash"))
+
+    class Slow:
+        async def check(self, stored, password):
+            await store.write(lambda tx: tx.execute("UPDATE account SET away = 1"))
+            return stored == "a hash"
+
+    services = Services(store, Bell(), Slow(), lambda: 1.0, locate=local_only, open_stream=None, tls=None)
+    outcome = await services.sign_in(SignIn("alice", b"secret", b"a"), "127.0.0.1", relayed=False)
+    assert isinstance(outcome, NotSignedIn) and b"[UNAVAILABLE]" in outcome.status
+
+
+async def test_nor_one_whose_copy_is_put_away_meanwhile(store):
+    store.write_now(lambda tx: accounts.set_password(tx, "alice", "a hash"))
+    copy, lent = StandIn("host-1", store), [True]
+
+    class Slow:
+        async def check(self, stored, password):
+            lent.clear()
+            return True
+
+    async def borrow(owner, account):
+        return copy if lent else None
+
+    services = Services(
+        store,
+        Bell(),
+        Slow(),
+        lambda: 1.0,
+        locate=lambda account: Remote("host-1"),
+        open_stream=None,
+        tls=None,
+        borrow=borrow,
+    )
+    outcome = await services.sign_in(SignIn("alice", b"secret", b"a"), "127.0.0.1", relayed=False)
+    assert isinstance(outcome, NotSignedIn) and b"[UNAVAILABLE]" in outcome.status
