@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from directory.names import Foreign, Reflector
@@ -33,6 +33,15 @@ WISHES_MAX = 20  # recipients of one letter that may be wishes: each can cost a 
 
 OPEN_TO_ALL = (f"{NO}.", "bounce")  # of a mirror's details: a host of the other fabric may send back what it took
 FLOOD = Deferred("4.7.1 more posts than a mirror takes at once, try again later", 450)
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What comes from another fabric: a post for its mirror here, or a wish of its mirror's about a source of ours."""
+
+    domain: str
+    list: str
+    is_post: bool
 
 
 class Taker(Door, Protocol):
@@ -82,6 +91,8 @@ class FederatedDoor:
         """Turn wishes for sources of other fabrics to mirrors here. Where nobody can say now whether there is a fabric,
         a mirror finds out if the address names one; else it goes there like any letter, and a list asks her itself."""
         wishes = self._wishes(envelope, Said(content))
+        if len(wishes) > WISHES_MAX:
+            return Refused(f"5.5.3 this asks to follow {len(wishes)} sources elsewhere; {WISHES_MAX} at once are taken")
         domains = sorted({wish.domain for wish in wishes.values()})
         if refused := next((domain for domain in domains if domain in self._refuse), ""):
             return Refused(f"5.7.1 this fabric has no traffic with {refused}")
@@ -108,57 +119,56 @@ class FederatedDoor:
                 wish = own_wish(name, said) if isinstance(name, Reflector) else None
             if wish:
                 found[recipient] = wish
-            if len(found) == WISHES_MAX:
-                break
         return found
 
     # other fabrics
 
     async def _arrived(self, session: Session, envelope: Envelope, content: bytes) -> Outcome:
-        """What is for mirrors, or from them, is proven or not taken at all."""
-        groups: dict[str, list[RcptTo]] = {}
+        """What is for mirrors, or from them, is proven or not taken at all. All is judged before anything is taken: who
+        hears "no" would send again, or tell its sender, what had been taken of it."""
         said = Said(content)
-        for recipient in envelope.recipients:
-            groups.setdefault(self._sealer(recipient, said), []).append(recipient)
-        outcome: Outcome = Delivered()
-        for domain, recipients in sorted(groups.items(), reverse=True):
-            part = replace(envelope, recipients=recipients)
-            if domain:
-                outcome = await self._sealed(session, part, content, domain)
-            else:
-                outcome = await self._door.accept(session, part, content)
+        sealed = {to: matter for to in envelope.recipients if (matter := self._matter(to, said))}
+        if not sealed:
+            return await self._door.accept(session, envelope, content)
+        matter, *more = set(sealed.values())
+        if more:  # ours write to one; each would be another check, another limit, another allowance
+            return Refused("5.5.3 what a fabric has sealed is for one list here: send it to each by itself")
+        vouched = await self._judged(content, matter)
+        if isinstance(vouched, Deferred | Refused):
+            return vouched
+        if others := [to for to in envelope.recipients if to not in sealed]:
+            outcome = await self._door.accept(session, replace(envelope, recipients=others), content)
             if not isinstance(outcome, Delivered):
                 return outcome
-        return outcome
+        known_by = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
+        return await self._door.accept(session, replace(envelope, recipients=list(sealed)), vouched, known_by)
 
-    def _sealer(self, recipient: RcptTo, said: Said) -> str:
-        """Return the fabric that must have sealed this if it is to be taken; "" for mail of any other kind."""
+    def _matter(self, recipient: RcptTo, said: Said) -> Matter | None:
+        """Return what must be sealed if it is to be taken; None for mail of any other kind."""
         name = self._flow.name_of(_address(recipient))
         if not isinstance(name, Reflector):
-            return ""
+            return None
         if source := mirrored(name.entity):
-            return source[1] if not name.detail else ""
+            return None if name.detail else Matter(source[1], name.entity, is_post=True)
         if name.detail not in WORDS:
-            return ""
-        return is_mirror_of(self._flow.directory().names.domain, name.entity, said.sender)
+            return None
+        domain = is_mirror_of(self._flow.directory().names.domain, name.entity, said.sender)
+        return Matter(domain, name.entity, is_post=False) if domain else None
 
-    async def _sealed(self, session: Session, envelope: Envelope, content: bytes, domain: str) -> Outcome:
-        if domain in self._refuse:
-            return Refused(f"5.7.1 this fabric has no traffic with {domain}")
-        name = self._flow.name_of(_address(envelope.recipients[0]))
-        entity = name.entity if isinstance(name, Reflector) else ""
-        ours = mirrored(entity) is not None
-        if not ours and len(content) > WISH_OCTETS_MAX:
+    async def _judged(self, content: bytes, matter: Matter) -> bytes | Deferred | Refused:
+        """Return what its fabric has sealed, under this host's word."""
+        if matter.domain in self._refuse:
+            return Refused(f"5.7.1 this fabric has no traffic with {matter.domain}")
+        if not matter.is_post and len(content) > WISH_OCTETS_MAX:
             return Refused(f"5.3.4 a wish of a mirror's has {WISH_OCTETS_MAX} octets at most", 552)
-        known_by = hashlib.sha256(content).hexdigest()
         # A stranger may name any domain: what he has us look up waits for nobody's turn but his own kind's.
-        part = await unseal(self._fabrics if ours else self._strangers, content, domain)
+        part = await unseal(self._fabrics if matter.is_post else self._strangers, content, matter.domain)
         if isinstance(part, Deferred | Refused):
             return part
-        whose = of_posts(domain, entity) if ours else of_wishes(domain, entity)
+        whose = (of_posts if matter.is_post else of_wishes)(matter.domain, matter.list)
         if not self._allowances.take(whose, len(content), self._clock()):
             return FLOOD
-        return await self._door.accept(session, envelope, self._vouched(part, domain), known_by)
+        return await asyncio.to_thread(self._vouched, part, matter.domain)  # large posts are hashed once more
 
     def _vouched(self, content: bytes, domain: str) -> bytes:
         me, ours = self._flow.me, self._flow.directory().names.domain

@@ -22,7 +22,7 @@ async def unseal(fabrics: Fabrics, content: bytes, domain: str) -> bytes | Defer
         key = key_of({name: values or () for name, values in texts.items()}, claim)
         good = bool(key) and await asyncio.to_thread(could_be_true, content, claim, key)
         if good and await asyncio.to_thread(is_true, content, claim, key):
-            return sealed_part(content, claim)
+            return await asyncio.to_thread(sealed_part, content, claim)
     if any(values is None for values in texts.values()):
         return Deferred(f"4.7.5 the keys of {domain} cannot be looked up now")
     return Refused(f"5.7.20 this is for mail that {domain} has signed (DKIM), and no good signature of it is here")

@@ -181,3 +181,38 @@ async def test_no_mirror_of_a_mirror_and_none_for_strangers(pair: list[Fabric]) 
     assert (await dan.send("x=host-1.north.test+subscribe@reflectors.south.test", "")).startswith("550 5.1.2")
     assert (await dan.send("x=south.test+subscribe@reflectors.south.test", "")).startswith("550 5.1.1")
     assert (await dan.send(here("kim"), "a post of mine")).startswith("550 5.7.1")
+
+
+async def test_a_letter_that_is_refused_was_not_taken_by_half(pair: list[Fabric]) -> None:
+    """It is for a mirror, and for a list where strangers do not post: the no is one to both."""
+    north, south = pair
+    await south.add("quin")
+    await follows(south, "kim", "alice")
+    await still(north, south)
+    content = sealed(north, post("kim", 3, "By half"))
+    said = await south.hears(EVE, [here("kim"), "quin@reflectors.south.test"], content)
+    assert said.startswith("550 5.7.1"), said
+    await still(north, south)
+    assert not south.events("mirrored", "kim=north.test")
+    assert (await south.hears(EVE, [here("kim")], content)).startswith("250")  # again, by itself
+    await south.person("alice").got("By half")
+
+
+async def test_what_is_sealed_is_for_one_list(pair: list[Fabric]) -> None:
+    """The first one's limits and allowance are not the others'."""
+    north, south = pair
+    await follows(south, "leo", "alice")
+    await follows(south, "ed", "alice")
+    await still(north, south)
+    content = sealed(north, post("leo", 3, "To two"))
+    assert (await south.hears(EVE, [here("leo"), here("ed")], content)).startswith("550 5.5.3")
+    await still(north, south)
+    assert not south.events("mirrored", "leo=north.test")
+
+
+async def test_who_wishes_for_too_much_at_once_is_told(pair: list[Fabric]) -> None:
+    _, south = pair
+    to = [f"w{number}@reflectors.north.test" for number in range(door.WISHES_MAX + 1)]
+    content = letter("dan@south.test", to[0], "subscribe")
+    said = await south.person("dan").submit(content, to)
+    assert said.startswith("550 5.5.3"), said
