@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from mailbox_host.accounts import NoSuchAccount
@@ -31,6 +31,7 @@ from mailbox_host.imap.effects import (
     StartTls,
     Steps,
     WaitForNews,
+    Whole,
     Write,
 )
 from mailbox_host.imap.framing import Ask, Event, Frame, TooLarge
@@ -142,7 +143,7 @@ class Connection:
         finally:
             steps.close()
 
-    async def _step_through(self, steps: Steps[None]) -> None:
+    async def _step_through(self, steps: Steps[Any]) -> Any:
         effect: Effect
         try:
             effect = next(steps)
@@ -156,8 +157,8 @@ class Connection:
                     effect = steps.throw(error)
                 else:
                     effect = steps.send(result)
-        except StopIteration:
-            return
+        except StopIteration as end:
+            return end.value
 
     async def _carry_out(self, effect: Effect) -> Any:
         match effect:
@@ -167,6 +168,8 @@ class Connection:
                 return await self._read_long(query)
             case Write(work, rings):
                 return await self._services.change(self.session.account, work, rings=rings)
+            case Whole(steps):
+                return await _to_the_end(self._step_through(steps))
             case WaitForNews():
                 return await self._wait_for_news()
             case AskLine(prompt):
@@ -235,3 +238,12 @@ class Connection:
         if self._news:
             self._news.close()
             self._news = None
+
+
+async def _to_the_end(work: Coroutine[Any, Any, Any]) -> Any:
+    """Whoever cancels us waits until it is done."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    finally:
+        await asyncio.wait((task,))

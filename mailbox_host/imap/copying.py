@@ -1,7 +1,8 @@
 """COPY and MOVE (RFC 3501 6.4.7; MOVE RFC 6851; UIDPLUS RFC 4315).
 
 Law: all of a COPY, or none of it. The writer is everybody's, so that a large mailbox goes in slices: what a COPY has
-made before one of them failed is taken back; of a MOVE each message is here or there, and what has moved is told.
+made before one of them failed is taken back, and one that has begun is finished though the host stops; of a MOVE each
+message is here or there, and what has moved is told.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from mailbox_host import entries, folders, quota
 from mailbox_host.folders import Folder
 from mailbox_host.imap.change import NO_SUCH_MESSAGE, READ_ONLY, beyond
 from mailbox_host.imap.commands import Command, Copy
-from mailbox_host.imap.effects import Steps, read, write
+from mailbox_host.imap.effects import Steps, read, whole, write
 from mailbox_host.imap.filing import TRY_CREATE
 from mailbox_host.imap.keywords import TOO_MANY_KEYWORDS, takes_keywords
 from mailbox_host.imap.reading import columns_now
@@ -44,7 +45,10 @@ def copy_or_move(session: Session, command: Command) -> Steps[bytes]:
     words = {word for line in {columns.words.get(uid, "") for uid in uids} for word in line.split()}
     if not (yield from takes_keywords(session, target.id, target.modseq, words)):
         return TOO_MANY_KEYWORDS
-    pairs = yield from (_move if moving else _copy)(session, selected, target, uids)
+    if moving:
+        pairs = yield from _move(session, selected, target, uids)
+    else:
+        pairs = yield from whole(_copy(session, selected, target, uids))
     if not pairs:
         return ok("There was nothing to do")
     return ok("Done") if moving else ok("Done", _copied(target, pairs))

@@ -32,6 +32,14 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """Carry out these steps to their end, though the connection be ended meanwhile; what they return is sent back. They
+    read and write only."""
+
+    steps: Generator[Effect, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class SignIn:
     """Check a password, here or at the account's owner; a SignedIn, NotSignedIn or HandedOver is sent back."""
 
@@ -93,13 +101,18 @@ class Close:
 
 
 Effect = (
-    bytes | Read | Write | SignIn | AskLine | WaitForNews | StartTls | StartCompression | Close
+    bytes | Read | Write | Whole | SignIn | AskLine | WaitForNews | StartTls | StartCompression | Close
 )  # bytes: to be sent
 Steps = Generator[Effect, Any, T]
 
 
 def read(query: Callable[[Reader], T], long: bool = False) -> Steps[T]:
     result: T = yield Read(query, long)
+    return result
+
+
+def whole(steps: Steps[T]) -> Steps[T]:
+    result: T = yield Whole(steps)
     return result
 
 

@@ -21,6 +21,7 @@ from mailbox_host.imap.effects import (
     SignIn,
     StartTls,
     WaitForNews,
+    Whole,
     Write,
 )
 from mailbox_host.imap.framing import Ask, Frame, Framer, TooLarge
@@ -128,6 +129,8 @@ class Talk:
                 return query(self.store.reader)
             case Write(work):
                 return self.store.write_now(work)
+            case Whole(steps):
+                return self._whole(steps)
             case SignIn(account, password):
                 return SignedIn(account) if password == b"secret" else NotSignedIn(WRONG_PASSWORD)
             case StartTls():
@@ -135,6 +138,18 @@ class Talk:
             case Close():
                 self.closed = True
         return None
+
+    def _whole(self, steps: Any) -> Any:
+        send, result = steps.send, None
+        try:
+            while True:
+                effect = send(result)
+                try:
+                    send, result = steps.send, self._carry_out(effect)
+                except Exception as error:
+                    send, result = steps.throw, error
+        except StopIteration as end:
+            return end.value
 
     def file(
         self, content: bytes, mailbox: str = "INBOX", flags: int = 0, keywords: frozenset[str] = frozenset()

@@ -22,7 +22,7 @@ from mail.control import Welcome
 from mail.outcome import Deferred, Delivered, Refused
 from mailbox_host import accounts, entries, folders, timeline
 from mailbox_host.bell import Bell
-from mailbox_host.imap import ImapServer, Local, Remote, Settings, client_input, verify_remotely
+from mailbox_host.imap import ImapServer, Local, Remote, Settings, client_input, copying, verify_remotely
 from mailbox_host.imap.channel import SocketChannel
 from mailbox_host.imap.slots import Slots
 from mailbox_host.passwords import PasswordChecker, hash_password
@@ -477,4 +477,28 @@ async def test_a_large_message_comes_and_goes(house: House) -> None:
     wire.send(b"e FETCH 1 BODY.PEEK[]\r\n")
     assert await wire.line() == f"* 1 FETCH (BODY[] {{{len(big)}}}"
     assert await wire.reader.readexactly(len(big)) == big
+    wire.close()
+
+
+async def test_a_large_copy_that_has_begun_is_finished_though_the_host_stops(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "COPY_BATCH_MESSAGES", 2)
+    await house.file("alice", count=9)
+    wire = await Wire.to(await house.server.serve("127.0.0.1", 0))
+    await wire.ask("a LOGIN alice secret")
+    await wire.ask("b SELECT INBOX")
+    begun, real = asyncio.Event(), entries.copy
+    loop = asyncio.get_running_loop()
+
+    def copy(tx, *arguments):
+        loop.call_soon_threadsafe(begun.set)
+        return real(tx, *arguments)
+
+    monkeypatch.setattr(entries, "copy", copy)
+    wire.send(b"c COPY 1:9 Archive\r\n")
+    await begun.wait()
+    await house.server.close()
+    archive = folders.find_folder(house.store.reader, "alice", "Archive")
+    assert archive and folders.counts(house.store.reader, archive.id).messages == 9
     wire.close()
