@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -98,14 +99,18 @@ class Inbox:
             except Exception:
                 if len(rows) == 1:
                     log.exception("message %d, recipient %d: the step failed", rows[0].message, rows[0].n)
-                    return self._set_aside(rows[0], retry)
+                    return await self._set_aside(rows[0], retry)
                 log.exception("a step of %d rows failed; one by one", len(rows))
                 parts = [[row] for row in rows]
                 return [row for part in parts for row in await self._perform(part, retry)]
 
-    def _set_aside(self, row: Row, retry: bool) -> list[Row]:
+    async def _set_aside(self, row: Row, retry: bool) -> list[Row]:
         """Put a row off, through the ledger, which tells when it is done."""
-        about = message(self._store.reader, row.message)
+        try:
+            about = message(self._store.reader, row.message)
+        except sqlite3.Error:
+            await self._ledger.leave([row], "here")
+            return [row]
         if about is None:
             return [row]
         self._ledger.add(Settled(about, [row], [FAULT], "here", self._settings.fabric, retry=retry))

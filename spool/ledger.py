@@ -12,11 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mail.outcome import Deferred
+from spool.queue import Row
 from spool.runner_settings import Settings
 from spool.settle import Settled, Settler
-from store import Store, StoreFull
+from store import Store, StoreFull, Transaction
 
 log = logging.getLogger("heliograph.spool")
+
+LEFT_SECONDS = 3600.0  # until rows are looked at again with which we fail: each time their mail may be sent again
 
 FAULT = Deferred("4.3.0 internal error; the operator's log has more")
 
@@ -92,13 +95,27 @@ class Ledger:
             put_off = replace(settled, outcomes=[FAULT] * len(settled.rows))
             try:
                 await self._write([put_off])
-            except Exception:  # the rows stay as they were, and are found again at the next start
-                log.exception("message %d is left alone until the next start", settled.message.id)
+            except Exception:
+                log.exception("message %d is left alone for a while", settled.message.id)
+                await self.leave(settled.rows, settled.destination)
+
+    async def leave(self, rows: Sequence[Row], destination: str) -> None:
+        """Put rows off without a word on them: it cannot be written, or what they belong to cannot be read."""
+        until = self._clock() + LEFT_SECONDS
+        try:
+            await self._when_there_is_room(
+                lambda tx: self._settler.park(tx, [(row, until) for row in rows], destination)
+            )
+        except Exception:  # the rows stay as they were, and are found again at the next start
+            log.exception("%d rows for %s are left alone until the next start", len(rows), destination)
 
     async def _write(self, batch: Sequence[Settled]) -> None:
+        await self._when_there_is_room(lambda tx: self._settler.apply(tx, batch, self._clock()))
+
+    async def _when_there_is_room(self, work: Callable[[Transaction], None]) -> None:
         while True:
             try:
-                return await self._store.write(lambda tx: self._settler.apply(tx, batch, self._clock()))
+                return await self._store.write(work)
             except StoreFull as full:
                 self._room.clear()
                 log.warning("disk full (%s); %d results wait", full, self._rows)

@@ -139,8 +139,10 @@ class Loader:
                 self._due_at = DUE_START
                 self._next_due = queue.next_due(self._store.reader, now)
                 return
-            await self._store.held()
-            await self._place([row for row in rows if (row.message, row.n) not in self._flying], True)
+            # What is in memory as it is read: it may come to its end while the standby is waited for.
+            if waiting := [row for row in rows if (row.message, row.n) not in self._flying]:
+                await self._store.held()
+                await self._place(waiting, True)
             self._due_at = rows[-1].next_attempt, rows[-1].message, rows[-1].n
 
     async def _place(self, rows: Sequence[Row], retry: bool) -> int:
@@ -215,7 +217,9 @@ class Loader:
                 return await self._store.write(lambda tx: self._settler.park(tx, rows, name))
             except StoreFull as full:
                 log.warning("disk full (%s); %d rows for %s wait to be parked", full, len(rows), name)
-                await asyncio.sleep(self._settings.full_seconds)
+            except Exception:
+                log.exception("%d rows for %s could not be parked; tried again", len(rows), name)
+            await asyncio.sleep(self._settings.full_seconds)
 
     def _messages(self, rows: Iterable[Row]) -> dict[int, Message]:
         """Return the rows' messages. A fan-out is many reads of rows of one message."""
