@@ -77,13 +77,15 @@ class Settler:
         changes = _Changes()
         for settled in attempts:
             self._sort(settled, changes, now)
+        # What a standby did not confirm in time is written again, and found done.
+        told = [(settled, [pair for pair in rows if _delete(tx, pair[0])]) for settled, rows in changes.told]
         tx.executemany("DELETE FROM queue_recipient WHERE message = ? AND n BETWEEN ? AND ?", changes.gone)
         tx.executemany(
             "UPDATE queue_recipient SET state = 1, attempts = ?, next_attempt = ?, destination = ?, reply = ?"
             " WHERE message = ? AND n = ?",
             changes.later,
         )
-        for settled, rows in changes.told:
+        for settled, rows in told:
             self._notices.tell(tx, settled.message, settled.host, rows, settled.success or "delivered", now)
         for settled, rows in changes.failed:
             self._fail(tx, settled, rows, changes, now)
