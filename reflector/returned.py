@@ -7,6 +7,7 @@ provider that refuses us (5.7.x, or words to that effect under any other code) s
 from __future__ import annotations
 
 import email
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from flufl.bounce import scan_message
 
 from mail.headers import Headers, first_addr_spec
 from reflector.return_words import DEAD, DELAYED, FULL, POLICY, plain_text, words_before_original
+
+# The library writes a traceback for what it cannot read: anybody could fill the log with those.
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
 # dead: there is no such mailbox. weak: full, too large, timed out, or nobody says why. policy: we are not wanted.
 Kind = Literal["dead", "weak", "policy", "delayed", "complaint", "automatic", "other"]
@@ -130,7 +134,7 @@ def _of_text(message: Message, headers: Headers, text: str) -> Iterator[Returned
         yield Returned("automatic", reason=_clean(headers.get("subject")))
         return
     listed = [spec for field in headers.all("x-failed-recipients") for spec in field.split(",")]
-    found = [address.decode("ascii", "replace") for address in scan_message(message)]
+    found = [address.decode("ascii", "replace") for address in scan_message(_from_somebody(message, headers))]
     sender = first_addr_spec(headers.get("to"))  # of what came back: never the mailbox that failed
     addresses = [spec for spec in map(first_addr_spec, [*listed, *sorted(found)]) if spec not in ("", sender)]
     fails = bool(_FAILURE.search(headers.get("subject")) or _FAILURE.search(text[:2_000]))
@@ -143,6 +147,13 @@ def _of_text(message: Message, headers: Headers, text: str) -> Iterator[Returned
     kind: Kind = "delayed" if DELAYED.search(text[:2_000]) else _kind(status, text)
     for address in dict.fromkeys(addresses or [""]):
         yield Returned(kind, address, status, _clean(text[-500:]))
+
+
+def _from_somebody(message: Message, headers: Headers) -> Message:
+    """The library raises where From names nobody, or is not ASCII."""
+    del message["from"]
+    message["From"] = first_addr_spec(headers.get("from")) or "nobody@invalid"
+    return message
 
 
 def _is_persons_machine(headers: Headers) -> bool:

@@ -134,3 +134,18 @@ def test_lines_without_end_cost_no_more_than_as_many_as_a_notice_has() -> None:
     for _ in range(3):
         read_returned(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + b"\r\n" * 30_000)
     assert time.process_time() - began < 0.6  # 0.1 s; all of them take 1.2 and more
+
+
+@pytest.mark.parametrize(
+    "sender", [b"", b"From: Mailer-Daemon\r\n", b"From: \xc3\xa9 <mailer-daemon@b.test>\r\n", b"From:\r\n"]
+)
+def test_a_notice_from_nobody_is_read_as_any_other(sender: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    text = b"Subject: Returned mail\r\n\r\n<carol@b.test>: 550 5.1.1 user unknown\r\n"
+    assert [(said.kind, said.address) for said in read_returned(sender + text)] == [("dead", "carol@b.test")]
+    assert not caplog.records
+
+
+def test_what_cannot_be_read_is_no_news_for_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Anybody may write to a return path, and as often as he likes."""
+    assert read_returned(b"From: a@b.test\r\nX-Mailer: \xc3\xa9\r\nSubject: x\r\n\r\nx\r\n")
+    assert not caplog.records
