@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from store import Transaction
 from store.telling import Terms
 from tests.spool.queue_house import House
 from tests.spool.scripted_peer import Peer
@@ -16,13 +17,47 @@ async def test_mail_leaves_once_the_standby_holds_it(tmp_path: Path) -> None:
     async with Peer() as peer, House(tmp_path) as house:
         house.fabric.ports["host-2"] = peer.port
         house.store.shipping.agree(Terms(required=True, patience_seconds=60.0))
+        commits = house.store.commits
         putting = asyncio.ensure_future(house.put("a@host-2", "b@here"))
         await house.until(house.waiting)
-        commits = house.store.commits
         house.runner.wake()  # for something else
-        await house.until(lambda: house.store.commits > commits)
+        await house.until(lambda: house.store.commits >= commits + 2)  # the mail, and the question whether it is held
         assert not peer.recipients and not house.filed() and not putting.done()
         house.store.shipping.agree(None)
         await putting
         await house.empty()
         assert peer.recipients == ["a@host-2"] and house.filed() == ["b@here"]
+
+
+async def test_what_was_delivered_while_the_standby_was_waited_for_is_not_sent_again(tmp_path: Path) -> None:
+    """The slow lane is read, then the standby is waited for: what was on its way then has come to its end since."""
+    async with Peer() as peer, House(tmp_path) as house:
+        house.fabric.ports["host-2"] = peer.port
+        answers = {"a@host-2": ["451", "250"], "b@host-2": ["451"] * 3}
+        again, answer, waits, gate = (asyncio.Event() for _ in range(4))
+        peer.rcpt = lambda address: f"{answers[address].pop(0) if answers[address] else '250'} 4.0.0 as was said"
+
+        async def slowly(line: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+            if line.startswith("RCPT TO:<a@") and len(answers["a@host-2"]) == 1:
+                again.set()
+                await answer.wait()
+            return False
+
+        def put_off(tx: Transaction) -> None:
+            tx.execute("UPDATE queue_recipient SET state = 1 WHERE message = ?", (house.put_in(tx, "c@here"),))
+
+        async def held() -> None:
+            waits.set()
+            await gate.wait()
+
+        peer.hook = slowly
+        await house.put("a@host-2", "b@host-2")
+        await again.wait()  # from the slow lane
+        house.store.held = held  # type: ignore[method-assign]
+        await house.store.write(put_off)
+        await waits.wait()
+        answer.set()
+        await house.until(lambda: "a@host-2" not in {row.recipient for row in house.waiting()})
+        gate.set()
+        await house.empty()
+        assert sorted(peer.recipients) == ["a@host-2", "b@host-2"]
