@@ -71,6 +71,18 @@ class Headers:
         return any(field == wanted for field, _ in self.fields)
 
 
+def header_fields(block: bytes) -> Iterator[tuple[str, bytes]]:
+    """Cut a header block: each field's name in lower case and its octets, "" for what is no field."""
+    end = 0
+    for match in _FIELD.finditer(block):
+        if match.start() > end:
+            yield "", block[end : match.start()]
+        yield match[1].decode("ascii").lower(), match[0]
+        end = match.end()
+    if end < len(block):
+        yield "", block[end:]
+
+
 def _read_fields(found: Iterator[re.Match[bytes]]) -> Iterator[tuple[str, bytes]]:
     for count, match in enumerate(found):
         if count == HEADER_COUNT_MAX:

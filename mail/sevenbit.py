@@ -3,7 +3,7 @@ base64. So do parts with lines that are longer than any host must take.
 
 Law: pure, and in one pass: what the parts say stays the same, what is not eight-bit stays as it is, octet for octet. It
 comes before signing, for it would break a signature. None: it cannot be done; what somebody else signed
-(multipart/signed), and a header that is not ASCII, is not touched.
+(multipart/signed) is not touched.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import base64
 import quopri
 import re
 
+from mail.ascii_header import ascii_header
 from mail.headers import Headers, add_headers, drop_headers, split_message
 
 LINE_OCTETS_MAX = 1_000  # CRLF counted (RFC 5321 4.5.3.1.6)
@@ -26,8 +27,11 @@ def to_seven_bits(content: bytes, depth: int = 0) -> bytes | None:
     if content.isascii() and not has_long_lines(content):
         return content
     block, text = split_message(content)
-    if not block.isascii() or depth >= DEPTH_MAX:
+    if depth >= DEPTH_MAX:
         return None
+    block = ascii_header(block)
+    if text.isascii() and not has_long_lines(text):
+        return block + text
     headers = Headers.parse(block)
     kind = headers.get("content-type", "text/plain").partition(";")[0].strip().lower()
     if kind == "multipart/signed":

@@ -10,7 +10,8 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from mail.headers import drop_headers
+from mail.ascii_header import ascii_header
+from mail.headers import drop_headers, header_block
 from mail.sevenbit import has_long_lines, to_seven_bits
 from mail.signature import TRUSTED_PREFIX, carries_fabric_fields
 from spool.letter import Content, normal, prepare
@@ -93,6 +94,8 @@ class Contents:
         if way == INSIDE:
             return prepare(content)
         content = normal(content)
+        if not about.smtputf8 and not (block := header_block(content)).isascii():
+            content = ascii_header(block) + content[len(block) :]  # nobody declared it, so no host need take it
         if (way == ABROAD_IN_ASCII and not content.isascii()) or has_long_lines(content):
             content = to_seven_bits(content) or content  # what cannot be made so is refused with the reason
         departing = self._stamp(content, about, sort)

@@ -100,3 +100,16 @@ async def test_the_size_that_is_told_is_that_of_the_copy(tmp_path: Path) -> None
         await house.empty()
         (mail,) = [line for line in peer.heard if line.startswith("MAIL")]
         assert f"SIZE={len(peer.taken[0].content)}" in mail
+
+
+async def test_a_header_beyond_ascii_that_nobody_declared_is_said_in_ascii_before_the_stamp(tmp_path: Path) -> None:
+    """RFC 6531 3.4: else each next host may refuse it, or the reader see something else."""
+    stamp, shout = Stamp(), "From: a@here\r\nSubject: Grüße\r\n\r\nx\r\n".encode()
+    async with Peer(features=("PIPELINING",)) as old, Peer() as new, House(tmp_path, start=False) as house:
+        house.runner._stamp = stamp
+        await house.runner.start()
+        house.fabric.ports = {"old.test": old.port, "new.test": new.port}
+        await house.put("u@old.test", "u@new.test", content=shout)
+        await house.empty()
+        assert set(stamp.asked) == {b"From: a@here\r\nSubject: =?utf-8?b?R3LDvMOfZQ==?=\r\n\r\nx\r\n"}
+        assert [one.content.endswith(stamp.asked[0]) for one in (*old.taken, *new.taken)] == [True, True]
