@@ -21,6 +21,9 @@ from mailbox_host.sent import WELCOME_KEEPING_SENT
 
 SIGN_IN_SECONDS_MAX = 30.0  # the owner makes a guesser wait, see throttle
 LINES_MAX = 20  # untagged ones before the owner's answer
+# A client in clear text may stop sending and still want its answers (`printf ... | nc`). The stream to the owner is
+# under TLS and has no such half, so the answers count as over when nothing has come for so long.
+LAST_ANSWER_SECONDS_MAX = 5.0
 
 OpenStream = Callable[[str, str], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 """Open a stream to a host's IMAP server (host, client's IP address); OSError where it cannot be reached."""
@@ -122,8 +125,8 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, accou
 
 
 async def pipe(channel: Channel, upstream: Upstream, rest: bytes, changed: Callable[[], Awaitable[None]]) -> None:
-    """Copy both ways until either side ends. `rest`: what the client has sent beyond its login; `changed`: waits for
-    more of it."""
+    """Copy both ways until either side ends, and then what the owner still answers. `rest`: what the client has sent
+    beyond its login; `changed`: waits for more of it."""
     outward = asyncio.create_task(_to_client(upstream.reader, channel))
     inward = asyncio.create_task(_to_owner(channel, upstream.writer, rest, changed))
     try:
@@ -132,13 +135,22 @@ async def pipe(channel: Channel, upstream: Upstream, rest: bytes, changed: Calla
         for task in (outward, inward):
             task.cancel()
         await asyncio.gather(outward, inward, return_exceptions=True)
+    try:
+        await _to_client(upstream.reader, channel, LAST_ANSWER_SECONDS_MAX)
+    except TimeoutError:
+        pass
+    finally:
         upstream.writer.close()
 
 
-async def _to_client(reader: asyncio.StreamReader, channel: Channel) -> None:
-    while data := await reader.read(READ_BUFFER_OCTETS):
-        channel.send(data)
+async def _to_client(reader: asyncio.StreamReader, channel: Channel, seconds: float | None = None) -> None:
+    while True:
         await channel.drain()
+        async with asyncio.timeout(seconds):
+            data = await reader.read(READ_BUFFER_OCTETS)
+        if not data:
+            return
+        channel.send(data)
 
 
 async def _to_owner(

@@ -22,7 +22,7 @@ from mail.control import Welcome
 from mail.outcome import Deferred, Delivered, Refused
 from mailbox_host import accounts, entries, folders, timeline
 from mailbox_host.bell import Bell
-from mailbox_host.imap import ImapServer, Local, Remote, Settings, client_input, copying, verify_remotely
+from mailbox_host.imap import ImapServer, Local, Remote, Settings, client_input, copying, proxy, verify_remotely
 from mailbox_host.imap.channel import SocketChannel
 from mailbox_host.imap.slots import Slots
 from mailbox_host.passwords import PasswordChecker, hash_password
@@ -502,3 +502,16 @@ async def test_a_large_copy_that_has_begun_is_finished_though_the_host_stops(
     archive = folders.find_folder(house.store.reader, "alice", "Archive")
     assert archive and folders.counts(house.store.reader, archive.id).messages == 9
     wire.close()
+
+
+async def test_who_stops_sending_gets_the_answers_from_another_host(
+    two_houses: tuple[House, House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxy, "LAST_ANSWER_SECONDS_MAX", 0.2)
+    first, second = two_houses
+    await first.file("alice", count=1_000)
+    reader, writer = await asyncio.open_connection("127.0.0.1", await second.server.serve("127.0.0.1", 0))
+    writer.write(b"a LOGIN alice secret\r\nb SELECT INBOX\r\nc FETCH 1:* BODY[]\r\nd NOOP\r\n")
+    writer.write_eof()
+    assert b"\r\nd OK Done\r\n" in await reader.read()  # to the end: the connection is not kept
+    writer.close()
