@@ -90,13 +90,16 @@ class Session(Greeting):
         if refusal is not None:
             return [refusal] * len(letter.recipients)
         self._answered = False
+        said: list[Reply] = []  # to one command after the other; what is pipelined is fetched together
         try:
             if self.offer.pipelining:
                 return await self._deliver_pipelined(letter)
-            return await self._deliver_by_turns(letter)
+            return await self._deliver_by_turns(letter, said)
         except Lost as lost:
             self._answered = self._answered or bool(self._wire.heard) or str(lost) == TIMED_OUT
-            return self._known(letter, str(lost))
+            said += self._wire.heard[self._ahead :]
+            mail = said[0] if said else None
+            return judge_lost(len(letter.recipients), mail, said[1:], f"{self.peer}: {lost}")
 
     async def verify(self, recipients: Sequence[str], seconds: float) -> list[Outcome]:
         """Ask whether recipients would be taken, and take it back: MAIL FROM:<>, RCPT ..., RSET."""
@@ -104,15 +107,15 @@ class Session(Greeting):
         if question.needs_smtputf8 and not self.offer.smtputf8:
             return [Deferred("4.6.7 cannot be asked: no SMTPUTF8")] * len(recipients)
         commands = [mail_command(question, Offer()), *rcpt_commands(question, Offer()), b"RSET\r\n"]
+        replies: list[Reply] = []
+        missing = ""
         try:
             if self.offer.pipelining:
                 replies = await self._ask(b"".join(commands), len(commands), seconds)
-            else:
-                replies = [(await self._ask(command, 1, seconds))[0] for command in commands]
+            for command in commands if not self.offer.pipelining else ():
+                replies += await self._ask(command, 1, seconds)
         except Lost as lost:
-            replies, missing = self._wire.heard[self._ahead :], str(lost)
-        else:
-            missing = ""
+            replies, missing = [*replies, *self._wire.heard[self._ahead :]], str(lost)
         if not replies or replies[0].code >= 300:  # no word on any recipient
             why = missing or f"said: {replies[0]}"
             return [Deferred(f"4.4.2 {self.peer} {why}")] * len(recipients)
@@ -138,13 +141,13 @@ class Session(Greeting):
         mail, *answers, data = await self._ask(opening, len(letter.recipients) + 2, self._times.command)
         return await self._finish(letter, mail, answers, data)
 
-    async def _deliver_by_turns(self, letter: Letter) -> list[Outcome]:
-        """A command at a time, for a peer that does not offer PIPELINING."""
-        (mail,) = await self._ask(mail_command(letter, self.offer), 1, self._times.command)
-        answers: list[Reply] = []
-        if mail.code < 300:
+    async def _deliver_by_turns(self, letter: Letter, said: list[Reply]) -> list[Outcome]:
+        """A command at a time, for a peer that does not offer PIPELINING. `said`: gets the replies as they come."""
+        said += await self._ask(mail_command(letter, self.offer), 1, self._times.command)
+        if said[0].code < 300:
             for command in rcpt_commands(letter, self.offer):
-                answers += await self._ask(command, 1, self._times.command)
+                said += await self._ask(command, 1, self._times.command)
+        mail, *answers = said
         if not any(answer.code < 300 for answer in answers):
             self._start_over()
             return judge(mail, answers or [mail] * len(letter.recipients), mail)
@@ -196,13 +199,6 @@ class Session(Greeting):
     def _start_over(self) -> None:
         """The next transaction begins with RSET, in the same write."""
         self._first, self._first_replies = b"RSET\r\n", 1
-
-    def _known(self, letter: Letter, reason: str) -> list[Outcome]:
-        """Judge a transaction that broke off before the message, by the replies that came."""
-        heard = self._wire.heard[self._ahead :]
-        mail = heard[0] if heard and self.offer.pipelining else None
-        rcpts = heard[1:] if mail is not None else []
-        return judge_lost(len(letter.recipients), mail, rcpts, f"{self.peer}: {reason}")
 
 
 NO_SENSE = Reply(451, "4.5.0 the peer's reply made no sense")

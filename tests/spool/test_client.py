@@ -132,14 +132,16 @@ async def test_mail_refused_is_refused_for_all_and_a_421_ends_the_session() -> N
         assert outcomes == [Deferred("4.3.2 closing", 421)] and not session.is_usable
 
 
-async def test_a_lost_connection_keeps_the_refusals_that_were_heard() -> None:
+@pytest.mark.parametrize("features", [("PIPELINING",), ()])
+async def test_a_lost_connection_keeps_the_refusals_that_were_heard(features: tuple[str, ...]) -> None:
     async def hang_up(line: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         if line.startswith("RCPT TO:<c@"):
             await writer.drain()
             writer.close()
         return False
 
-    async with Peer(hook=hang_up, rcpt=lambda a: "550 5.1.1 no" if a == "a@b.test" else "250 Ok") as peer:
+    refuse = {"a@b.test": "550 5.1.1 no"}
+    async with Peer(features=features, hook=hang_up, rcpt=lambda a: refuse.get(a, "250 Ok")) as peer:
         outcomes, session = await send(peer, letter("a@b.test", "b@b.test", "c@b.test"))
         assert outcomes[0] == Refused("5.1.1 no") and not session.is_usable
         assert all(isinstance(o, Deferred) and o.text.startswith("4.4.2") for o in outcomes[1:])
