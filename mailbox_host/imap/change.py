@@ -115,14 +115,24 @@ def expunge_messages(session: Session, command: Command) -> Steps[bytes]:
         marked = set(deleted)
         spans = selected.find(command.arguments.messages, uid=True)
         deleted = [uid for start, stop in spans for uid in selected.uids[start:stop] if uid in marked]
-    for start in range(0, len(deleted), STORE_BATCH_MESSAGES):
-        batch = deleted[start : start + STORE_BATCH_MESSAGES]
-        gone = yield from write(partial(expunge_deleted, selected.folder, batch))
+    for batch in _batches(deleted):
+        gone = yield from write(partial(_expunge_deleted, selected.folder, batch))
         yield from tell_expunged(session, gone)
     return ok("Done")
 
 
-def expunge_deleted(folder: int, uids: list[int], tx: Transaction) -> list[int]:
+def expunge_silently(folder: int) -> Steps[None]:
+    """What CLOSE does: nobody is left to be told."""
+    deleted = yield from read(lambda reader: entries.deleted_uids(reader, folder))
+    for batch in _batches(deleted):
+        yield from write(partial(_expunge_deleted, folder, batch))
+
+
+def _batches(uids: list[int]) -> Iterator[list[int]]:
+    return (uids[at : at + STORE_BATCH_MESSAGES] for at in range(0, len(uids), STORE_BATCH_MESSAGES))
+
+
+def _expunge_deleted(folder: int, uids: list[int], tx: Transaction) -> list[int]:
     """Of these, what is \\Deleted still: another session may have thought better of it since they were looked for."""
     deleted = [entry.uid for entry in entries.by_uids(tx, folder, uids) if entry.flags & DELETED]
     return entries.expunge(tx, folder, deleted)

@@ -5,14 +5,12 @@ Law: UIDs that are made lazily are stored before they are shown.
 
 from __future__ import annotations
 
-from functools import partial
-
-from mailbox_host import entries, folders
+from mailbox_host import folders
 from mailbox_host.folders import Folder
 from mailbox_host.imap.catching_up import catch_up
-from mailbox_host.imap.change import expunge_deleted
+from mailbox_host.imap.change import expunge_silently
 from mailbox_host.imap.commands import Command, Open
-from mailbox_host.imap.effects import Steps, read, write
+from mailbox_host.imap.effects import Steps, read
 from mailbox_host.imap.mailboxes import mailbox_id
 from mailbox_host.imap.naming import list_line
 from mailbox_host.imap.reading import read_columns
@@ -20,6 +18,7 @@ from mailbox_host.imap.responses import bad, no, ok, untagged
 from mailbox_host.imap.resync import resync
 from mailbox_host.imap.selected import COMMON_KEYWORDS, Selected, flag_names, flags_line
 from mailbox_host.imap.session import Session
+from store import StoreFull
 
 
 def select(session: Session, command: Command) -> Steps[bytes]:
@@ -78,10 +77,10 @@ def close(session: Session, command: Command) -> Steps[bytes]:
     assert selected is not None
     session.selected = None
     if not selected.read_only:
-        folder = selected.folder
-        deleted = yield from read(lambda reader: entries.deleted_uids(reader, folder))
-        if deleted:
-            yield from write(partial(expunge_deleted, folder, deleted))
+        try:
+            yield from expunge_silently(selected.folder)
+        except StoreFull:  # CLOSE has no NO: the mailbox is left all the same, and what is \\Deleted stays so
+            yield untagged(no("Nothing can be stored here now, deleted messages stay", "UNAVAILABLE"))
     return ok("Done")
 
 

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from mailbox_host import entries, folders
+from mailbox_host.imap import change
 from mailbox_host.imap.effects import Write
 
 MESSAGE = (
@@ -478,3 +479,20 @@ def test_what_another_session_has_taken_back_is_not_expunged(talk, command):
     assert client(f"c {command}")[-1].startswith("c OK")
     folder = folders.find_folder(client.store.reader, "alice", "INBOX")
     assert entries.uids(client.store.reader, folder.id) == [one] and two != one
+
+
+@pytest.mark.parametrize("command", ["EXPUNGE", "CLOSE"])
+def test_many_deleted_messages_go_a_slice_at_a_time(talk, monkeypatch, command):
+    """The writer is everybody's."""
+    monkeypatch.setattr(change, "STORE_BATCH_MESSAGES", 2)
+    slices, expunge = [], entries.expunge
+    monkeypatch.setattr(
+        entries, "expunge", lambda tx, folder, uids: slices.append(len(uids)) or expunge(tx, folder, uids)
+    )
+    client = talk()
+    for _ in range(5):
+        client.file(MESSAGE)
+    client("a SELECT INBOX")
+    client("b STORE 1:* +FLAGS.SILENT (\\Deleted)")
+    assert client(f"c {command}")[-1] == "c OK Done" and slices == [2, 2, 1]
+    assert "* 0 EXISTS" in client("d SELECT INBOX")

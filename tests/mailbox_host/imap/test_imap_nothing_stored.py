@@ -63,3 +63,16 @@ def test_everything_is_read_and_nothing_is_marked(talk: Callable[..., Stuck], st
     alice.stuck = False
     said = alice("9 FETCH 1 (BODY[])")
     assert "\\Seen" in "\n".join(said) and "* 3 EXISTS" in said  # and the post, which was not filed until now
+
+
+def test_a_mailbox_is_left_all_the_same(talk: Callable[..., Stuck]) -> None:
+    """CLOSE has no NO (RFC 3501 6.4.2): a client that hears one may think that the mailbox is open still."""
+    alice = talk()
+    alice.file(LETTER)
+    alice("a SELECT INBOX")
+    alice("b STORE 1 +FLAGS (\\Deleted)")
+    alice.stuck = True
+    why, answer = alice("c CLOSE")
+    assert why.startswith("* NO [UNAVAILABLE]") and answer == "c OK Done"
+    alice.stuck = False
+    assert "* 1 EXISTS" in alice("d SELECT INBOX")
