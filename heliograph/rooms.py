@@ -58,7 +58,7 @@ class HostRooms:
         """What hands posts out where another server keeps the mailboxes."""
         if not isinstance(self.mailbox, OutwardRoom):
             return None
-        work = HandingOut(store, self.queue, self.mailbox.shelf, self._clock)
+        work = HandingOut(store, self.queue, self.mailbox.shelf, self._clock, self._shelf)
         self.mailbox.wake = work.wake
         return work
 

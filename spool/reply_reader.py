@@ -15,7 +15,9 @@ REPLIES_CACHED = 1_024  # a peer says "250 2.1.5 Ok" a thousand times
 
 
 class BadReply(Exception):
-    """This is not SMTP; the connection is of no use any more."""
+    """This is not SMTP; the connection is of no use any more. `before`: what came whole before it, and stands."""
+
+    before: list[Reply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +46,23 @@ class ReplyReader:
         """Take what came; return the replies that it completes. Raise BadReply, and be thrown away, for rubbish."""
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
-        if len(self._rest) > LINE_OCTETS_MAX:
-            raise BadReply("endless reply line")
         replies: list[Reply] = []
-        for line in lines:
-            reply = _read(line)
-            if line[3:4] == b"-":
-                self._continue(reply)
-            elif self._open:
-                replies.append(self._finish(reply))
-            else:
-                replies.append(reply)
+        try:
+            for line in lines:
+                replies += self._line(line)
+            if len(self._rest) > LINE_OCTETS_MAX:
+                raise BadReply("endless reply line")
+        except BadReply as bad:
+            bad.before = replies
+            raise
         return replies
+
+    def _line(self, line: bytes) -> list[Reply]:
+        reply = _read(line)
+        if line[3:4] == b"-":
+            self._continue(reply)
+            return []
+        return [self._finish(reply) if self._open else reply]
 
     def _continue(self, reply: Reply) -> None:
         self._open.append(reply)

@@ -32,6 +32,13 @@ def shelved(source: Source, after: tuple[int, int], most: int) -> list[Shelved]:
     return [Shelved._make(row) for row in rows]
 
 
+def waiting_upto(source: Source, place: str, most: int) -> int:
+    """Count what waits for a server that does not take it now, up to a number."""
+    sql = "SELECT 1 FROM queue_recipient INDEXED BY queue_destination WHERE state = 1 AND destination = ? LIMIT ?"
+    row = source.one(f"SELECT count(*) FROM ({sql})", (f"{SHELF}{place}", most))
+    return int(row[0]) if row else 0
+
+
 def drop_rows(tx: Transaction, rows: Sequence[Shelved]) -> None:
     """Take rows out of the queue: nobody is told, for they are not lost."""
     tx.executemany("DELETE FROM queue_recipient WHERE message = ? AND n = ?", [(row.message, row.n) for row in rows])

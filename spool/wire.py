@@ -44,6 +44,7 @@ class Wire(asyncio.Protocol):
         try:
             replies = self._reader.feed(data)
         except BadReply as bad:
+            self._heard += bad.before
             return self._lose(str(bad))
         self._awaited -= len(replies)
         self._heard += replies

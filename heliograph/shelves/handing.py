@@ -1,7 +1,8 @@
 """Posts on their way from the log to the mailboxes of another server: a queue row for each follower, many to a message.
 
 Law: what is taken from the log is queued in the same transaction, so that a crash hands nothing out twice and forgets
-nobody. It goes in bounded parts, and lets others write between two.
+nobody. It goes in bounded parts, and lets others write between two. While that server takes nothing, so much is queued
+and no more: the rest stays in the log, a row for each post.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from contextlib import asynccontextmanager
 from mail.envelope import Recipient
 from mailbox_host import outward
 from spool.queue import Queue
+from spool.shelved import waiting_upto
 from store import Bodies, Store, StoreFull, Transaction
 
 log = logging.getLogger("heliograph.shelves")
@@ -22,15 +24,16 @@ LOOK_SECONDS = 2.0  # whoever rings is heard at once; an account that moved here
 FAULT_SECONDS = 5.0
 POSTS_AT_ONCE_MAX = 50  # in one commit, where they have few followers
 ROWS_ENOUGH = 1_000  # in one commit: more are left to the next
+WAITING_MAX = 100_000  # rows put off by that server: 20 MB, an hour's work for it; what is in the log is never given up
 
 
 class HandingOut:
-    """`shelf`: (account, folder) -> the address that the queue takes there."""
+    """`shelf`: (account, folder) -> the address that the queue takes there; `place`: where that server is."""
 
     def __init__(
-        self, store: Store, queue: Queue, shelf: Callable[[str, str], str], clock: Callable[[], float]
+        self, store: Store, queue: Queue, shelf: Callable[[str, str], str], clock: Callable[[], float], place: str
     ) -> None:
-        self._store, self._queue, self._shelf, self._clock = store, queue, shelf, clock
+        self._store, self._queue, self._shelf, self._clock, self._place = store, queue, shelf, clock, place
         self._bell = asyncio.Event()
 
     def wake(self) -> None:
@@ -42,7 +45,7 @@ class HandingOut:
         while True:
             self._bell.clear()
             try:
-                while outward.is_due(self._store.reader):
+                while outward.is_due(self._store.reader) and not self._is_crowded():
                     await self._store.write(self.hand_out)
             except StoreFull as full:
                 log.warning("disk full (%s); posts wait to be handed out", full)
@@ -55,6 +58,9 @@ class HandingOut:
                     await self._bell.wait()
             except TimeoutError:
                 pass
+
+    def _is_crowded(self) -> bool:
+        return waiting_upto(self._store.reader, self._place, WAITING_MAX) >= WAITING_MAX
 
     def hand_out(self, tx: Transaction) -> None:
         """A part. The return path is null: a full mailbox is no bounce of the author's."""

@@ -142,7 +142,11 @@ def test_a_folder_that_lmtp_cannot_name_is_left_out() -> None:
         ("Evening Papers", '"alice+Evening Papers"'),
         ("Zeitung für alle", "alice"),
         ('a"b', "alice"),
-        ("x" * 60, "alice"),
+        ("x" * 58, "alice+" + "x" * 58),  # 64 octets (RFC 5321 4.5.3.1.1)
+        ("x" * 59, "alice"),
+        ("a+b", "alice+a+b"),
+        ("two\r\nlines", "alice"),
+        ("News.London.", '"alice+News.London."'),
         ("=?utf-8?q?x?=", "alice"),
     ):
         address = shelf_address(DOMAIN, "alice", folder)
@@ -161,7 +165,7 @@ def test_a_burst_is_queued_whole_in_bounded_parts() -> None:
         welcome(house.tx, name, Welcome("bob", 1, 1, "INBOX"), NOW)
     for number in range(1, 71):
         house.log("bob", number)
-    work = HandingOut(None, Queue(), partial(shelf_address, DOMAIN), lambda: NOW)  # type: ignore[arg-type]
+    work = HandingOut(None, Queue(), partial(shelf_address, DOMAIN), lambda: NOW, "")  # type: ignore[arg-type]
     parts = []
     while outward.is_due(house.tx):
         work.hand_out(house.tx)

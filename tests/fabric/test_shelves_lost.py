@@ -68,7 +68,7 @@ async def life(town: LosingTown, shelf: Shelf) -> None:
     shelf.end = lambda to: "451 4.3.0 not now" if to.startswith("heidi") else "250 Ok"
     await town.person("bob").send(BOB, "post queued")
     await town.person("erin").send(HEIDI, "post-card")
-    await until(lambda: sum("4.3.0" in row.reply for row in town.waiting()) == 2)
+    await until(lambda: sum("4.3.0" in row.reply for row in town.waiting()) == 2, lambda: f"{town.waiting()}")
     hold_back(town, "host-2")
     await town.person("bob").send(BOB, "post not handed out")
     await until(
@@ -113,12 +113,14 @@ async def test_who_comes_back_gives_what_only_it_has_and_nothing_twice(place: Pl
     for person, subject in queued:
         await town.person(person).send(f"{person}@reflectors.fabric.test", subject)
     await town.person("bob").send(HEIDI, "post-card")
-    await until(lambda: sum("4.3.0" in row.reply for row in town.waiting()) == 5)
+    await until(lambda: sum("4.3.0" in row.reply for row in town.waiting()) == 5, lambda: f"{town.waiting()}")
     hold_back(town, "host-2")
     held = [(person, f"post of {person}, held") for person in ("bob", "erin", "ivan")]
     for person, subject in held:
         await town.person(person).send(f"{person}@reflectors.fabric.test", subject)
-    await until(lambda: len(town.waiting()) == 5 and shelf.of("erin")["post of ivan, held"])
+    await until(
+        lambda: len(town.waiting()) == 5 and shelf.of("erin")["post of ivan, held"], lambda: f"{town.waiting()}"
+    )
     await town.name_standby("host-2", "host-3")
     await town.lose("host-2", disk=False)
     shelf.end = lambda to: "250 Ok"

@@ -26,7 +26,7 @@ sys.path.append(str(ROOT / "bench"))
 from local_port import START_SECONDS_MAX, free_port  # noqa: E402
 from postfix import MASTER, is_installed  # noqa: E402
 
-__all__ = ["blocks", "dovecot", "free_port", "is_installed", "placed", "postfix"]
+__all__ = ["blocks", "dovecot", "free_port", "is_dovecot_2_4", "is_installed", "placed", "postfix"]
 
 _BLOCK = re.compile(r"^```\w*\n# ([^\n]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -113,6 +113,12 @@ def await_greeting_at(address: str, port: int, log: Path) -> None:
         time.sleep(0.1)
 
 
+def is_dovecot_2_4() -> bool:
+    """Tell whether the one that is installed has the newer configuration's words."""
+    said = subprocess.run(["dovecot", "--version"], check=True, capture_output=True, text=True).stdout
+    return [int(number) for number in re.findall(r"\d+", said)[:2]] >= [2, 4]
+
+
 OWNER = "mail"  # Debian has it; Dovecot serves nobody's mail as root
 
 
@@ -125,7 +131,8 @@ def dovecot(stage: Stage, lmtp_port: int, imaps_port: int, more: str = "") -> It
     shutil.chown(folder / "mail", OWNER, OWNER)
     shutil.copy(stage.config.tls.ca, folder / "fabric-ca.pem")
     (folder / "fabric-ca.pem").chmod(0o644)
-    said = placed(blocks("dovecot.md", "dovecot.conf"), stage.net, stage.config.domain, {})
+    page = "dovecot.conf of Dovecot 2.4" if is_dovecot_2_4() else "dovecot.conf"
+    said = placed(blocks("dovecot.md", page), stage.net, stage.config.domain, {})
     for words, here in (
         ("/srv/mail", f"{folder}/mail"),
         ("/srv/fabric", str(stage.root)),
@@ -138,7 +145,7 @@ def dovecot(stage: Stage, lmtp_port: int, imaps_port: int, more: str = "") -> It
         said = said.replace(words, here)
     place = f"base_dir = {folder}/run\nstate_dir = {folder}/run\nlog_path = {folder}/log\nfirst_valid_uid = 1\n"
     stats = "service stats {\n  unix_listener stats-writer {\n    mode = 0666\n  }\n}\n"
-    (folder / "dovecot.conf").write_text(place + said + stats + more)
+    (folder / "dovecot.conf").write_text(said + place + stats + more)  # 2.4 wants its own version first
     (folder / "log").touch()
     running = subprocess.Popen(["dovecot", "-F", "-c", str(folder / "dovecot.conf")])
     try:

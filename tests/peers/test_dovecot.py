@@ -51,6 +51,7 @@ def test_the_demo_with_mailboxes_at_dovecot() -> None:
 
 
 QUOTA = "plugin {\n  quota_rule = *:storage=100K\n}\n"
+QUOTA_2_4 = "quota_storage_size = 100K\nquota_storage_grace = 0\n"  # it would be 10 MB
 READERS = tuple(f"reader-{number}" for number in range(30))
 
 
@@ -65,7 +66,9 @@ def place() -> Iterator[tuple[Stage, Path]]:
         (here.root / "readers").write_text("".join(f"{name}:{hashed}\n" for name in READERS))
         here.ask("account", "import", str(here.root / "readers"))
         here.start()
-        folder = scenery.enter_context(beside.dovecot(here, lmtp, imaps, QUOTA))
+        folder = scenery.enter_context(
+            beside.dovecot(here, lmtp, imaps, QUOTA_2_4 if beside.is_dovecot_2_4() else QUOTA)
+        )
         here.imap_at = here.address(1), imaps
         yield here, folder
 
