@@ -11,6 +11,7 @@ from mail.tree_control import Dissolve
 from reflector.handing_over import ends
 from reflector.letter import House
 from reflector.nodes import AUTO, RELEASED, branches, close_branch, end_move, find_move, find_node, write_node
+from reflector.sources import keep_no_posts
 from reflector.subscriptions import close_open
 from reflector.tree import LEAF, SUB, is_root, list_of, source_of
 from reflector.tree_mail import Mails, branch_address, write
@@ -25,6 +26,7 @@ def dissolve(house: House, tx: Transaction, control: Dissolve, now: float) -> Ma
         return ()
     mails = dissolve_branches(house, tx, list_, control.until, control.generation, now)
     close_open(tx, list_, control.until, now)
+    keep_no_posts(tx, list_)
     write_node(tx, replace(node, state=RELEASED, policy=AUTO, folded=max(node.folded, control.epoch)))
     events.append(tx, now, "dissolved", source=list_, until=control.until)
     return mails

@@ -36,7 +36,7 @@ from reflector.nodes import (
     write_move,
     write_node,
 )
-from reflector.sources import Source, find_source
+from reflector.sources import Source, find_source, keep_no_posts
 from reflector.subscriptions import FOREIGN, close_open
 from reflector.tables import OPEN
 from reflector.told import corrected
@@ -187,6 +187,7 @@ def let_go(tx: Transaction, control: Released, now: float) -> None:
         end_move(tx, move)
     if control.until:
         close_open(tx, list_, control.until, now)
+        keep_no_posts(tx, list_)
     state = RELEASED if control.until else SERVING
     # Who was taken back once will be again: a list that grew new branches meanwhile would never be done.
     write_node(tx, replace(node, state=state, policy=AUTO if control.until else node.policy))

@@ -169,8 +169,8 @@ def _any_list(place: Reader | Transaction, name: Reflector) -> Source | None:
     """What a sub-reflector sent comes back to where it is served: some list of the source is here."""
     if not name.detail.startswith(("bounce.", f"{LEAVE}.")):
         return None
-    lists = lists_of(place, name.entity)
-    return find_source(place, lists[0]) if lists else None
+    found = (find_source(place, list_) for list_ in lists_of(place, name.entity))
+    return next((source for source in found if source), None)
 
 
 def _unknown(tx: Transaction, arrival: Arrival, name: str) -> Outcome:

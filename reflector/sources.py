@@ -43,9 +43,13 @@ def find_source(place: Reader | Transaction, name: str) -> Source | None:
 
 
 def lists_of(place: Reader | Transaction, name: str) -> list[str]:
-    """Return the lists of a source that this host knows, removed ones too: the root, then the others by name."""
+    """Return the lists of a source that are here, removed ones too: the root, then the others by name."""
     # "," is what follows "+" in ASCII: a range of the key, not a look at every source.
-    rows = place.all("SELECT name FROM source WHERE name = ?1 OR name > ?1 || '+' AND name < ?1 || ','", (name,))
+    rows = place.all(
+        "SELECT name FROM source WHERE (name = ?1 OR name > ?1 || '+' AND name < ?1 || ',')"
+        " AND name NOT IN (SELECT list FROM away)",
+        (name,),
+    )
     return sorted(name for (name,) in rows)
 
 
@@ -100,6 +104,12 @@ def keep_recent(tx: Transaction, source: Source, post: int, content: bytes) -> N
         body = Bodies.keep(tx, content)
         tx.execute("INSERT INTO recent_post VALUES (?, ?, ?)", (source.list, post, body))
     _forget_posts(tx, source.list, before=oldest)
+
+
+def keep_no_posts(tx: Transaction, list_: str) -> None:
+    """Nobody comes to this list any more: let go of its newest posts, and keep none that comes late."""
+    tx.execute("UPDATE source SET backlog = 0 WHERE name = ?", (list_,))
+    _forget_posts(tx, list_, before=2**62)
 
 
 def recent_posts(tx: Transaction, source: str, since: int) -> list[tuple[int, bytes]]:
