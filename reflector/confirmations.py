@@ -35,8 +35,6 @@ class Confirmed:
 def ask(letter: Letter, who: Subscriber, action: str, folder: str) -> tuple[Outgoing, ...]:
     """Write to an address whether it wants this; silently not, if it was asked today."""
     tx, arrival, settings = letter.tx, letter.arrival, letter.house.settings
-    # A day longer than they are good for, so that a late reply hears why.
-    tx.execute("DELETE FROM confirmation WHERE expires < ?", (arrival.now - DAY_SECONDS,))
     if not may_write(letter, who, f"{CONFIRM}-{POST}" if action == POST else CONFIRM, proven=False):
         return ()
     parts = (letter.source.name, who.address, action, letter.envid, repr(arrival.now))

@@ -24,7 +24,6 @@ def reply(letter: Letter, who: Subscriber, text: Text, *, proven: bool) -> tuple
 
 def may_write(letter: Letter, who: Subscriber, purpose: str, *, proven: bool) -> bool:
     """Count one more mail to an address, if it may be sent."""
-    letter.tx.execute("DELETE FROM asked WHERE day < ?", (letter.day - 1,))
     if proven:
         return _count(letter, who, ANSWERS, letter.house.settings.answers_per_day)
     today = letter.house.settings.stranger_mails_per_day - _sent_today(letter, who)

@@ -8,45 +8,71 @@ than her leaving.
 
 from __future__ import annotations
 
-from reflector.settings import Settings
-from reflector.tables import HERE
+from dataclasses import dataclass
+
+from reflector.settings import DAY_SECONDS, Settings
 from store import Reader, Transaction
 
 ROWS_AT_ONCE = 500  # of a table, in one step: some ms of the writer's time
 PARTS_AT_ONCE = 4  # each with as many rows as a message has
 
-# What is old by these columns after `repeat_seconds`, when its mail has come or never will; and the table's key.
-_BY_MAIL = {
-    "told": (f"at < ? AND {HERE}", "list, entity"),
-    "relayed": (f"at < ? AND {HERE}", "list, post"),
-    "branch": (f"closed <> 0 AND closed < ? AND {HERE}", "list, name, epoch"),
-}
-_LEFT = "closed <> 0 AND closed < ? AND source NOT IN (SELECT list FROM away)"
-_PART = f"at < ? AND {HERE}"
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """Rows that are over: those of a table whose column `age` is below `before`. `list`: the column that holds it."""
+
+    table: str
+    key: str
+    list: str
+    age: str
+    before: float
+
+    @property
+    def which(self) -> str:
+        asked = f"{self.age} <> 0 AND " if self.age == "closed" else ""  # an index of closed ones
+        return f"{asked}{self.age} < ? AND {self.list} NOT IN (SELECT list FROM away)"
 
 
 def is_over(place: Reader | Transaction, settings: Settings, now: float) -> bool:
     """Tell whether there is anything to forget."""
-    late, left = now - settings.repeat_seconds, now - settings.way_out_seconds
-    old = [("subscriber", _LEFT, left), ("part", _PART, late)]
-    old += [(table, condition, late) for table, (condition, _) in _BY_MAIL.items()]
-    return any(place.one(f"SELECT 1 FROM {table} WHERE {which} LIMIT 1", (at,)) for table, which, at in old)
+    old = (_left(settings, now), _parts(settings, now), *_others(settings, now))
+    return any(place.one(f"SELECT 1 FROM {one.table} WHERE {one.which} LIMIT 1", (one.before,)) for one in old)
 
 
 def forget(tx: Transaction, settings: Settings, now: float) -> None:
     """Do one step of it."""
-    late = now - settings.repeat_seconds
-    _forget_left(tx, now - settings.way_out_seconds)
-    for table, (condition, key) in _BY_MAIL.items():
-        few = f"SELECT {key} FROM {table} WHERE {condition} LIMIT {ROWS_AT_ONCE}"
-        tx.execute(f"DELETE FROM {table} WHERE ({key}) IN ({few})", (late,))
-    _forget_parts(tx, late)
+    _forget_left(tx, _left(settings, now))
+    _forget_parts(tx, _parts(settings, now))
+    for old in _others(settings, now):
+        few = f"SELECT {old.key} FROM {old.table} WHERE {old.which} LIMIT {ROWS_AT_ONCE}"
+        tx.execute(f"DELETE FROM {old.table} WHERE ({old.key}) IN ({few})", (old.before,))
 
 
-def _forget_left(tx: Transaction, before: float) -> None:
+def _left(settings: Settings, now: float) -> Old:
     """A copy's way out names the row as it was when it was sent, and is clicked weeks later."""
-    few = f"SELECT id FROM subscriber WHERE {_LEFT} LIMIT {ROWS_AT_ONCE}"
-    gone = tx.all(f"DELETE FROM subscriber WHERE id IN ({few}) RETURNING source, generation", (before,))
+    return Old("subscriber", "id", "source", "closed", now - settings.way_out_seconds)
+
+
+def _parts(settings: Settings, now: float) -> Old:
+    return Old("part", "list, branch, epoch, part", "list", "at", now - settings.repeat_seconds)
+
+
+def _others(settings: Settings, now: float) -> tuple[Old, ...]:
+    late = now - settings.repeat_seconds  # mail of that time has come, or never will
+    return (
+        Old("told", "list, entity", "list", "at", late),
+        Old("relayed", "list, post", "list", "at", late),
+        Old("branch", "list, name, epoch", "list", "closed", late),
+        Old("posted", "source, envid, door", "source", "at", late),
+        Old("asked", "day, address, source, purpose", "source", "day", now // DAY_SECONDS - 1),
+        # A day longer than they are good for, so that a late reply hears why.
+        Old("confirmation", "fingerprint", "source", "expires", now - DAY_SECONDS),
+    )
+
+
+def _forget_left(tx: Transaction, old: Old) -> None:
+    few = f"SELECT {old.key} FROM {old.table} WHERE {old.which} LIMIT {ROWS_AT_ONCE}"
+    gone = tx.all(f"DELETE FROM {old.table} WHERE {old.key} IN ({few}) RETURNING source, generation", (old.before,))
     newest: dict[str, int] = {}
     for list_, generation in gone:
         newest[list_] = max(generation, newest.get(list_, 0))
@@ -56,9 +82,8 @@ def _forget_left(tx: Transaction, before: float) -> None:
     )
 
 
-def _forget_parts(tx: Transaction, before: float) -> None:
+def _forget_parts(tx: Transaction, old: Old) -> None:
     """Rows that came for a hand-over which nobody finished go with their part."""
-    key = "list, branch, epoch, part"
-    few = f"SELECT {key} FROM part WHERE {_PART} LIMIT {PARTS_AT_ONCE}"
-    parts = tx.all(f"DELETE FROM part WHERE ({key}) IN ({few}) RETURNING {key}", (before,))
+    few = f"SELECT {old.key} FROM {old.table} WHERE {old.which} LIMIT {PARTS_AT_ONCE}"
+    parts = tx.all(f"DELETE FROM {old.table} WHERE ({old.key}) IN ({few}) RETURNING {old.key}", (old.before,))
     tx.executemany("DELETE FROM staged WHERE list = ? AND branch = ? AND epoch = ? AND part = ?", parts)

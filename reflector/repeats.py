@@ -19,9 +19,7 @@ def drop_repeats(letter: Letter) -> Receipt | None:
 
 
 def taken(letter: Letter, outgoing: tuple[Outgoing, ...] = (), text: str = "2.0.0 Ok") -> Receipt:
-    """Take a letter, note that it was taken, and forget those that are too old to come again."""
-    oldest = letter.arrival.now - letter.house.settings.repeat_seconds
-    letter.tx.execute("DELETE FROM posted WHERE at < ?", (oldest,))
+    """Take a letter, and note that it was taken."""
     letter.tx.execute("INSERT OR REPLACE INTO posted VALUES (?, ?, ?, ?)", (*_key(letter), letter.arrival.now))
     return Receipt(Delivered(text), outgoing)
 

@@ -107,7 +107,9 @@ def test_rows_that_were_closed_before_moments_were_noted_go_too() -> None:
     assert found["carol@pen.test"] == 0.0 and found["eve@pen.test"] > 1_700_000_000.0
 
 
-@pytest.mark.parametrize("table", ["subscriber", "told", "relayed", "branch", "part"])
+@pytest.mark.parametrize(
+    "table", ["subscriber", "told", "relayed", "branch", "part", "posted", "asked", "confirmation"]
+)
 def test_what_is_old_is_found_without_a_look_at_the_rest(town: Town, table: str) -> None:
     asked: list[str] = []
 
@@ -119,3 +121,19 @@ def test_what_is_old_is_found_without_a_look_at_the_rest(town: Town, table: str)
     (sql,) = [sql for sql in asked if f"FROM {table} " in sql]
     plan = town.tx.all(f"EXPLAIN QUERY PLAN {sql}", (town.now,))
     assert plan[0][3].startswith(f"SEARCH {table} USING"), plan
+
+
+def test_whom_a_stranger_named_is_forgotten_though_nobody_writes_any_more(town: Town) -> None:
+    town.write(NAMES.reflector("bob", "subscribe"), by=EVE)
+    town.write(BOB, by="bob", text="a post")
+
+    def held() -> list[int]:
+        return [len(town.tx.all(f"SELECT 1 FROM {table}")) for table in ("asked", "confirmation", "posted")]
+
+    assert held() == [1, 1, 2]
+    rest(town, 3)
+    assert held() == [0, 1, 2]  # a late answer hears why
+    rest(town, 2)
+    assert held() == [0, 0, 2]
+    rest(town, 10)
+    assert held() == [0, 0, 0]
