@@ -46,7 +46,9 @@ class Contents:
         self._settings = settings
         self._kept: OrderedDict[tuple[int, Form], Content] = OrderedDict()
         self._octets = 0
-        self._large = asyncio.Semaphore(settings.large_at_once)
+        # Strangers that take their time with large mail wait for each other; the hosts of the fabric wait for none.
+        self._large_inside = asyncio.Semaphore(settings.large_at_once)
+        self._large_abroad = asyncio.Semaphore(settings.large_at_once)
 
     def form_for(self, abroad: bool, eightbit: bool, mailbox: str) -> Form:
         """In which form a message goes to a mailbox by a host that does, or does not, take eight-bit mail. Ours all
@@ -62,7 +64,7 @@ class Contents:
         if content is not None:
             yield content
             return
-        async with self._large:
+        async with self._large_inside if form[0] == INSIDE else self._large_abroad:
             yield await self._store.read(lambda reader: self._read_large(reader, about, form))
 
     def _read(self, about: Message, form: Form) -> Content | None:

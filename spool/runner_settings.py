@@ -23,6 +23,7 @@ class Timeouts:
     group: float = 1_800.0
     data: float = 120.0
     block: float = 180.0
+    message: float = 3_600.0  # all its blocks: a large one is held in memory, and others wait for its place
     dot: float = 600.0  # the peer commits now: whoever leaves early sends everything twice
     quit: float = 5.0  # nothing depends on it
 
@@ -67,7 +68,7 @@ class Settings:
 
     cache_octets_max: int = 32 * 1024 * 1024  # messages ready for sending, so that a fan-out is prepared once
     large_octets: int = 256 * 1024  # read in a thread, not cached, `large_at_once` in memory
-    large_at_once: int = 4
+    large_at_once: int = 4  # for the fabric, and as many for elsewhere
 
     # asking the owner of an address, while a client waits for the answer to its RCPT
     ask_seconds: float = 2.0  # then its mail is taken and queued

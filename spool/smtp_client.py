@@ -173,7 +173,7 @@ class Session(Greeting):
         if self.peer.lmtp:
             return await self._finish_each(letter, answers, taken)
         try:
-            await self._wire.say_long(letter.front, letter.content.wire, letter.end, self._times.block)
+            await self._say_message(letter, 1)
             (end,) = await self._wire.hear(1, self._times.dot)
         except Lost as lost:
             early = next((reply for reply in self._wire.heard if reply.code >= 400), None)
@@ -188,13 +188,17 @@ class Session(Greeting):
         becomes of the rest."""
         reason = ""
         try:
-            await self._wire.say_long(letter.front, letter.content.wire, letter.end, self._times.block, taken)
+            await self._say_message(letter, taken)
             ends = await self._wire.hear(taken, self._times.dot, self._times.group)
         except Lost as lost:
             ends, reason = self._wire.heard[:taken], f"{self.peer}: {lost} after the message"
         if ends:
             self._note(ends[-1])
         return judge_each(answers, ends, reason)
+
+    async def _say_message(self, letter: Letter, replies: int) -> None:
+        times = self._times
+        await self._wire.say_long(letter.front, letter.content.wire, letter.end, times.block, times.message, replies)
 
     def _start_over(self) -> None:
         """The next transaction begins with RSET, in the same write."""

@@ -79,15 +79,18 @@ class Wire(asyncio.Protocol):
         self._awaited += replies
         self._transport.write(commands)
 
-    async def say_long(self, front: bytes, content: bytes, end: bytes, seconds: float, replies: int = 1) -> None:
-        """Send a message in blocks, each within its time (RFC 5321 4.5.3.2.5); so many replies will follow."""
+    async def say_long(
+        self, front: bytes, content: bytes, end: bytes, seconds: float, total_seconds: float, replies: int = 1
+    ) -> None:
+        """Send a message in blocks, each within its time (RFC 5321 4.5.3.2.5), all within `total_seconds`; so many
+        replies will follow."""
         if len(content) <= WRITE_OCTETS:
             return self.say(front + content + end, replies)
         self.say(front, replies)
-        view = memoryview(content)
+        view, last = memoryview(content), self._loop.time() + total_seconds
         for start in range(0, len(content), WRITE_OCTETS):
             self.say(bytes(view[start : start + WRITE_OCTETS]), 0)
-            await self._drained(seconds)
+            await self._drained(min(seconds, last - self._loop.time()))
         return self.say(end, 0)
 
     async def hear(self, count: int, seconds: float, total_seconds: float = 0.0) -> list[Reply]:

@@ -63,6 +63,20 @@ async def never_shakes_hands(reader: asyncio.StreamReader, writer: asyncio.Strea
     await reader.read()
 
 
+async def test_a_stranger_that_takes_its_time_with_large_mail_holds_up_no_host_of_the_fabric(tmp_path: Path) -> None:
+    async def mute(line: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        return line == "DATA" and not await reader.read(1)
+
+    settings = replace(SETTINGS, large_octets=100, large_at_once=1, timeouts=Timeouts())
+    async with Peer(hook=mute) as slow, Peer() as host, House(tmp_path, replace(settings, stop_seconds=0.1)) as house:
+        house.fabric.ports = {"far.test": slow.port, "host-2": host.port}
+        large = b"Subject: large\r\n\r\n" + b"x" * 500 + b"\r\n"
+        await house.put("a@far.test", content=large)
+        await house.until(lambda: "DATA" in slow.heard)
+        await house.put("b@host-2", content=large)
+        await house.until(lambda: host.recipients == ["b@host-2"], seconds=3)
+
+
 @pytest.mark.parametrize(
     ("verb", "crime"),
     [

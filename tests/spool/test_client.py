@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -225,6 +226,22 @@ async def test_a_large_message_goes_in_blocks_as_fast_as_the_peer_reads() -> Non
         content = b"A: b\r\n\r\n" + b"y" * 900_000 + b"\r\n"
         assert (await send(peer, letter(content=content)))[0] == [Delivered("2.0.0 Taken")]
         assert peer.taken[0].content == content
+
+
+async def test_who_draws_a_large_message_out_is_left() -> None:
+    """Each block in its time, and hours for all of them: meanwhile the message is held in memory."""
+
+    async def sip(line: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        if line == "DATA":
+            writer.write(b"354 go\r\n")
+            while await reader.read(16_384):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        return False
+
+    async with Peer(("PIPELINING",), hook=sip) as peer, asyncio.timeout(8):
+        session = await connect(peer, replace(QUICK, message=0.2))
+        (outcome,) = await session.deliver(letter("a@b.test", content=b"A: b\r\n\r\n" + b"y" * 30_000_000))
+        assert isinstance(outcome, Deferred) and "timed out sending the message" in outcome.text
 
 
 async def test_a_connection_that_was_closed_meanwhile_is_known_to_be_stale() -> None:
