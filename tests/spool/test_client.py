@@ -239,7 +239,7 @@ async def test_who_draws_a_large_message_out_is_left() -> None:
         return False
 
     async with Peer(("PIPELINING",), hook=sip) as peer, asyncio.timeout(8):
-        session = await connect(peer, replace(QUICK, message=0.2))
+        session = await connect(peer, replace(QUICK, block=5, message=0.2))
         (outcome,) = await session.deliver(letter("a@b.test", content=b"A: b\r\n\r\n" + b"y" * 30_000_000))
         assert isinstance(outcome, Deferred) and "timed out sending the message" in outcome.text
 
