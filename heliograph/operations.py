@@ -80,9 +80,22 @@ def list_accounts(source: Source, site: Site, now: float, after: str = "") -> An
 
 
 def list_queue(source: Source, site: Site, now: float, message: int = 0, n: int = -1) -> Answer:
-    """A page of what waits, oldest first."""
+    """A page of what waits, oldest first. `stands`: why none of it goes on, whoever it is for."""
     rows = queue_listing.waiting(source, after=(message, n), limit=ROWS_MAX)
-    return {"host": site.host, "waiting": [asdict(row) for row in rows], "more": len(rows) == ROWS_MAX}
+    stands = "" if message else _stands_still(site.live())
+    return {
+        "host": site.host,
+        "waiting": [asdict(row) for row in rows],
+        "more": len(rows) == ROWS_MAX,
+        "stands": stands,
+    }
+
+
+def _stands_still(told: Answer) -> str:
+    standby = told.get("standby")
+    if not standby or not standby["behind"] or standby["mode"] != "required":
+        return ""
+    return f"nothing goes on before its standby {standby['host']} holds it, and that is {standby['phase']}"
 
 
 def count_queue(source: Source, site: Site, now: float) -> Answer:

@@ -56,7 +56,7 @@ class HttpPublisher:
         try:
             return await self._publish(asked, post)
         except StoreFull:
-            return Problem(503, "the disk of this host is full; try again later", LATER)
+            return Problem(503, "nothing can be stored at this host now; try again later", LATER)
 
     async def _publish(self, asked: Asked, post: Words | Message) -> Posted | Problem:
         key = Key(asked.key, asked.digest) if asked.key else None

@@ -51,7 +51,7 @@ class Rounds:
             try:
                 wait = await self._once()
             except StoreFull as full:
-                log.warning("disk full (%s); a room's own work goes on in %d seconds", full, REST_SECONDS)
+                log.warning("%s (%s); a room's own work goes on in %d seconds", full.word, full, REST_SECONDS)
                 wait = REST_SECONDS
             except Exception:  # a fault of ours: the rounds outlive it
                 log.exception("a step of a room's own work failed; trying again in %d seconds", REST_SECONDS)

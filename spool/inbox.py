@@ -94,7 +94,7 @@ class Inbox:
                 await self._store.write(lambda tx: self._step.take(tx, rows, self._clock()))
                 return rows
             except StoreFull as full:
-                log.warning("disk full (%s); a step of %d rows waits", full, len(rows))
+                log.warning("%s (%s); a step of %d rows waits", full.word, full, len(rows))
                 await asyncio.sleep(self._settings.full_seconds)
             except Exception:
                 if len(rows) == 1:

@@ -118,5 +118,5 @@ class Ledger:
                 return await self._store.write(work)
             except StoreFull as full:
                 self._room.clear()
-                log.warning("disk full (%s); %d results wait", full, self._rows)
+                log.warning("%s (%s); %d results wait", full.word, full, self._rows)
                 await asyncio.sleep(self._settings.full_seconds)

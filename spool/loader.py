@@ -216,7 +216,7 @@ class Loader:
             try:
                 return await self._store.write(lambda tx: self._settler.park(tx, rows, name))
             except StoreFull as full:
-                log.warning("disk full (%s); %d rows for %s wait to be parked", full, len(rows), name)
+                log.warning("%s (%s); %d rows for %s wait to be parked", full.word, full, len(rows), name)
             except Exception:
                 log.exception("%d rows for %s could not be parked; tried again", len(rows), name)
             await asyncio.sleep(self._settings.full_seconds)

@@ -154,14 +154,16 @@ class Runner:
             self._loop.call_soon_threadsafe(action)
 
     async def _run(self) -> None:
+        stands = ""  # why it stands still: said once, for it may last
         while True:
             self._bell.clear()
             try:
                 await self._loader.load()
-                pause = self._loader.pause_seconds()
+                stands, pause = "", self._loader.pause_seconds()
             except StoreFull as full:
-                log.warning("disk full (%s); trying again", full)
-                pause = self._settings.full_seconds
+                if stands != full.word:
+                    log.warning("%s (%s): the queue stands still", full.word, full)
+                stands, pause = full.word, self._settings.full_seconds
             except Exception:
                 log.exception("the queue's runner failed; going on")
                 await asyncio.sleep(FAULT_SECONDS)
@@ -191,8 +193,8 @@ class Runner:
         try:
             while await self._store.write(lambda tx: self._queue.hurry(tx, name, self._clock())) == HURRY_ROWS_MAX:
                 pass
-        except StoreFull:
-            log.warning("disk full; mail for %s waits for its time", name)
+        except StoreFull as full:
+            log.warning("%s (%s); mail for %s waits for its time", full.word, full, name)
 
     def _thirsty(self, destination: Destination, rows: int) -> None:
         """It took its mail sooner than was reckoned: parked rows need not wait for their time."""
@@ -204,8 +206,8 @@ class Runner:
         try:
             count = await self._store.write(lambda tx: self._queue.hurry(tx, name, self._clock(), rows, 0))
             destination.parked = destination.parked if count else 0
-        except StoreFull:
-            log.warning("disk full; mail for %s waits for its time", name)
+        except StoreFull as full:
+            log.warning("%s (%s); mail for %s waits for its time", full.word, full, name)
         finally:
             destination.fetching = False
 

@@ -22,12 +22,16 @@ IN_STEP_COMMITS = 8  # so few on their way are what a busy host always has
 
 
 class StoreFull(Exception):
-    """The disk is full (or cannot be written); nothing was changed. Try again later."""
+    """The disk is full (or cannot be written); nothing was changed. Try again later. `word`: what a log calls it."""
+
+    word = "disk full"
 
 
 class StandbyBehind(StoreFull):
     """The standby that has to hold every write does not hold this one: as good as a full disk. Try again later; what
     was written may be found done then."""
+
+    word = "standby away"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heliograph import exits
-from heliograph.commands.frame import config_of, json_option, say
+from heliograph.commands.frame import config_of, json_option, note, say
 from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ def _waiting(host: Desk, everything: bool) -> list[dict[str, Any]]:
     after: dict[str, int] = {}
     while True:
         page = host.ask("queue list", **after)
+        if page["waiting"] and page.get("stands"):
+            note(f"{page['host']}: {page['stands']}")
         rows += page["waiting"]
         if not page["more"] or (not everything and len(rows) >= LISTED_MAX):
             return rows

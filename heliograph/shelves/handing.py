@@ -48,7 +48,7 @@ class HandingOut:
                 while outward.is_due(self._store.reader) and not self._is_crowded():
                     await self._store.write(self.hand_out)
             except StoreFull as full:
-                log.warning("disk full (%s); posts wait to be handed out", full)
+                log.warning("%s (%s); posts wait to be handed out", full.word, full)
                 await asyncio.sleep(FAULT_SECONDS)
             except Exception:
                 log.exception("posts could not be handed out; tried again")

@@ -109,7 +109,7 @@ class Homecoming:
                 await self._let_go(upto)
             return upto is not None
         except StoreFull as error:
-            self._why = f"the disk is full: {error}"
+            self._why = f"{error.word}: {error}"
         except Exception as error:  # a fault of ours: the queue must not stand still for it until the next start
             self._why = repr(error)
             log.exception("what the heir has of the queue: asking again")

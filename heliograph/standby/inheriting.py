@@ -84,7 +84,7 @@ class Inheritance:
             await self._inherit()
             return True
         except StoreFull as error:
-            self.why = f"the disk is full: {error}"
+            self.why = f"{error.word}: {error}"
         except OSError as error:
             self.why = str(error)
         except Exception as error:

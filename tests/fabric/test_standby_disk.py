@@ -11,6 +11,7 @@ from directory.hosts import with_standby
 from heliograph.config import load
 from heliograph.demo.stage import free_net
 from heliograph.host import Host
+from heliograph.operations import list_queue
 from heliograph.settings import FILE_NAME
 from heliograph.zone_file import draft
 from store import open_reader
@@ -58,6 +59,8 @@ async def test_a_250_is_on_both_disks(tmp_path: Path) -> None:
             await town.stop("host-2")
             town.hosts["host-1"].store.shipping.agree(Terms(True, 0.2))
             assert (await send(town, 1, "without a standby", "erin@fabric.test")).startswith("451")
+            first = town.hosts["host-1"]
+            assert "before its standby host-2" in list_queue(first.store.reader, first._site(), 0.0)["stands"]
             assert (await send(town, 3, "host-3 needs none", "alice@fabric.test")).startswith("250")
             assert "host-3 needs none" in str(await town.person("alice", 3).subjects())
             town.hosts["host-1"].store.shipping.agree(None)  # the story is over: let it end in a moment

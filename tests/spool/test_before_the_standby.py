@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
+from unittest.mock import Mock
 
-from store import Transaction
+import pytest
+
+from store import StandbyBehind, Transaction
 from store.telling import Terms
 from tests.spool.queue_house import House
 from tests.spool.scripted_peer import Peer
@@ -61,3 +65,22 @@ async def test_what_was_delivered_while_the_standby_was_waited_for_is_not_sent_a
         gate.set()
         await house.empty()
         assert sorted(peer.recipients) == ["a@host-2", "b@host-2"]
+
+
+async def test_a_queue_that_stands_still_says_why_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with Peer() as peer, House(tmp_path) as house:
+        house.fabric.ports["host-2"] = peer.port
+        house.store.shipping.agree(Terms(required=True, patience_seconds=0.0))
+        putting = asyncio.ensure_future(house.put("a@host-2"))
+        await house.until(lambda: house.store.shipping.look(time.monotonic()))
+        with pytest.raises(StandbyBehind):
+            await putting
+        house.runner.wake()
+        await house.until(lambda: "the queue stands still" in caplog.text)
+        asked = house.store.held = Mock(wraps=house.store.held)  # type: ignore[method-assign]
+        await house.until(lambda: asked.call_count >= 3)
+        house.store.shipping.agree(None)
+        await house.empty()
+        assert peer.recipients == ["a@host-2"]
+        [said] = [record.message for record in caplog.records if record.levelname == "WARNING"]
+        assert said == "standby away (the standby does not answer): the queue stands still"
