@@ -65,7 +65,17 @@ def send_part(house: House, tx: Transaction, source: Source, move: Move, now: fl
         due=now if more else now + house.settings.answer_seconds,
     )
     write_move(tx, move)
-    return write(house, [branch_address(house, move.list, move.kind, move.branch)], _adopt(source, move), now, rows)
+    word = adoption(
+        source,
+        move.kind,
+        move.branch,
+        move.range,
+        epoch=move.epoch,
+        part=move.part,
+        parts=move.part if move.whole else 0,
+        since=move.since,
+    )
+    return write(house, [branch_address(house, move.list, move.kind, move.branch)], word, now, rows)
 
 
 def take_answer(house: House, tx: Transaction, move: Move, answer: Adopted, refused: list[Row], now: float) -> Mails:
@@ -129,18 +139,21 @@ def ends(kind: str, name: str) -> tuple[int, str]:
     return (node_of(name), "") if kind == SUB else (0, name)
 
 
-def _adopt(source: Source, move: Move) -> Adopt:
-    node, host = ends(move.kind, move.branch)
+def adoption(
+    source: Source, kind: str, name: str, range_: Range, *, epoch: int, part: int, parts: int, since: int
+) -> Adopt:
+    """The word with which rows go to a branch."""
+    node, host = ends(kind, name)
     return Adopt(
         source=source.name,
-        epoch=move.epoch,
-        part=move.part,
-        parts=move.part if move.whole else 0,
+        epoch=epoch,
+        part=part,
+        parts=parts,
         node=node,
         host=host,
-        lo=move.lo,
-        hi=move.hi,
-        since=move.since,
+        lo=range_.lo,
+        hi=range_.hi,
+        since=since,
         generation=source.generation,
         owner=source.owner,
         title=source.title,

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mail.follower_rows import Row
-from mail.tree_control import Adopt
+from reflector.handing_over import adoption
 from reflector.letter import House
 from reflector.nodes import SERVING, Branch, Node, branches, find_move, find_node, write_node
 from reflector.sources import Source, find_source
 from reflector.subscriptions import FOREIGN
-from reflector.tree import SUB, node_of
+from reflector.tree import SUB
 from reflector.tree_mail import Mails, address_of, write
 from store import Transaction, events
 
@@ -81,24 +81,16 @@ def _give_again(
     lots = [rows[at : at + most] for at in range(0, len(rows), most)] or [[]]
     mails: Mails = ()
     for number, lot in enumerate(lots, 1):
-        control = _adopt(source, branch, epoch, number, len(lots) if number == len(lots) else 0)
-        mails += write(house, [address_of(house, branch.name)], control, now, lot)
+        word = adoption(
+            source,
+            branch.kind,
+            branch.name,
+            branch.range,
+            epoch=epoch,
+            part=number,
+            parts=len(lots) if number == len(lots) else 0,
+            since=branch.from_post,
+        )
+        mails += write(house, [address_of(house, branch.name)], word, now, lot)
     events.append(tx, now, "handed-over-again", source=branch.list, branch=branch.name, epoch=epoch, rows=len(rows))
     return mails
-
-
-def _adopt(source: Source, branch: Branch, epoch: int, part: int, parts: int) -> Adopt:
-    return Adopt(
-        source=source.name,
-        epoch=epoch,
-        part=part,
-        parts=parts,
-        node=node_of(branch.name),
-        lo=branch.lo,
-        hi=branch.hi,
-        since=branch.from_post,
-        generation=source.generation,
-        owner=source.owner,
-        title=source.title,
-        backlog=source.backlog,
-    )

@@ -13,7 +13,7 @@ from directory.bucket import hash_of
 from directory.names import FabricNames, Foreign, Timeline
 from mail.address import Address, BadAddress, parse_address
 from reflector.tables import OPEN
-from reflector.tree import is_root
+from reflector.tree import Range, is_root
 from store import Reader, Transaction
 
 FABRIC = "fabric"
@@ -146,6 +146,22 @@ def close_all(tx: Transaction, source: str, until_post: int, now: float) -> list
         f"{closed} WHERE source = ? AND until_post = {OPEN} RETURNING kind, address", (until_post, now, source)
     )
     return sorted(address for kind, address in rows if kind == FABRIC)
+
+
+_FOREIGN_IN = (
+    f"FROM subscriber WHERE source = ? AND kind = '{FOREIGN}' AND until_post = {OPEN} AND hash >= ? AND hash < ?"
+)
+
+
+def count_foreign(place: Reader | Transaction, source: str, part: Range) -> int:
+    """Count the followers outside whose hashes are in a range."""
+    row = place.one(f"SELECT count(*) {_FOREIGN_IN}", (source, part.lo, part.hi))
+    assert row is not None
+    return int(row[0])
+
+
+def has_foreign(place: Reader | Transaction, source: str, part: Range) -> bool:
+    return place.one(f"SELECT 1 {_FOREIGN_IN} LIMIT 1", (source, part.lo, part.hi)) is not None
 
 
 def followers_of_post(tx: Transaction, source: str, post: int) -> Iterator[tuple[str, str, str]]:

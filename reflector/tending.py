@@ -23,7 +23,7 @@ from reflector.nodes import (
 )
 from reflector.reports import digest_now
 from reflector.sources import Source, find_source, lists_of
-from reflector.subscriptions import FABRIC, FOREIGN
+from reflector.subscriptions import FABRIC, FOREIGN, count_foreign
 from reflector.tables import HERE, OPEN
 from reflector.tree import LEAF, SUB
 from store import Reader, Transaction
@@ -134,12 +134,9 @@ def progress(place: Reader | Transaction, move: Move) -> tuple[int, int]:
             (move.list, move.branch, move.epoch),
         )
         return (int(came[0]) if came else 0), 0
-    whole = place.one(
-        f"SELECT count(*) FROM subscriber WHERE source = ? AND kind = '{FOREIGN}' AND until_post = {OPEN}"
-        " AND hash >= ? AND hash < ?",
-        (move.list, move.lo, move.hi),
-    )
-    return move.rows, (int(whole[0]) if whole and move.kind == SUB else move.rows * move.whole)
+    if move.kind != SUB:
+        return move.rows, move.rows * move.whole
+    return move.rows, count_foreign(place, move.list, move.range)
 
 
 def is_busy(place: Reader | Transaction, source: str, now: float) -> bool:

@@ -35,9 +35,9 @@ from reflector.nodes import (
 from reflector.reports import report
 from reflector.settings import Settings
 from reflector.sources import Source, find_source
-from reflector.subscriptions import FOREIGN
-from reflector.tables import HERE, OPEN
-from reflector.tree import SUB, Range, can_split, child_of, cut
+from reflector.subscriptions import count_foreign, has_foreign
+from reflector.tables import HERE
+from reflector.tree import SUB, can_split, child_of, cut
 from reflector.tree_mail import Mails
 from store import Reader, Transaction
 
@@ -100,32 +100,13 @@ def _tend_ranges(house: House, tx: Transaction, source: Source, node: Node, now:
     subs, threshold = branches(tx, source.list, SUB), house.settings.split_threshold
     if not subs and node.policy != SPLIT and source.subscribers <= threshold:  # not worth counting
         return ()
-    rows = _foreign_rows(tx, source.list, node.range)
+    rows = count_foreign(tx, source.list, node.range)
     total = rows + sum(branch.total for branch in subs)
     if wants_fold(node.policy, len(subs), total, threshold):
         return _ask_first(house, tx, source, subs, now)
     if wants_split(node.policy, rows, len(subs), total, threshold) and can_split(source.list):
         return _split_next(house, tx, source, node, subs, now)
     return ()
-
-
-def _foreign_rows(tx: Transaction, list_: str, part: Range) -> int:
-    row = tx.one(
-        f"SELECT count(*) FROM subscriber WHERE source = ? AND kind = '{FOREIGN}' AND until_post = {OPEN}"
-        " AND hash >= ? AND hash < ?",
-        (list_, part.lo, part.hi),
-    )
-    assert row is not None
-    return int(row[0])
-
-
-def _has_rows(tx: Transaction, list_: str, part: Range) -> bool:
-    row = tx.one(
-        f"SELECT 1 FROM subscriber WHERE source = ? AND kind = '{FOREIGN}' AND until_post = {OPEN}"
-        " AND hash >= ? AND hash < ? LIMIT 1",
-        (list_, part.lo, part.hi),
-    )
-    return row is not None
 
 
 def _ask_first(house: House, tx: Transaction, source: Source, subs: list[Branch], now: float) -> Mails:
@@ -140,7 +121,7 @@ def _split_next(house: House, tx: Transaction, source: Source, node: Node, subs:
     served = {branch.name for branch in subs}
     for place, part in enumerate(cut(node.range, fanout)):
         name = child_of(source.list, place)
-        if name in served or not _has_rows(tx, source.list, part):
+        if name in served or not has_foreign(tx, source.list, part):
             continue
         write_node(tx, replace(node, fanout=fanout))
         move = begin(house, tx, source, SUB, name, part, now)
