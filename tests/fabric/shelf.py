@@ -27,7 +27,15 @@ class Shelf:
     rcpt: Callable[[str], str] = lambda recipient: "250 2.1.5 Ok"
     end: Callable[[str], str] = lambda recipient: "250 2.0.0 Saved"
 
+    connections: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    def hang_up(self) -> None:
+        """End all that is kept open."""
+        for writer in self.connections:
+            writer.close()
+
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections.add(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, HungUp):
             await self._say(writer, self.greet())
             taken: list[str] = []
@@ -44,6 +52,7 @@ class Shelf:
                 else:
                     taken = [] if verb in ("RSET", "MAIL") else taken
                     writer.write(b"250-box\r\n250-PIPELINING\r\n250 8BITMIME\r\n" if verb == "LHLO" else b"250 Ok\r\n")
+        self.connections.discard(writer)
         writer.close()
 
     async def _data(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, taken: list[str]) -> None:

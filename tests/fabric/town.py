@@ -31,6 +31,7 @@ from heliograph.init import Wish, plan
 from heliograph.new_folder import make_folder
 from heliograph.seals import Seal, make_seals
 from heliograph.settings import FILE_NAME, Config, Ports
+from mailbox_host import outward
 from mailbox_host.passwords import hash_password
 from spool import listing
 from tests.fabric.abroad import Abroad
@@ -127,8 +128,12 @@ class Town:
         return [row for host in self.hosts.values() for row in listing.waiting(host.store.reader)]
 
     async def still(self) -> None:
-        """Wait until nothing is queued anywhere: a message is in one queue or another until it is filed."""
-        await until(lambda: not self.waiting(), lambda: f"still queued: {self.waiting()}")
+        """Wait until nothing is queued anywhere: a message is in one queue or another until it is filed; for mailboxes
+        of another server, in a log until it is handed out."""
+        await until(lambda: not self._is_due() and not self.waiting(), lambda: f"still queued: {self.waiting()}")
+
+    def _is_due(self) -> bool:
+        return any(outward.is_due(host.store.reader) for host in self.hosts.values())
 
     def person(self, name: str, at: int = 1) -> Person:
         """A person whose client is set to the host with this number."""
