@@ -146,8 +146,8 @@ def _mark_seen(session: Session, selected: Selected, rows: Columns) -> Steps[tup
 
 def _show(plan: Plan, batch: Batch, fresh: frozenset[int]) -> Steps[None]:
     """Show a batch: looked up, cut and written in one visit to a reader's thread, two where something is to be made."""
-    many = len(batch.numbers) > INLINE_MESSAGES_MAX or (plan.parts and sum(batch.rows.sizes) > INLINE_OCTETS_MAX)
-    long = bool(plan.kept or plan.parts) and bool(many)
+    octets = sum(batch.rows.sizes) * len(plan.parts)  # each may decode the message anew
+    long = bool(plan.kept or plan.parts) and (len(batch.numbers) > INLINE_MESSAGES_MAX or octets > INLINE_OCTETS_MAX)
     text = yield from read(partial(_render, plan, batch, fresh, None), long)
     if text is None:
         made = yield from make_kept(plan.kept, batch.rows.bodies)

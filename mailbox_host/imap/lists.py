@@ -54,14 +54,19 @@ def list_subscribed(session: Session, command: Command) -> Steps[bytes]:
         return ok("Done")
     account = session.account
     subscribed = yield from read(lambda reader: folders.subscriptions(reader, account))
-    patterns = Patterns(arguments.reference, arguments.patterns)
+    long = len(subscribed) > INLINE_FOLDERS_MAX
+    lines = yield from read(lambda _: list(_subscribed(subscribed, arguments, session)), long)
+    yield b"".join(untagged(line) for line in lines)
+    return ok("Done")
+
+
+def _subscribed(subscribed: list[str], asked: List, session: Session) -> Iterator[bytes]:
+    patterns = Patterns(asked.reference, asked.patterns)
     shown = {name for name in subscribed if patterns.match(name)}
     hidden = set(subscribed).difference(shown)
     levels = {parent for name in hidden for parent in _parents(name) if patterns.match(parent)}.difference(shown)
-    names = sorted(levels | shown)
-    lines = [_line(b"LSUB", [b"\\Noselect"] if name in levels else [], name, session) for name in names]
-    yield b"".join(untagged(line) for line in lines)
-    return ok("Done")
+    for name in sorted(levels | shown):
+        yield _line(b"LSUB", [b"\\Noselect"] if name in levels else [], name, session)
 
 
 class Tree:

@@ -12,6 +12,7 @@ from mailbox_host.imap.effects import Steps, read
 from mailbox_host.imap.responses import ok, untagged
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.session import Session
+from mailbox_host.imap.settings import INLINE_MESSAGES_MAX
 from store import Reader
 
 
@@ -51,3 +52,11 @@ def rows_of(selected: Selected, columns: Columns, places: list[int] | range) -> 
     found = [(place, columns.position(selected.uids[place])) for place in places]
     there = [(place, at) for place, at in found if at >= 0]
     return columns.pick(at for _, at in there), [place for place, _ in there]
+
+
+def aligned(selected: Selected, columns: Columns) -> Steps[tuple[Columns, list[int] | range]]:
+    """The same of all messages. Where others have expunged some that the client still counts, each is looked for: of a
+    large mailbox not on the event loop."""
+    places = range(len(selected.uids))
+    long = columns.uids != selected.uids and len(places) > INLINE_MESSAGES_MAX
+    return (yield from read(lambda reader: rows_of(selected, columns, places), long))

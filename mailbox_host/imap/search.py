@@ -19,7 +19,7 @@ from mailbox_host.imap.header_words import field_keys
 from mailbox_host.imap.masks import View, mask_of
 from mailbox_host.imap.matching import HEADER, ROW, TEXT, Candidate, Test, compile_key, cost
 from mailbox_host.imap.quick import quick
-from mailbox_host.imap.reading import columns_now, rows_of, use_condstore
+from mailbox_host.imap.reading import aligned, columns_now, use_condstore
 from mailbox_host.imap.responses import bad, ok, string, untagged
 from mailbox_host.imap.sections import Content
 from mailbox_host.imap.selected import Selected
@@ -87,14 +87,15 @@ def names_in(key: SearchKey) -> set[str]:
 def find(session: Session, selected: Selected, key: SearchKey) -> Steps[tuple[View, list[int]]]:
     """Return the rows looked at, and the places in them of what matches, in order."""
     columns = yield from columns_now(session, selected)
-    view = View(selected, *rows_of(selected, columns, range(len(selected.uids))), session.clock())
+    rows, places = yield from aligned(selected, columns)
+    view = View(selected, rows, places, session.clock())
     keys = key.keys if isinstance(key, And) else (key,)
-    rows = [inner for inner in keys if cost(inner) == ROW]
+    of_rows = [inner for inner in keys if cost(inner) == ROW]
     fields = field_keys(key)
     if fields:  # looked up for those messages that the rows leave
-        decided = [inner for inner in rows if not field_keys(inner)]
+        decided = [inner for inner in of_rows if not field_keys(inner)]
         yield from decide(view, fields, (yield from _places(view, decided)))
-    found = yield from _places(view, rows)
+    found = yield from _places(view, of_rows)
     rest = And(tuple(inner for inner in keys if cost(inner) > ROW))
     return view, (yield from _read_on(view, rest, found)) if rest.keys else found
 

@@ -23,13 +23,14 @@ class UnknownEncoding(FolderError):
 class Content:
     """A stored message: header and text, or its header alone."""
 
-    __slots__ = ("_header", "_part", "_text", "_whole", "texts")
+    __slots__ = ("_decoded", "_header", "_part", "_text", "_whole", "texts")
 
     def __init__(self, header: bytes, text: bytes | None) -> None:
         self._header: bytes | None = header
         self._text = text
         self._whole: bytes | None = None
         self._part: Part | None = None
+        self._decoded: tuple[tuple[int, ...], bytes] | None = None
         self.texts: tuple[str, ...] | None = None  # what SEARCH made of it: each of a search's keys looks at them
 
     @property
@@ -53,6 +54,12 @@ class Content:
         if self._part is None:
             self._part = scan(self.whole)
         return self._part
+
+    def decoded(self, path: tuple[int, ...], part: Part) -> bytes:
+        """A part without its transfer encoding. The last one is remembered: clients fetch a part window by window."""
+        if self._decoded is None or self._decoded[0] != path:
+            self._decoded = path, decode_transfer(part.body(self.whole), part.encoding)
+        return self._decoded[1]
 
 
 def cut_kind(item: BodyPart) -> int:
@@ -93,12 +100,11 @@ def _decoded(content: Content, path: tuple[int, ...]) -> bytes | None:
     part = numbered(content.structure, path)
     if part is None:
         return None
-    octets = part.body(content.whole)
     if part.children or part.message:
-        return octets
+        return part.body(content.whole)
     if part.encoding not in ENCODINGS:
         raise UnknownEncoding("A part's transfer encoding is not known here")
-    return decode_transfer(octets, part.encoding)
+    return content.decoded(path, part)
 
 
 def _part(content: Content, path: tuple[int, ...], text: str) -> bytes | None:

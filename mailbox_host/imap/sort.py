@@ -37,11 +37,18 @@ def sort(session: Session, command: Command) -> Steps[bytes]:
         if not OF_ROWS.issuperset(names):
             headers = yield from load_kept(CUT, [view.rows.bodies[at] for at in batch])
         compared |= yield from read(partial(_values, view, names, batch, headers), long=True)
-    for place, (_, reverse) in reversed(list(enumerate(asked.order))):  # the last key first: sorting is stable
-        found.sort(key=lambda at, place=place: compared[at][place], reverse=reverse)  # type: ignore[misc]
+    found = yield from read(partial(_sorted, found, compared, asked.order), long=True)
     numbers = [view.rows.uids[at] if command.uid else view.places[at] + 1 for at in found]
     yield untagged(b" ".join([b"SORT", *map(b"%d".__mod__, numbers)]))
     return ok("Done")
+
+
+def _sorted(
+    found: list[int], compared: dict[int, tuple[Any, ...]], order: tuple[tuple[str, bool], ...], reader: Reader
+) -> list[int]:
+    for place, (_, reverse) in reversed(list(enumerate(order))):  # the last key first: sorting is stable
+        found = sorted(found, key=lambda at, place=place: compared[at][place], reverse=reverse)  # type: ignore[misc]
+    return found
 
 
 def _values(

@@ -59,14 +59,28 @@ def folder_modseq(source: Reader | Transaction, folder: int) -> int | None:
 def _tell(session: Session, selected: Selected, modseq: int, expunges: bool) -> Steps[None]:
     if expunges and modseq > selected.expunges_told:
         since = selected.expunges_told
-        gone = yield from read(lambda reader: entries.expunged_since(reader, selected.folder, since))
+        many = yield from read(lambda reader: _is_much(reader, "expunged", selected.folder, since))
+        gone = yield from read(lambda reader: entries.expunged_since(reader, selected.folder, since), many)
         selected.expunges_told = modseq
         yield from tell_expunged(session, gone)
     if modseq > selected.flags_told:
         since = selected.flags_told
-        changed = yield from read(lambda reader: entries.entries_since(reader, selected.folder, since))
+        many = yield from read(lambda reader: _is_much(reader, "entry", selected.folder, since))
+        changed = yield from read(lambda reader: entries.entries_since(reader, selected.folder, since), many)
         selected.flags_told = modseq
         yield from _tell_entries(session, selected, changed)
+
+
+def _is_much(reader: Reader, table: str, folder: int, since: int) -> bool:
+    """Tell whether so much has changed that it is not read on the event loop: another session changed all, say, or the
+    folder has forgotten what went."""
+    row = reader.one(
+        f"SELECT 1 FROM {table} WHERE folder = ?1 AND modseq > ?2 LIMIT 1 OFFSET {LINES_AT_ONCE}", (folder, since)
+    )
+    return (
+        row is not None
+        or reader.one("SELECT 1 FROM folder WHERE id = ? AND forgotten > ?", (folder, since)) is not None
+    )
 
 
 def tell_expunged(session: Session, gone: Sequence[int]) -> Steps[None]:
