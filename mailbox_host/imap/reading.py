@@ -9,10 +9,10 @@ from functools import partial
 
 from mailbox_host.columns import Columns
 from mailbox_host.imap.effects import Steps, read
-from mailbox_host.imap.responses import ok, untagged
 from mailbox_host.imap.selected import Selected
 from mailbox_host.imap.session import Session
 from mailbox_host.imap.settings import INLINE_MESSAGES_MAX
+from mailbox_host.imap.telling import highest
 from store import Reader
 
 
@@ -34,13 +34,13 @@ def columns_now(session: Session, selected: Selected) -> Steps[Columns]:
 
 
 def use_condstore(session: Session) -> Steps[None]:
-    """The client asks for CONDSTORE by using it: from now on changes come with MODSEQ (RFC 7162 3.1.2)."""
+    """The client asks for CONDSTORE by using it: from now on changes come with MODSEQ (RFC 7162 3.1.2). It is told
+    how far it has been told all, no more."""
     if b"CONDSTORE" in session.enabled:
         return
     session.enabled.add(b"CONDSTORE")
     if session.selected:
-        columns = yield from columns_now(session, session.selected)
-        yield untagged(ok("Highest", f"HIGHESTMODSEQ {max(1, columns.modseq)}"))
+        yield highest(session.selected)
 
 
 def rows_of(selected: Selected, columns: Columns, places: list[int] | range) -> tuple[Columns, list[int] | range]:

@@ -48,7 +48,7 @@ def refresh(session: Session, *, expunges: bool) -> Steps[None]:
 def highest(selected: Selected) -> bytes:
     """From where a client may resume (RFC 7162 3.2.7). It may have seen a higher MODSEQ, of a message that changed
     after another went whose EXPUNGE has to wait: resuming from there, it would never hear of the EXPUNGE."""
-    return untagged(ok("Highest", f"HIGHESTMODSEQ {min(selected.flags_told, selected.expunges_told)}"))
+    return untagged(ok("Highest", f"HIGHESTMODSEQ {max(1, min(selected.flags_told, selected.expunges_told))}"))
 
 
 def folder_modseq(source: Reader | Transaction, folder: int) -> int | None:

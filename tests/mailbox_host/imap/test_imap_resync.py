@@ -7,6 +7,7 @@ import random
 import re
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -293,3 +294,19 @@ def test_a_keyword_stays_known_when_nobody_carries_it(talk) -> None:
     client("c STORE 1 -FLAGS.SILENT ($Label1)")
     flags = next(line for line in other("a SELECT INBOX") if line.startswith("* FLAGS"))
     assert "$Label1" in flags
+
+
+@pytest.mark.parametrize(
+    "use", ["FETCH 1 (FLAGS) (CHANGEDSINCE 1)", "ENABLE CONDSTORE", "STATUS INBOX (HIGHESTMODSEQ)"]
+)
+def test_who_asks_for_condstore_is_told_no_more_than_it_knows(talk, use):
+    """It may be gone before it hears of the rest; resuming from there, it would never."""
+    alice, other = talk(), talk()
+    for _ in range(3):
+        alice.file(b"Subject: a\r\n\r\ntext\r\n")
+    alice("a SELECT INBOX")
+    other("a SELECT INBOX")
+    other("b STORE 3 +FLAGS (\\Deleted \\Flagged)")
+    other("c EXPUNGE")
+    told = next(line for line in alice(f"b {use}") if line.startswith("* OK [HIGHESTMODSEQ"))
+    assert told == "* OK [HIGHESTMODSEQ 4] Highest"
