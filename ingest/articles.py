@@ -15,7 +15,7 @@ from ingest.found import Found
 from ingest.items import Item
 from ingest.pool import Stalled
 from ingest.raw_item import stripped
-from ingest.resting import rests
+from ingest.resting import rest_seconds
 from ingest.tools import Tools
 from ingest.urls import BadUrl, canonical
 
@@ -40,7 +40,7 @@ async def _whole(tools: Tools, item: Item) -> Item:
         url = canonical(item.link)
     except BadUrl:
         return item
-    if rests(tools.store.reader, url.domain, tools.clock()):
+    if rest_seconds(tools.store.reader, url.domain, tools.clock()):
         return item
     answer = await tools.fetcher.fetch(url.text, wanted=PAGE)
     if not isinstance(answer, Fetched):

@@ -50,6 +50,7 @@ class Feed:
     edits: str
     fulltext: bool = False
     counted_at: float = 0.0
+    next_due: float = 0.0
 
     def quiet(self, now: float) -> float:
         """Return for how long nothing new came."""
@@ -74,7 +75,7 @@ class Polled:
 
 _COLUMNS = (
     "id, url, domain, bucket, source, title, etag, modified, found_at, digest, gap, errors, last_post_at, created_at, "
-    "floor, skip, standing, failing_since, followers, edits, fulltext, counted_at"
+    "floor, skip, standing, failing_since, followers, edits, fulltext, counted_at, next_due"
 )
 
 # The last follower may leave, or the operator suspend it, in the middle of a poll.
@@ -221,7 +222,8 @@ def _differs(mark: Seen, before: Seen | None) -> bool:
 
 def _feed(row: tuple[object, ...]) -> Feed:
     number, url, domain, bucket, source, title, etag, modified, found_at, digest, gap, errors, *rest = row
-    last_post_at, created_at, floor, skip, standing, failing_since, followers, edits, fulltext, counted_at = rest
+    last_post_at, created_at, floor, skip, standing, failing_since, followers, edits, *last = rest
+    fulltext, counted_at, due = last
     assert isinstance(etag, bytes) and isinstance(modified, bytes) and isinstance(digest, bytes)
     return Feed(
         id=int(str(number)),
@@ -244,4 +246,5 @@ def _feed(row: tuple[object, ...]) -> Feed:
         edits=str(edits),
         fulltext=bool(fulltext),
         counted_at=float(str(counted_at)),
+        next_due=float(str(due)),
     )

@@ -18,6 +18,7 @@ from ingest.items import Listing, Page, Reading
 from ingest.naming import source_name
 from ingest.pool import Stalled
 from ingest.requests import Request
+from ingest.resting import rest, rest_seconds
 from ingest.schedule import retry
 from ingest.settle import listen, polled_now
 from ingest.tools import Tools
@@ -28,6 +29,7 @@ from store import Transaction
 
 CANDIDATES_MAX = 3  # of the feeds that a page names, how many are tried
 NAMES_TRIED_MAX = 8
+RESTS = "the site asked to be left alone for a while"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ async def follow(tools: Tools, request: Request) -> None:
     if feeds.by_url(tools.store.reader, request.url):
         await _join(tools, request, request.url)
         return
-    place = await _look(tools, request)
+    rest_left = rest_seconds(tools.store.reader, request.domain, tools.clock())
+    place = Failed(RESTS, retry_after=rest_left) if rest_left else await _look(tools, request)
     if isinstance(place, Failed):
         await give_up_or_wait(tools, request, place)
         return
@@ -65,6 +68,9 @@ async def give_up_or_wait(tools: Tools, request: Request, failed: Failed) -> Non
     wait = retry(tries, failed.retry_after, tools.room.settings) if failed.temporary else None
 
     def settle(tx: Transaction) -> None:
+        if failed.busy:
+            seconds = failed.retry_after or tools.room.settings.poll_seconds_min
+            rest(tx, request.domain, until=now + seconds, now=now)
         if wait is not None:
             requests.postpone(tx, request.url, tries=tries, until=now + wait)
             return

@@ -28,6 +28,7 @@ from ingest.poll import poll
 from ingest.pool import WorkerPool
 from ingest.push import Push
 from ingest.requests import Request
+from ingest.resting import rest_seconds
 from ingest.room import IngestRoom
 from ingest.settle import write_failure
 from ingest.tools import Spool, Tools
@@ -36,7 +37,7 @@ from store import Store, StoreFull
 
 log = logging.getLogger("ingest.poller")
 
-READY_MAX = 500  # a minute's work at the very least; what changes meanwhile is asked once in vain
+READY_MAX = 500  # a minute's work at the very least; each is looked at once more when its turn comes
 HUBS_AT_ONCE = 4  # one question a week for each feed: no hurry, and feeds go first
 LOOK_SECONDS_MAX = 60.0  # the clock may be set, another process may make a feed due
 REST_SECONDS = 10.0  # after a full disk: mail needs what room there is first
@@ -101,18 +102,30 @@ class Poller:
                     await self._bell.wait()
 
     def _start_due(self, now: float) -> None:
-        """Start what is due, requests first, as far as there is room and its domain is free."""
-        reader = self._tools.store.reader
-        most = self._tools.room.settings.fetches_max
-        for request in requests.due(reader, now, most + len(self._busy)):
-            self._begin(request.domain, self._follow(request), most)
+        """Start what is due, requests first, as far as there is room and its domain is free. What is busy is left out
+        of each look, and looked for until nothing is found: thousands that one domain has due hide no other."""
+        reader, most = self._tools.store.reader, self._tools.room.settings.fetches_max
+        while len(self._busy) < most and (asked := requests.due(reader, now, most, self._busy)):
+            for request in asked:
+                self._begin(request.domain, self._follow(request), most)
         for wanted in push.due(reader, now, HUBS_AT_ONCE) if self._tools.room.settings.push_url else ():
             self._begin(f"hub {canonical(wanted.hub).domain}", self._ask(wanted), most)
-        if not self._ready:
-            self._ready.extend(feeds.due(reader, now, READY_MAX, self._busy))
-        while self._ready and len(self._busy) < most:
-            feed = self._ready.popleft()
+        while len(self._busy) < most and (feed := self._next_ready(now)):
             self._begin(feed.domain, self._poll(feed), most)
+
+    def _next_ready(self, now: float) -> Feed | None:
+        """Return the next feed as it is now, if it is still to be polled: it may have been suspended, or its site have
+        asked for rest, since it was found."""
+        reader = self._tools.store.reader
+        for _ in range(READY_MAX):
+            if not self._ready:
+                self._ready.extend(feeds.due(reader, now, READY_MAX, self._busy))
+            if not self._ready:
+                return None
+            feed = feeds.by_id(reader, self._ready.popleft().id)
+            if feed and feed.next_due <= now and not rest_seconds(reader, feed.domain, now):
+                return feed
+        return None
 
     def _begin(self, domain: str, work: Coroutine[Any, Any, None], most: int) -> None:
         if domain in self._busy or len(self._busy) >= most:

@@ -5,7 +5,7 @@ Law: a request is taken in the transaction that took its mail, and let go in the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from ingest.urls import canonical
@@ -97,12 +97,13 @@ def take(
     )
 
 
-def due(reader: Reader, now: float, limit: int) -> list[Request]:
-    """Return requests whose time has come, the longest waiting first, one per domain."""
+def due(reader: Reader, now: float, limit: int, but: Collection[str] = ()) -> list[Request]:
+    """Return requests whose time has come, the longest waiting first, one per domain, and none of `but`."""
     rows = reader.all(
-        f"SELECT {_COLUMNS}, min(next_due) FROM (SELECT * FROM request WHERE next_due <= ? ORDER BY next_due LIMIT ?) "
+        f"SELECT {_COLUMNS}, min(next_due) FROM (SELECT * FROM request WHERE next_due <= ? "
+        f"AND domain NOT IN ({', '.join('?' * len(but))}) ORDER BY next_due LIMIT ?) "
         "GROUP BY domain ORDER BY min(next_due) LIMIT ?",
-        (now, DUE_WINDOW, limit),
+        (now, *but, DUE_WINDOW, limit),
     )
     return [_request(row[:-1]) for row in rows]
 

@@ -14,6 +14,7 @@ def rest(tx: Transaction, domain: str, *, until: float, now: float) -> None:
     tx.execute("INSERT OR REPLACE INTO resting (domain, until) VALUES (?, ?)", (domain, until))
 
 
-def rests(reader: Reader, domain: str, now: float) -> bool:
-    """Tell whether a domain is to be left alone."""
-    return reader.one("SELECT 1 FROM resting WHERE domain = ? AND until > ?", (domain, now)) is not None
+def rest_seconds(reader: Reader, domain: str, now: float) -> float:
+    """Return for how long a domain is still to be left alone; 0: it is not."""
+    row = reader.one("SELECT until FROM resting WHERE domain = ?", (domain,))
+    return max(row[0] - now, 0.0) if row else 0.0

@@ -120,6 +120,20 @@ async def test_a_feed_that_cannot_be_read_for_a_month_is_told_once(host, site, r
     assert subjects(host)[2:] == ["A Blog: this feed is back"]
 
 
+async def test_who_asks_for_rest_is_not_asked_for_new_feeds_either(host, site, rss, item):
+    pages = [f"/{number}" for number in range(4)]
+    site.pages |= dict.fromkeys(pages, (429, {"Retry-After": "50000"}, b""))
+    host.ask(*(site.url(page) for page in pages))
+    waiting = "SELECT 1 FROM request WHERE next_due <= ?"
+    for _ in range(4):
+        await host.until(lambda: not host.store.reader.one(waiting, (host.now,)) and not host.poller._busy)
+        host.now += 3_601
+        host.poller.wake()
+    await host.settled()
+    assert len(site.asked) == 1
+    assert len(host.answers) == 5 and "asked to be left alone" in host.answers[-1].text
+
+
 async def test_who_asks_for_rest_has_it_for_all_feeds_of_the_domain(host, site, rss, item):
     for name in ("/a", "/b"):
         site.pages[name] = rss(item(1), title=f"Blog {name}")

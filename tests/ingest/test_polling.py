@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from ingest import carrying, feeds
-from ingest.listing import feed_list
+from ingest.listing import feed_list, feed_suspend
 from mail.control import CreateSource
 from store import StoreFull
 
@@ -301,6 +301,52 @@ async def test_a_feed_that_changes_every_guid_floods_nobody(host, site, rss, ite
         site.pages["/feed"] = rss(*items)
         await host.poll_again()
     assert len(host.posts) == (3 if kind == "guid" else 12)
+
+
+@pytest.fixture
+def crowded(monkeypatch):
+    """One domain has more due than one look finds."""
+    monkeypatch.setattr("ingest.feeds.DUE_WINDOW", 2)
+    monkeypatch.setattr("ingest.requests.DUE_WINDOW", 2)
+
+
+async def test_what_one_domain_has_due_hides_no_other(host, site, rss, item, crowded):
+    server = await asyncio.start_server(site._answer, "127.0.0.2", site.port)
+    paths = [f"/{number}" for number in range(4)]
+    site.pages = {path: rss(item(number), title=f"Blog {path}") for number, path in enumerate(paths)}
+    await host.poller.stop()
+    host.ask(*map(site.url, paths))
+    host.now += 1
+    host.ask(site.url("/3", "127.0.0.2"))
+    site.gate = asyncio.Event()
+    await host.poller.start()
+    await host.until(lambda: len(site.asked) == 2)  # the other one's request, beside the first of these
+    site.gate.set()
+    await host.settled()
+    host.store.write_now(
+        lambda tx: tx.execute("UPDATE feed SET next_due = CASE domain WHEN '127.0.0.2' THEN 2 ELSE 1 END")
+    )
+    site.gate = asyncio.Event()
+    host.poller.wake()
+    await host.until(lambda: len(site.asked) == 7)  # and its poll
+    site.gate.set()
+    await host.until(lambda: not host.poller._busy)
+    server.close()
+
+
+async def test_a_feed_that_was_found_due_and_is_suspended_is_not_asked_any_more(host, site, rss, item):
+    for name in ("/a", "/b"):
+        site.pages[name] = rss(item(1), title=f"Blog {name}")
+        await followed(host, site, name)
+    lines = feed_list(host.store.reader)
+    host.now += 5_000
+    found = feeds.due(host.store.reader, host.now, 10)
+    host.poller._ready.extend([*found, *(feeds.by_source(host.store.reader, line.source) for line in lines)])
+    host.store.write_now(lambda tx: [feed_suspend(tx, line.source) for line in lines])
+    before = len(site.asked)
+    host.poller.wake()
+    await host.until(lambda: not host.poller._ready and not host.poller._busy)
+    assert len(site.asked) == before
 
 
 async def test_a_fault_of_ours_is_that_feeds_error_only(host, site, rss, item, caplog, monkeypatch):
