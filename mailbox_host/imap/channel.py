@@ -199,7 +199,9 @@ class SocketChannel(asyncio.Protocol):
             self._transport.write_eof()
             if self._paused:
                 self._transport.resume_reading()
-            asyncio.get_running_loop().call_later(LINGER_SECONDS_MAX, self._transport.abort)
+            unsent = self._transport.get_write_buffer_size()
+            seconds = CLOSE_SECONDS_MAX if unsent else LINGER_SECONDS_MAX  # a slow reader hears our last words too
+            asyncio.get_running_loop().call_later(seconds, self._transport.abort)
             return
         if self._transport.get_write_buffer_size():
             asyncio.get_running_loop().call_later(CLOSE_SECONDS_MAX, self._transport.abort)

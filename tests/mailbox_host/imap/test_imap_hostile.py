@@ -284,3 +284,24 @@ def test_what_a_throttle_remembers_is_bounded() -> None:
     assert len(throttle._tries) <= KEYS_MAX
     assert max(map(len, throttle._tries)) < 100
     assert FREE_TRIES < KEYS_MAX
+
+
+@pytest.mark.parametrize(("unsent", "aborted"), [(0, True), (100_000, False)])
+async def test_a_slow_reader_that_logs_out_hears_all_that_was_said(monkeypatch, unsent, aborted):
+    monkeypatch.setattr(channel, "LINGER_SECONDS_MAX", 0.0)
+    ends: list[bool] = []
+
+    class Slow(asyncio.Transport):
+        def get_write_buffer_size(self) -> int:
+            return unsent
+
+        def set_write_buffer_limits(self, high=None, low=None) -> None: ...
+        def write_eof(self) -> None: ...
+        def abort(self) -> None:
+            ends.append(True)
+
+    slow = channel.SocketChannel(lambda _: None)
+    slow.connection_made(Slow())
+    slow.close(linger=True)
+    await asyncio.sleep(0.01)
+    assert bool(ends) == aborted
