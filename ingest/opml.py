@@ -81,7 +81,9 @@ def read_opml(content: bytes) -> list[Outline]:
         parser.Parse(content, True)
     except expat.ExpatError as error:
         raise NoOpml(f"it is no XML: {error}") from None
-    except LookupError:
+    except NoOpml:
+        raise
+    except (LookupError, ValueError):  # of these, what the parser cannot read an octet at a time
         raise NoOpml("its encoding is unknown") from None
     return reader.outlines
 

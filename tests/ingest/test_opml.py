@@ -35,6 +35,8 @@ def test_outlines_stand_in_their_folders() -> None:
         b"<html><body/></html>",
         b"<opml><body>",
         b'<?xml version="1.0" encoding="no-such"?><opml/>',
+        b'<?xml version="1.0" encoding="shift_jis"?><opml/>',
+        b'<?xml version="1.0" encoding="idna"?><opml/>',
         b'<!DOCTYPE o [<!ENTITY a "b">]><opml><body><outline text="&a;"/></body></opml>',
         b"<opml>" + b"<outline>" * 100,
         b"<opml>" + b'<outline xmlUrl="https://a.example/"/>' * (OUTLINES_MAX + 1) + b"</opml>",
