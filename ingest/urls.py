@@ -21,7 +21,7 @@ from mail.organization import organization
 URL_QUOTED_MAX = 600
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-_CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
+_CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff\\]")  # JSON may hold half a character
 _NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)\Z")
 _ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\Z")

@@ -55,6 +55,8 @@ def test_each_spelling_has_one_meaning(said, meant):
         "http://1.2.3.4.5/",
         "http://-.example/",
         "http://a..example/",
+        "http://blog.example/\ud800",
+        "http://blog.example/#\ud800",
         "http://blog.example/" + "x" * 600,
         "blog.example/feed",
         "",
