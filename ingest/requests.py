@@ -16,7 +16,8 @@ ALL = Sift()  # no words: every post
 WAITING_MAX = 20_000  # rows; at 2 a second a host works them off within 3 hours
 WAITING_PER_SUBSCRIBER_MAX = 200  # ten mails' worth
 # Who is not signed in may be somebody else: so many addresses a day lead to a request for confirmation, and one mail
-# a day is answered. For all of them together as many as the feeds that one host can add without feeling it.
+# a day is answered. For all of them together as many as the feeds that one host can add without feeling it, and as many
+# answers: each may go to somebody who never wrote.
 UNCONFIRMED_PER_DAY_MAX = 5
 UNCONFIRMED_PER_DAY_ALL_MAX = 2_000
 ANSWERS_PER_DAY_MAX = 1
@@ -129,14 +130,11 @@ def forget(tx: Transaction, url: str, subscriber: str) -> None:
 def may_ask(tx: Transaction, address: str, now: float) -> bool:
     """Count one unconfirmed request of an address; False where it, or all of them, had their share of the day."""
     day = _today(tx, now)
-    everybody = tx.one("SELECT total(requests) FROM heard WHERE day = ?", (day,))
-    if everybody and everybody[0] >= UNCONFIRMED_PER_DAY_ALL_MAX:
-        return False
     return _count(tx, "requests", address, day, UNCONFIRMED_PER_DAY_MAX)
 
 
 def may_be_answered(tx: Transaction, address: str, now: float) -> bool:
-    """Count one answer to an address that may be forged; False where it had its one of the day."""
+    """Count one answer to an address that may be forged; False where it, or all of them, had their share of the day."""
     return _count(tx, "answers", address, _today(tx, now), ANSWERS_PER_DAY_MAX)
 
 
@@ -148,7 +146,8 @@ def _today(tx: Transaction, now: float) -> int:
 
 def _count(tx: Transaction, column: str, address: str, day: int, most: int) -> bool:
     row = tx.one(f"SELECT {column} FROM heard WHERE day = ? AND address = ?", (day, address))
-    if row and row[0] >= most:
+    everybody = tx.one(f"SELECT total({column}) FROM heard WHERE day = ?", (day,))
+    if (row and row[0] >= most) or (everybody and everybody[0] >= UNCONFIRMED_PER_DAY_ALL_MAX):
         return False
     tx.execute("INSERT OR IGNORE INTO heard (address, day, requests, answers) VALUES (?, ?, 0, 0)", (address, day))
     tx.execute(f"UPDATE heard SET {column} = {column} + 1 WHERE day = ? AND address = ?", (day, address))

@@ -181,6 +181,16 @@ async def test_a_stranger_is_answered_once_a_day(host):
     assert len(host.answers) == 2
 
 
+async def test_strangers_get_so_many_answers_a_day_all_together(host, monkeypatch):
+    """From is anybody's to write: whom it names may never have heard of us."""
+    monkeypatch.setattr("ingest.requests.UNCONFIRMED_PER_DAY_ALL_MAX", 3)
+    for number in range(5):
+        host.receive(f"From: eve{number}@y.example\nSubject: hello\n\nwhat is this\n", sender="eve@y.example")
+    assert len(host.answers) == 3
+    host.ask("what is this")
+    assert len(host.answers) == 4
+
+
 async def test_a_stranger_is_asked_by_the_reflector_and_not_often(host, site, rss, item):
     for number in range(9):
         site.pages[f"/{number}"] = rss(item(1), title=f"Blog {number}")
