@@ -114,9 +114,8 @@ def lines_of(arrival: Arrival) -> list[str]:
     return [subject_of(arrival.headers), *own]
 
 
-def errands_of(arrival: Arrival, names: FabricNames) -> Errands:
-    """Read a mail."""
-    lines = lines_of(arrival)
+def errands_of(lines: list[str], names: FabricNames) -> Errands:
+    """Read a mail, by its lines."""
     return replace(read_errands(lines[: LINES_MAX + 1], names), cut=len(lines) > LINES_MAX + 1)
 
 

@@ -139,7 +139,8 @@ class IngestRoom:
             return Receipt(Deferred("4.3.1 too many requests are waiting"))
         names, about = self.directory().names, message_id_of(arrival, "message-id")
         who = Asker(person, arrival.authenticated, about, arrival.now)
-        errands = with_list(errands_of(arrival, names), arrival, options_of(lines_of(arrival)))
+        lines = lines_of(arrival)
+        errands = with_list(errands_of(lines, names), arrival, options_of(lines))
         outgoing = [out for _, errand in errands.words for out in self._errand(tx, who, errand)]
         for each in errands.wishes.good:
             wanted = FollowFeed(each.url, person, each.folder, confirmed, each.edits, each.fulltext)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.names import FabricNames
-from ingest.errands import Errands, Follow, Help, ListAll, Newsletter, Unfollow, errands_of, read_errands
+from ingest.errands import Errands, Follow, Help, ListAll, Newsletter, Unfollow, errands_of, lines_of, read_errands
 from ingest.wish import SIFT_OCTETS_MAX, Wish
 from mail.control import FollowFeed, Sift, Subscribe, TellFollows, UnfollowFeed, Unsubscribe, WantNewsletter
 from mail.envelope import Arrival
@@ -97,7 +97,7 @@ def test_talk_beside_an_address_is_no_option() -> None:
 
 def test_quotation_marks_of_a_mail_program_are_ours() -> None:
     content = f"Subject: x\r\n\r\n{URL} folder=“My News” without=„two words“\r\n".encode()
-    (good,) = errands_of(Arrival("a@b.example", content, 0), NAMES).wishes.good
+    (good,) = errands_of(lines_of(Arrival("a@b.example", content, 0)), NAMES).wishes.good
     assert (good.folder, good.without) == ("My News", "two words\n")
 
 
@@ -113,10 +113,10 @@ def test_an_address_to_leave_is_not_followed() -> None:
 
 def test_a_mail_of_a_hundred_thousand_lines_is_read_as_far_as_it_is_read() -> None:
     content = b"Subject: x\r\n\r\n" + b"follow bob\r\nunfollow eve\r\nhttps://a.example/\r\n" * 33_334
-    found = errands_of(Arrival("a@b.example", content, 0), NAMES)
+    found = errands_of(lines_of(Arrival("a@b.example", content, 0)), NAMES)
     assert len(found.words) == 2 and len(found.wishes.good) == 1 and found.cut
     many = "\r\n".join(f"follow user{n}" for n in range(100_000))
-    found = errands_of(Arrival("a@b.example", f"Subject: x\r\n\r\n{many}".encode(), 0), NAMES)
+    found = errands_of(lines_of(Arrival("a@b.example", f"Subject: x\r\n\r\n{many}".encode(), 0)), NAMES)
     assert len(found.words) == 20 and len(found.bad) == 20 and found.cut
 
 

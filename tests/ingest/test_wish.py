@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.names import FabricNames
-from ingest.errands import errands_of
+from ingest.errands import errands_of, lines_of
 from ingest.wish import Wish, read_wishes
 from mail.envelope import Arrival
 from mail.headers import Headers, split_message
@@ -22,7 +22,7 @@ URL = "https://blog.example/feed"
 
 def of(content: str | bytes):
     octets = content.replace("\n", "\r\n").encode() if isinstance(content, str) else content
-    return errands_of(Arrival("a@b.example", octets, 0), FabricNames("fabric.test", 64)).wishes
+    return errands_of(lines_of(Arrival("a@b.example", octets, 0)), FabricNames("fabric.test", 64)).wishes
 
 
 PACKED = [base64.b64encode(part.encode()).decode() for part in (URL, URL[:9], URL[9:])]
