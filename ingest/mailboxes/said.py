@@ -28,7 +28,7 @@ _DATE = re.compile(
     rb'[( ]INTERNALDATE "([ 0-9]{2})-([A-Za-z]{3})-([0-9]{4}) ([0-9:]{8}) ([+-][0-9]{4})"', re.IGNORECASE
 )
 _CAPABILITY = re.compile(rb"(?:\A\* |\[)CAPABILITY ([^\]]*)", re.IGNORECASE)
-_BODY_QUOTED = re.compile(rb'[( ]BODY\[[^\]]*\] "((?:[^"\\]|\\.)*)"', re.IGNORECASE)
+_BODY_QUOTED = re.compile(rb'[( ]BODY\[[^][]{0,100}\] "((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 _CODE = re.compile(rb"\[([A-Z-]{1,40})", re.IGNORECASE)
 _UID_MAX = 2**32 - 1
 
