@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mail.boundaries import boundary_of
 from mail.headers import Headers, add_headers, drop_headers, take_fields
 
 REPACKED_OCTETS_MAX = 1 << 20  # of base64 that is unpacked and packed again, some ms; a longer text is wrapped
@@ -31,7 +32,6 @@ LEFT_ALONE = frozenset(
     " application/pgp application/pgp-encrypted message/partial message/external-body text/calendar".split()
 )
 _KIND = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,64}\Z")
-_BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"([^"\\]{1,70})"|([^\s;"]{1,70}))', re.IGNORECASE)
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([A-Za-z0-9_-]{1,30})', re.IGNORECASE)
 _FLOWED = re.compile(r';\s*format\s*=\s*"?flowed', re.IGNORECASE)
 # Supersets of ASCII without states: words can follow wherever a line has ended.
@@ -138,9 +138,8 @@ def _packed(octets: bytes) -> bytes:
 
 def _joined(block: bytes, text: bytes, said: str) -> Footed | None:
     """One more part of a multipart/mixed; what stands behind its last line is nobody's text, and goes."""
-    found = _BOUNDARY.search(said)
-    boundary = (found[1] or found[2]).encode() if found else b""
-    last = _last_line(text, boundary) if boundary.isascii() and boundary else -1
+    boundary = boundary_of(said).encode() if "\\" not in said else b""  # readers differ about that
+    last = _last_line(text, boundary) if boundary else -1
     return Footed(block, text[:last], lambda words: _part(boundary, words)) if last > 0 else None
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mail.boundaries import boundary_of, pieces
 from mail.headers import Headers, split_message
 from mail.transfer import decode_transfer
 
@@ -16,7 +17,6 @@ PARTS_MAX = 50
 DEPTH_MAX = 5
 FIELD_CHARACTERS_MAX = 2_000
 
-_BOUNDARY = re.compile(r'boundary\s*=\s*(?:"([^"]{1,70})"|([^\s;"]{1,70}))', re.IGNORECASE)
 _NAME = re.compile(r'\b(?:file)?name\s*=\s*(?:"([^"]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
 
 
@@ -39,16 +39,15 @@ def _parts(content: bytes, octets_max: int, depth: int, left: list[int]) -> Iter
     head, body = split_message(content)
     headers = Headers.parse(head)
     said = headers.get("content-type", "text/plain")[:FIELD_CHARACTERS_MAX]
-    kind, boundary = said.partition(";")[0].strip().lower(), _BOUNDARY.search(said)
+    kind, boundary = said.partition(";")[0].strip().lower(), boundary_of(said)
     if not (kind.startswith("multipart/") and boundary):
         name = _NAME.search(headers.get("content-disposition")[:FIELD_CHARACTERS_MAX]) or _NAME.search(said)
         encoding = headers.get("content-transfer-encoding")
         content, cut = decode_transfer(body[:octets_max], encoding), len(body) > octets_max
         yield Part(kind, (name[1] or name[2]) if name else "", content, cut)
         return
-    edge = b"--" + (boundary[1] or boundary[2]).encode("ascii", "replace")
-    for piece in body.split(edge, PARTS_MAX + 1)[1:] if depth < DEPTH_MAX else ():
+    for piece in pieces(body, boundary, PARTS_MAX) if depth < DEPTH_MAX else ():
         left[0] -= 1
-        if piece.startswith(b"--") or left[0] < 0:
+        if left[0] < 0:
             return
-        yield from _parts(piece.partition(b"\r\n")[2], octets_max, depth + 1, left)
+        yield from _parts(piece, octets_max, depth + 1, left)

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import base64
 import quopri
-import re
 
 from mail.ascii_header import ascii_header
+from mail.boundaries import boundary_line, boundary_of
 from mail.headers import Headers, add_headers, drop_headers, split_message
 
 LINE_OCTETS_MAX = 1_000  # CRLF counted (RFC 5321 4.5.3.1.6)
 DEPTH_MAX = 50  # as everywhere; a deeper message is refused at the door
 
-_BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"((?:[^"\\]|\\.){1,100})"|([^\s;"]{1,70}))', re.IGNORECASE)
 _BASE64_LINE = 57  # octets, 76 characters (RFC 2045 6.8)
 
 
@@ -66,11 +65,10 @@ def _encoded(block: bytes, headers: Headers, kind: str, text: bytes) -> bytes | 
 
 def _joined(block: bytes, content_type: str, text: bytes, depth: int) -> bytes | None:
     """Encode the parts of a multipart; what stands before and after them is nobody's text, and goes if it must."""
-    found = _BOUNDARY.search(content_type)
-    if found is None:
+    boundary = boundary_of(content_type)
+    if not boundary:
         return None
-    line = re.compile(rb"(?m)^--" + re.escape((found[1] or found[2]).encode()) + rb"(?:--)?[ \t]*(?:\r\n|\Z)")
-    ends = [(match.start(), match.end(), match[0]) for match in line.finditer(text)]
+    ends = [(match.start(), match.end(), match[0]) for match in boundary_line(boundary).finditer(text)]
     if not ends:
         return None
     result = [_ascii_or_nothing(text[: ends[0][0]])]

@@ -11,6 +11,7 @@ import quopri
 import re
 from collections.abc import Iterator
 
+from mail.boundaries import boundary_of, pieces
 from mail.headers import Headers, split_message
 from mail.transfer import decode_base64, decode_transfer
 
@@ -22,7 +23,6 @@ HEADER_CHARACTERS_MAX = 2_000
 
 _WORD = re.compile(r"=\?([A-Za-z0-9-]{1,30})(?:\*[A-Za-z-]{1,20})?\?([bBqQ])\?([!->@-~]{0,200})\?=")
 _BETWEEN_WORDS = re.compile(r"(\?=)[ \t]+(?==\?)")  # RFC 2047 6.2: not shown
-_BOUNDARY = re.compile(r'boundary\s*=\s*(?:"([^"]{1,70})"|([^\s;"]{1,70}))', re.IGNORECASE)
 _CHARSET = re.compile(r'charset\s*=\s*"?([A-Za-z0-9_-]{1,30})', re.IGNORECASE)
 _CHARSETS = frozenset(
     {"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "koi8-r", "gb18030", "shift_jis"}
@@ -71,14 +71,13 @@ def _texts(content: bytes, depth: int, left: list[int]) -> Iterator[tuple[str, s
     headers = Headers.parse(head)
     kind = headers.get("content-type", "text/plain")[:HEADER_CHARACTERS_MAX]
     name = kind.partition(";")[0].strip().lower()
-    boundary = _BOUNDARY.search(kind)
+    boundary = boundary_of(kind)
     if name.startswith("multipart/") and boundary and depth < DEPTH_MAX:
-        edge = b"--" + (boundary[1] or boundary[2]).encode("ascii", "replace")
-        for piece in body.split(edge)[1 : PARTS_MAX + 1]:
+        for piece in pieces(body, boundary, PARTS_MAX):
             left[0] -= 1
-            if piece.startswith(b"--") or left[0] < 0:
+            if left[0] < 0:
                 return
-            yield from _texts(piece.partition(b"\r\n")[2], depth + 1, left)
+            yield from _texts(piece, depth + 1, left)
     elif name in ("text/plain", "text/html") and not headers.get("content-disposition").lower().startswith("attach"):
         charset = _CHARSET.search(kind)
         yield name, _decoded(body, headers.get("content-transfer-encoding"), charset[1] if charset else "utf-8")
