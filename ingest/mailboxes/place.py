@@ -5,18 +5,17 @@ Law: an address carries no password, since addresses are shown. TLS from the fir
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
 from ingest.urls import BadUrl, canonical
+from mail import utf7
 
 PORT = 993
 USER_OCTETS_MAX = 250
 FOLDER_OCTETS_MAX = 250
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_SHIFTED = re.compile(r"[^\x20-\x7e]+")
 
 
 class BadPlace(ValueError):
@@ -76,15 +75,9 @@ def _check(what: str, text: str, octets_max: int) -> None:
 
 def written(folder: str) -> bytes:
     """A folder's name as IMAP4rev1 writes it: modified UTF-7 (RFC 3501 5.1.3), quoted."""
-    shifted = _SHIFTED.sub(_shift, folder.replace("&", "&-"))
-    return quoted(shifted)
+    return quoted(utf7.encode(folder).decode("ascii"))
 
 
 def quoted(text: str) -> bytes:
     """A quoted string (RFC 3501 4.3); the text holds no control character."""
     return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
-
-
-def _shift(match: re.Match[str]) -> str:
-    packed = base64.b64encode(match[0].encode("utf-16-be")).rstrip(b"=").replace(b"/", b",")
-    return f"&{packed.decode()}-"

@@ -10,8 +10,8 @@ import re
 import time
 from functools import lru_cache
 
+from mail import utf7
 from mailbox_host.entries import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
-from mailbox_host.imap import utf7
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SAFE = re.compile(rb"[\x20\x21\x23-\x5b\x5d-\x7e]{0,1000}\Z")  # can stand between quotes as it is

@@ -10,8 +10,8 @@ from calendar import timegm
 from collections.abc import Callable
 from typing import TypeVar
 
+from mail import utf7
 from mailbox_host.folder_names import normal
-from mailbox_host.imap import utf7
 from mailbox_host.imap.framing import Frame
 from mailbox_host.imap.sequence import NUMBER_MAX, SequenceSet
 from mailbox_host.imap.settings import FLAG_OCTETS_MAX, KEYWORDS_MAX, LITERALS_MAX, SEQUENCE_RANGES_MAX

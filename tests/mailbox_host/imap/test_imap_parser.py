@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mail import utf7
 from mailbox_host.imap import commands as ask
-from mailbox_host.imap import utf7
 from mailbox_host.imap.framing import Ask, Event, Frame, Framer, TooLarge
 from mailbox_host.imap.parser import BadCommand, parse
 from mailbox_host.imap.patterns import Patterns

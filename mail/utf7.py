@@ -1,4 +1,4 @@
-"""Mailbox names on the wire: modified UTF-7 (RFC 3501 5.1.3), or UTF-8 for who has asked for it (RFC 9051 5.1).
+"""IMAP's mailbox names on the wire: modified UTF-7 (RFC 3501 5.1.3), or UTF-8 for who has asked for it (RFC 9051 5.1).
 
 Law: decode(encode(name)) == name for every str without surrogates; what encode would not have written is refused, so
 that no two spellings name one mailbox.
