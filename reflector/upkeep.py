@@ -21,4 +21,6 @@ def forward_to_owner(letter: Letter) -> Receipt:
     # the writer. A stranger's own signature stays: the owner's client may want to check it.
     vouched = ("dkim-signature",) if arrival.signed_by else ()
     content = add_headers(drop_headers(arrival.content, vouched, prefix="heliograph-"), [(LOOP_FIELD, door)])
-    return Receipt(outgoing=(Outgoing(arrival.sender, (Recipient(names.timeline(source.owner)),), content),))
+    # Whoever a stranger says he is would hear of her full mailbox, with his words: the list does (backscatter).
+    sender = arrival.sender if arrival.authenticated else names.reflector_inside(source.name, "bounce")
+    return Receipt(outgoing=(Outgoing(sender, (Recipient(names.timeline(source.owner)),), content),))

@@ -2,7 +2,8 @@
 
 Law: a verdict changes nothing of what is let in, with one exception: a server in front of us (LMTP) has taken the mail
 already, and what we refuse now it would send back to whomever the mail names. So that is done only where the domain in
-From stands behind it; the rest is dropped, and the log says so (backscatter).
+From stands behind it; the rest is dropped, and the log says so (backscatter). For the same reason nobody is told later
+that what we took cannot be delivered (a mailbox that filled up) whose domain stands behind neither From nor the way.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from heliograph.federation.door import Taker
 from heliograph.judging.judge import Judge
@@ -17,6 +19,7 @@ from heliograph.judging.results import Verdict, told, without, written
 from heliograph.judging.spf.asking import Came
 from mail.address import Address
 from mail.loopback import is_loopback
+from mail.organization import organization
 from mail.outcome import Delivered, Outcome, Refused
 from spool.door import Envelope, Session
 
@@ -54,6 +57,8 @@ class JudgingDoor:
             return await self._door.accept(session, envelope, content, known_by)
         known_by = hashlib.sha256(content).hexdigest()  # a verdict may change from try to try, the mail does not
         verdict, content = await self._judged(session, envelope, content)
+        if not _may_be_told(verdict, session, envelope.sender):
+            envelope = replace(envelope, recipients=[replace(to, notify="NEVER") for to in envelope.recipients])
         outcome = await self._door.accept(session, envelope, content, known_by)
         if isinstance(outcome, Refused) and session.role == "lmtp" and not verdict.is_authentic:
             log.info("dropped peer=%s recipients=%d: %s", session.peer, len(envelope.recipients), outcome.text)
@@ -76,3 +81,14 @@ class JudgingDoor:
         if session.front or session.role == "lmtp":
             client, helo = session.client, session.client_helo
         return Came(client, helo, envelope.sender) if client and not self._is_inside(client) else None
+
+
+def _may_be_told(verdict: Verdict, session: Session, sender: str) -> bool:
+    """Tell whether the return path is its owner's word: by SPF, or a true seal of its domain. Where the client is not
+    seen (this machine, a server in front that does not tell) only LMTP's mail is surely a stranger's."""
+    if verdict.path is None:
+        return session.role != "lmtp" or verdict.is_authentic
+    if verdict.path.result == "pass" and verdict.path.identity == "mailfrom":
+        return True
+    whose = organization(sender.rpartition("@")[2].lower())
+    return any(seal.result == "pass" and organization(seal.domain) == whose for seal in verdict.seals)

@@ -136,6 +136,29 @@ async def test_what_comes_from_inside_is_not_judged_by_its_way() -> None:
         assert here.names.asked == []
 
 
+@pytest.mark.parametrize(
+    ("sender", "client", "told"),
+    [
+        ("zoe@example.org", US, True),
+        ("zoe@example.org", OTHER, False),
+        ("zoe@nothing.example", US, False),
+        ("zoe@nothing.example", "127.0.0.1", True),
+    ],
+)
+async def test_of_what_comes_to_nothing_later_nobody_hears_who_was_only_named(
+    sender: str, client: str, told: bool
+) -> None:
+    """A mailbox that fills up: ten thousand forged senders would get as many notices (backscatter)."""
+    async with doorway() as here:
+        await here.verdict(sender, "zoe@example.net", client)
+        assert [to.notify for to in here.inner.letters[-1][0].recipients] == ["" if told else "NEVER"]
+        sealed_by_its_own = sealed(b"From: zoe@example.org\r\nSubject: hi\r\n\r\ntext\r\n")
+        await here.verdict_on(sealed_by_its_own, "bounces@mail.example.org", OTHER)
+        await here.verdict_on(sealed_by_its_own, "victim@example.net", OTHER)
+        notify = [envelope.recipients[0].notify for envelope, _ in here.inner.letters[-2:]]
+        assert notify == ["", "NEVER"]
+
+
 async def test_a_server_in_front_tells_who_its_client_was_of_each_message_anew() -> None:
     fronts = {"fronts": frozenset({"127.0.0.1"})}
     async with doorway("lmtp", **fronts) as here, talk(here.listener, "LHLO front.test") as front:

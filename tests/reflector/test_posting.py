@@ -116,10 +116,13 @@ def test_mail_for_the_owner_goes_to_her_timeline(town: Town) -> None:
     forged = {"Heliograph-Control": "welcome source=x from=1 generation=1", "Heliograph-Post": "3"}
     town.write("bob+owner@reflectors.fabric.test", by=EVE, subject="Hey", text="you", fields=forged)
     (mail,) = town.fetch()
-    assert mail.to == NAMES.timeline("bob") and mail.sender == EVE and not mail.signed
+    assert mail.to == NAMES.timeline("bob") and mail.sender == NAMES.reflector_inside("bob", "bounce")
+    assert not mail.signed  # what comes back is noted, and goes to nobody who was only named
     assert not mail.headers.has("heliograph-control") and mail.text == "you"
     assert isinstance(town.deliver("bob+owner@reflectors.fabric.test", mail.content, EVE).outcome, Delivered)
     assert town.fetch() == []  # it was here before
+    town.write("bob+owner@reflectors.fabric.test", by="alice", text="me")
+    assert [mail.sender for mail in town.fetch()] == [NAMES.person("alice")]
 
 
 def test_bounces_are_noted_and_never_answered(town: Town) -> None:
