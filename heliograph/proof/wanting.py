@@ -54,10 +54,12 @@ async def wanted_of(flow: Flow, posters: Posters, envelope: Envelope, content: b
     foreign = isinstance(flow.name_of(_address(saying.author)), Foreign)
     if not foreign or why_automatic(arrival, flow.directory().names):
         return wanted
+    lists = 0
     for recipient in envelope.recipients:
         name = meaning(flow, recipient)
-        named = recipient.address.lower() in saying.named and len(wanted.lists) < LISTS_MAX
-        if not named or not isinstance(name, Reflector) or mirrored(name.entity):
+        is_list = isinstance(name, Reflector) and not mirrored(name.entity)
+        lists += (named := is_list and recipient.address.lower() in saying.named)
+        if not isinstance(name, Reflector) or not named or lists > LISTS_MAX:
             wanted.others.append(recipient)
         elif is_command(name, arrival):
             (wanted.commands if is_fresh_word(name.detail, arrival) else wanted.others).append(recipient)

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from directory.names import FabricNames, Reflector
+from heliograph.flow import Flow
+from heliograph.proof.posters import Posters
+from heliograph.proof.saying import Saying
+from heliograph.proof.wanting import LISTS_MAX, wanted_of
 from mail.envelope import PROVEN_FIELD, Arrival
 from reflector.senders import has_sender, posts_from, question_about
 from reflector.sources import bury_source, create_source
 from reflector.tables import MIGRATIONS
+from spool.door import Envelope, RcptTo
 from store import Store
 from store.bodies import MIGRATION as STORE_MIGRATION
 
-HOME = "bob@elsewhere.example"
+HOME, NAMES = "bob@elsewhere.example", FabricNames("fabric.test", 64)
 
 
 @pytest.fixture
@@ -50,6 +58,25 @@ def test_a_word_is_a_hosts_or_nobodys() -> None:
     assert Arrival("", content, 0).proven == ""
     signed_in = b"Heliograph-Authenticated: alice\r\n" + content
     assert Arrival("", signed_in, 0, signed_by="host-1").proven == ""
+
+
+async def test_a_stranger_has_only_so_many_hosts_asked() -> None:
+    """Each list may be another host's: that its owner posts from elsewhere is a question, whatever the answer."""
+    asked: list[str] = []
+
+    class Nobody:
+        async def has(self, name: Reflector, author: str) -> bool:
+            asked.append(name.entity)
+            return False
+
+    flow = SimpleNamespace(name_of=NAMES.classify, directory=lambda: SimpleNamespace(names=NAMES))
+    lists = [f"bob{number}@reflectors.fabric.test" for number in range(50)]
+    saying = Saying("eve@y.example", frozenset(lists), ())
+    envelope = Envelope("eve@y.example", [RcptTo(one) for one in lists])
+    wanted = await wanted_of(
+        cast(Flow, flow), cast(Posters, Nobody()), envelope, b"Subject: hello\r\n\r\nhi\r\n", saying
+    )
+    assert len(asked) == LISTS_MAX and len(wanted.others) == 50 and not wanted
 
 
 def test_a_question_fits_into_an_address() -> None:
