@@ -7,6 +7,7 @@ answers 301 too. The old address is understood for ever, by the host that polls 
 from __future__ import annotations
 
 from ingest.feeds import Feed
+from ingest.urls import Url
 from store import Transaction
 
 REDIRECTS_BELIEVED = 3  # so many permanent redirects in a row to one place,
@@ -25,12 +26,15 @@ def not_redirected(tx: Transaction, feed: int) -> None:
     tx.execute("DELETE FROM redirected WHERE feed = ?", (feed,))
 
 
-def settle_at(tx: Transaction, feed: Feed, url: str, domain: str) -> None:
-    """Poll a feed at another address from now on; who asks for the old one is still understood."""
+def settle_at(tx: Transaction, feed: Feed, there: Url, bucket: int) -> None:
+    """Poll a feed at another address from now on; who asks for the old one is still understood. It goes with the bucket
+    of the new one: who asks for that is sent to whoever owns it, and would find no such feed there."""
+    url = there.text
     tx.execute("INSERT OR REPLACE INTO former_url (url, feed) VALUES (?, ?)", (feed.url, feed.id))
     tx.execute("DELETE FROM former_url WHERE url = ?", (url,))
     tx.execute(
-        "UPDATE feed SET url = ?, domain = ?, found_at = CASE found_at WHEN ? THEN '' ELSE found_at END WHERE id = ?",
-        (url, domain, url, feed.id),
+        "UPDATE feed SET url = ?, domain = ?, bucket = ?, found_at = CASE found_at WHEN ? THEN '' ELSE found_at END "
+        "WHERE id = ?",
+        (url, there.domain, bucket, url, feed.id),
     )
     not_redirected(tx, feed.id)

@@ -185,8 +185,9 @@ def _heed_redirect(tools: Tools, tx: Transaction, feed: Feed, lasting: str, now:
         return
     if moved.redirected(tx, feed.id, there.text, now):
         known = feeds.by_url(tx, there.text)
-        ours = tools.room.polls(tools.room.bucket_of(there.text))
+        bucket = tools.room.bucket_of(there.text)
+        ours = tools.room.polls(bucket)
         if ours and (known is None or known.id == feed.id):
-            moved.settle_at(tx, feed, there.text, there.domain)
+            moved.settle_at(tx, feed, there, bucket)
         elif not ours:
             tools.spool(tx, offer(tx, tools.names, feed, there, now))

@@ -52,6 +52,20 @@ async def test_a_permanent_redirect_is_believed_after_three_polls_over_a_day(hos
     assert len(feed_list(host.store.reader)) == 1
 
 
+async def test_a_feed_that_moved_for_good_goes_with_the_bucket_of_its_new_domain(host, site, rss, item):
+    """Who asks for it there is sent to the owner of that bucket, who would make a second source of it."""
+    server = await asyncio.start_server(site._answer, "127.0.0.2", site.port)
+    site.pages["/feed"] = rss(item(1))
+    await followed(host, site)
+    there = site.url("/new", "127.0.0.2")
+    site.pages |= {"/feed": (301, {"Location": there}, b""), "/new": rss(item(2), item(1))}
+    for _ in range(4):
+        await host.poll_again(40_000)
+    assert (the_feed(host).url, the_feed(host).bucket) == (there, host.room.bucket_of(there))
+    assert host.room.bucket_of(there) != host.room.bucket_of(site.url("/feed"))
+    server.close()
+
+
 async def test_two_hits_over_many_days_are_not_enough(host, site, rss, item):
     site.pages["/feed"] = site.pages["/new"] = rss(item(1))
     await followed(host, site)
