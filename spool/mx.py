@@ -17,6 +17,7 @@ import dns.exception
 import dns.name
 import dns.resolver
 
+from mail.loopback import is_loopback, is_on_this_link
 from mail.outcome import Deferred, Refused
 from spool.mta_sts import Policy
 from spool.resolver import make_resolver
@@ -57,6 +58,7 @@ class Exchanges:
     ) -> None:
         self._port = port
         self._own = own_addresses
+        self._on_trial = any(map(is_loopback, own_addresses)) or not own_addresses  # all fabrics on this very machine
         self._address = resolver
         self._shuffle = shuffle
         self._resolver: dns.asyncresolver.Resolver | None = None
@@ -92,7 +94,11 @@ class Exchanges:
         address = domain[1:-1].removeprefix("IPv6:").removeprefix("ipv6:")
         if not _is_address(address):
             return Refused("5.1.2 not an address literal", 550)
-        return LOOP if address in self._own else [Peer(address, self._port, "")]
+        return LOOP if address in self._own or self._is_private(address) else [Peer(address, self._port, "")]
+
+    def _is_private(self, address: str) -> bool:
+        """A stranger's MX at 127.0.0.1 would have us speak, as one of its own, to whatever listens on this machine."""
+        return not self._on_trial and is_on_this_link(address)
 
     async def texts(self, name: str) -> list[str]:
         """Return a name's TXT; none where they cannot be had now."""
@@ -125,7 +131,8 @@ class Exchanges:
                 peers = [peer for peer in peers if peer.name in better]
                 return peers or (Deferred("4.4.4 the better MX cannot be resolved now") if unsure else LOOP)
             else:
-                peers += [Peer(address, self._port, exchange.name) for address in addresses]
+                reached = [address for address in addresses if not self._is_private(address)]
+                peers += [Peer(address, self._port, exchange.name) for address in reached]
         if peers:
             return peers[:PEERS_MAX]
         if unsure:

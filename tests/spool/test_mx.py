@@ -24,6 +24,11 @@ RECORDS = {
     ("unsure.test", "MX"): ["10 broken.test.", "20 us.test."],
     ("number.test", "MX"): ["10 192.0.2.7."],
     ("nothing.test", "TXT"): ["x"],
+    ("sly.test", "MX"): ["10 sly.test.", "20 mapped.test.", "30 second.b.test."],
+    ("sly.test", "A"): ["127.0.0.1", "0.0.0.0", "169.254.169.254"],
+    ("sly.test", "AAAA"): ["::1", "fe80::1"],
+    ("mapped.test", "MX"): ["10 mapped.test."],
+    ("mapped.test", "AAAA"): ["::ffff:127.0.0.1"],
 }
 
 
@@ -47,6 +52,8 @@ async def find(domain: str, names: Names) -> object:
         ("[192.0.2.5]", ["192.0.2.5"]),
         ("[IPv6:2001:db8::5]", ["2001:db8::5"]),
         ("[192.0.2.99]", LOOP),
+        ("sly.test", ["192.0.2.3"]),  # what listens on this machine is no server of theirs
+        ("[127.0.0.1]", LOOP),
     ],
 )
 async def test_peers_come_in_the_order_of_preference(domain: str, expected: object) -> None:
@@ -54,7 +61,9 @@ async def test_peers_come_in_the_order_of_preference(domain: str, expected: obje
         assert await find(domain, names) == expected
 
 
-@pytest.mark.parametrize("domain", ["none.test", "dead.test", "number.test", "nothing.test", "x" * 64 + ".test"])
+@pytest.mark.parametrize(
+    "domain", ["none.test", "dead.test", "number.test", "nothing.test", "mapped.test", "x" * 64 + ".test"]
+)
 async def test_a_no_of_the_dns_refuses(domain: str) -> None:
     async with Names(RECORDS) as names:
         assert isinstance(await find(domain, names), Refused)
@@ -64,6 +73,13 @@ async def test_a_no_of_the_dns_refuses(domain: str) -> None:
 async def test_a_failing_dns_only_defers(domain: str) -> None:
     async with Names(RECORDS, failing={"broken.test"}) as names:
         assert isinstance(await find(domain, names), Deferred)
+
+
+async def test_on_one_machine_all_are_there() -> None:
+    async with Names(RECORDS) as names:
+        exchanges = Exchanges(port=25, own_addresses=frozenset({"127.0.1.1"}), resolver=names.address)
+        found = await exchanges.of_domain("mapped.test")
+        assert isinstance(found, list) and [peer.address for peer in found] == ["::ffff:127.0.0.1"]
 
 
 async def test_an_answer_is_asked_for_once() -> None:
