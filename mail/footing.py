@@ -65,9 +65,9 @@ def foot(block: bytes, text: bytes, words: str) -> Footed | None:
     if len(said) > VALUE_CHARACTERS_MAX or not _KIND.match(kind) or kind in LEFT_ALONE:
         return None
     if kind == "multipart/mixed":
-        return _joined(block, text, said)
+        return _joined(block, text, said, words)
     continued = _continued(headers, text, said, words) if kind == "text/plain" else None
-    return Footed(_without_sums(block), *continued) if continued else _wrapped(block, text)
+    return Footed(_without_sums(block), *continued) if continued else _wrapped(block, text, words)
 
 
 _ONCE = ("content-type", "content-transfer-encoding", "content-disposition", "mime-version")
@@ -136,10 +136,11 @@ def _packed(octets: bytes) -> bytes:
 # --- parts
 
 
-def _joined(block: bytes, text: bytes, said: str) -> Footed | None:
+def _joined(block: bytes, text: bytes, said: str, words: str) -> Footed | None:
     """One more part of a multipart/mixed; what stands behind its last line is nobody's text, and goes."""
     boundary = boundary_of(said).encode() if "\\" not in said else b""  # readers differ about that
-    last = _last_line(text, boundary) if boundary else -1
+    good = boundary and f"--{boundary.decode()}" not in words  # their part would end there
+    last = _last_line(text, boundary) if good else -1
     return Footed(block, text[:last], lambda words: _part(boundary, words)) if last > 0 else None
 
 
@@ -155,10 +156,10 @@ def _last_line(text: bytes, boundary: bytes) -> int:
     return -1
 
 
-def _wrapped(block: bytes, text: bytes) -> Footed | None:
+def _wrapped(block: bytes, text: bytes, words: str) -> Footed | None:
     """The whole message becomes the first part; its own fields about what it is go with it."""
     free = (f"=_footer.{number}" for number in range(3))  # "=_" is in no base64 and no quoted-printable
-    boundary = next((one.encode() for one in free if f"--{one}".encode() not in text), b"")
+    boundary = next((one.encode() for one in free if f"--{one}".encode() not in text and one not in words), b"")
     if not boundary:
         return None
     inner, outer = take_fields(block, "content-")

@@ -192,6 +192,12 @@ def test_no_boundary_of_ours_is_taken_twice() -> None:
     assert len(list(read(twice).iter_parts())) == 2 and len(list(read(twice).walk())) == 5
 
 
+def test_no_footer_makes_parts_of_its_own() -> None:
+    wrapped = footed(f"{MIME}Content-Type: text/html\r\n\r\n<p>\r\n".encode(), "--=_footer.0\n\nhello\n--=_footer.0--")
+    assert len(list(read(wrapped).iter_parts())) == 2
+    assert footed(MIXED.encode(), "--b b--") is None
+
+
 @given(st.binary(max_size=300), st.binary(max_size=300), st.sampled_from(["Content-Type: ", "", MIME]))
 @example(b"multipart/mixed; boundary=", b"----\r\n", "Content-Type: ")
 @example(b"text/plain\r\nContent-Transfer-Encoding: base64", b"A", "Content-Type: ")
