@@ -38,7 +38,7 @@ from ingest.settings import Settings
 from ingest.tables import MIGRATIONS as INGEST
 from mail.envelope import Outgoing
 from spool.queue import Queue
-from spool.tables import MIGRATION as SPOOL
+from spool.tables import MIGRATIONS as SPOOL
 from store import Bodies, Store, Transaction, bodies
 
 HERE = Path(__file__).parent
@@ -81,7 +81,7 @@ class Bench:
         owners = ("host-1",) * NAMES.buckets
         zone = Directory(NAMES, 1, record, owners, owners)
         self.port, self.queue = port, Queue()
-        self.store = Store(path, [bodies.MIGRATION, SPOOL, *INGEST])
+        self.store = Store(path, [bodies.MIGRATION, *SPOOL, *INGEST])
         settings = Settings(allow_networks=(ipaddress.ip_network("127.0.0.0/8"),), fetches_max=AT_ONCE)
         room = IngestRoom("host-1", lambda: zone, settings)
         self.poller = Poller(self.store, self._spool, room, lookup=lookup)

@@ -119,7 +119,7 @@ def postmark() -> Postmark:
 
 async def send(folder: Path, copies: int, port: int, footer: str) -> tuple[float, float]:
     """Our side: everything durable in the queue, then the runner; return the seconds it took, and the processor's."""
-    store_ = Store(folder / "heliograph.db", [store.bodies.MIGRATION, tables.MIGRATION])
+    store_ = Store(folder / "heliograph.db", [store.bodies.MIGRATION, *tables.MIGRATIONS])
     queue, content, now = Queue(), post(footer), time.time()
     to = [
         Recipient(address(n), f"bob+bounce.{bounce_token(b'k' * 32, 'bob', address(n), 1)}@reflectors.fabric.test")

@@ -147,7 +147,7 @@ class BenchFabric:
 
 async def send(folder: Path, load: Load, port: int) -> float:
     """Our side: everything durable in the queue, then the runner; return the seconds it took."""
-    store_ = Store(folder / "heliograph.db", [store.bodies.MIGRATION, tables.MIGRATION])
+    store_ = Store(folder / "heliograph.db", [store.bodies.MIGRATION, *tables.MIGRATIONS])
     queue = Queue()
     now = time.time()
 

@@ -211,6 +211,7 @@ class HostDoor:
             ret=envelope.ret,
             eightbit=envelope.eightbit,
             smtputf8=envelope.smtputf8,
+            client_envid="" if envid == envelope.envid else envelope.envid,
         )
         events.append(tx, now, "accepted", message=number, sender=envelope.sender, recipients=len(part.recipients))
         return number

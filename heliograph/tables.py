@@ -8,8 +8,8 @@ from heliograph.ownership_tables import MIGRATIONS as HELIOGRAPH
 from ingest.tables import MIGRATIONS as INGEST
 from mailbox_host.tables import MIGRATIONS as MAILBOX_HOST
 from reflector.tables import MIGRATIONS as REFLECTOR
-from spool.tables import MIGRATION as SPOOL
+from spool.tables import MIGRATIONS as SPOOL
 from store.bodies import MIGRATION as STORE
 from store.identity import MIGRATION as IDENTITY
 
-MIGRATIONS = (STORE, IDENTITY, SPOOL, *REFLECTOR, *MAILBOX_HOST, *INGEST, *HELIOGRAPH, *EPOCHS)
+MIGRATIONS = (STORE, IDENTITY, *SPOOL, *REFLECTOR, *MAILBOX_HOST, *INGEST, *HELIOGRAPH, *EPOCHS)

@@ -67,6 +67,7 @@ def put(tx: Transaction, queue: Queue, adopted: Adopted, now: float) -> None:
         ret=about.ret,
         eightbit=bool(about.eightbit),
         smtputf8=bool(about.smtputf8),
+        client_envid=about.client_envid,
     )
 
 

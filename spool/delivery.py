@@ -26,17 +26,18 @@ async def deliver(
     async with contents.of(batch.message, form) as content:
         if content is None:  # dropped by the operator: settling will find no rows
             return [FAULT] * len(batch.rows)
-        return await session.deliver(letter_of(batch, content, now))
+        return await session.deliver(letter_of(batch, content, now, destination.abroad is not None))
 
 
-def letter_of(batch: Batch, content: Content, now: float) -> Letter:
+def letter_of(batch: Batch, content: Content, now: float, abroad: bool = False) -> Letter:
+    """`abroad`: there its sender's own word for it is passed on (RFC 3461 5.2.1); hosts know repeats by ours."""
     message = batch.message
     noted = any(row.notify or row.orcpt for row in batch.rows)
     return Letter(
         sender=batch.sender,
         recipients=batch.mailboxes,
         content=content,
-        envid=message.envid,
+        envid=(abroad and message.client_envid) or message.envid,
         ret=message.ret,
         smtputf8=bool(message.smtputf8),
         notes=[(row.notify, row.orcpt) for row in batch.rows] if noted else (),

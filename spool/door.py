@@ -38,7 +38,7 @@ class Session:
 class Envelope:
     """One mail transaction so far (RFC 5321 4.1.1; DSN parameters RFC 3461; 8BITMIME 6152; SMTPUTF8 6531).
 
-    `envid`: as the client gave it, decoded from xtext; whether it is believed, the Door decides.
+    `envid`: as the client gave it, decoded from xtext; only a fabric host's is what the fabric knows the mail by.
     """
 
     sender: str

@@ -102,7 +102,7 @@ def _words(notice: Notice) -> bytes:
 
 def _fields(notice: Notice) -> bytes:
     message = [f"Reporting-MTA: dns; {notice.reporting_mta}"]
-    if notice.envid:  # RFC 3464 2.2.1 (b): what we know the mail by; a client's own (ENVID) is not kept
+    if notice.envid:  # RFC 3464 2.2.1: the client's own (ENVID), or what we know the mail by
         message.insert(0, f"Original-Envelope-Id: {_one_line(notice.envid)}")
     message.append(f"Arrival-Date: {formatdate(notice.accepted_at)}")
     blocks = ["\r\n".join(message)]

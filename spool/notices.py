@@ -65,7 +65,7 @@ class Notices:
             recipients=recipients,
             original=original,
             whole=whole,
-            envid=about.envid,
+            envid=about.client_envid or about.envid,
             accepted_at=about.accepted_at,
             now=now,
             reporting_mta=self._settings.hostname,

@@ -37,7 +37,8 @@ ROW = "message, n, address, sender, notify, orcpt, attempts, next_attempt"
 
 
 class Message(NamedTuple):
-    """What all recipients of a message share."""
+    """What all recipients of a message share. `envid`: what the fabric knows it by; `client_envid`: what its sender
+    does, where he said so (RFC 3461 4.4)."""
 
     id: int
     sender: str
@@ -48,9 +49,10 @@ class Message(NamedTuple):
     ret: str
     eightbit: int
     smtputf8: int
+    client_envid: str = ""
 
 
-MESSAGE = "id, sender, body, envid, signed_by, accepted_at, ret, eightbit, smtputf8"
+MESSAGE = "id, sender, body, envid, signed_by, accepted_at, ret, eightbit, smtputf8, client_envid"
 
 
 class Queue:
@@ -80,6 +82,7 @@ class Queue:
         ret: str = "",
         eightbit: bool = False,
         smtputf8: bool = False,
+        client_envid: str = "",
     ) -> int:
         """Queue a message for its recipients and return its id. It takes over one reference to `body` that the caller
         holds (`Bodies.keep`, or `Bodies.share` for a stored one). `eightbit` and `smtputf8` are what a client
@@ -87,9 +90,10 @@ class Queue:
         if not 0 < len(recipients) <= RECIPIENTS_MAX:
             raise ValueError(f"{len(recipients)} recipients")
         message = tx.insert(
-            "INSERT INTO queue_message (sender, body, envid, signed_by, accepted_at, ret, eightbit, smtputf8)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (sender, body, envid, signed_by, accepted_at, ret, int(eightbit), int(smtputf8)),
+            "INSERT INTO queue_message"
+            " (sender, body, envid, signed_by, accepted_at, ret, eightbit, smtputf8, client_envid)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (sender, body, envid, signed_by, accepted_at, ret, int(eightbit), int(smtputf8), client_envid),
         )
         tx.executemany(
             "INSERT INTO queue_recipient (message, n, address, sender, notify, orcpt, next_attempt)"

@@ -14,7 +14,7 @@ from store import Migration
 
 FRESH, DEFERRED = 0, 1
 
-MIGRATION = Migration(
+_QUEUE = Migration(
     "spool",
     1,
     """
@@ -33,3 +33,7 @@ MIGRATION = Migration(
     CREATE INDEX queue_destination ON queue_recipient (destination) WHERE state = 1
     """,
 )
+
+_CLIENT_ENVID = Migration("spool", 2, "ALTER TABLE queue_message ADD COLUMN client_envid TEXT NOT NULL DEFAULT ''")
+
+MIGRATIONS = (_QUEUE, _CLIENT_ENVID)

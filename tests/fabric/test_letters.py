@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
+
+import aiosmtplib
+
 from store import events
-from tests.fabric.town import OUTSIDE, Town, from_outside, letter
+from tests.fabric.town import OUTSIDE, PASSWORD, Town, from_outside, letter
 
 ZOE = f"zoe@{OUTSIDE}"
 
@@ -22,6 +26,25 @@ async def test_a_letter_that_is_said_again_and_again_is_filed_once(town: Town) -
     await town.person("alice").submit(other, ["heidi@fabric.test"])
     await town.still()
     assert (await town.person("heidi").subjects()).count("said again") == 2
+
+
+async def test_a_client_s_own_word_for_its_mail_is_in_the_notice_and_makes_no_other_mail_of_it(town: Town) -> None:
+    alice, nobody = town.person("alice", 1), f"nobody@{OUTSIDE}"
+    content = letter("alice@fabric.test", "heidi@fabric.test", "named")
+    tls = ssl.create_default_context(cafile=str(town.config.tls.ca))
+    for name in ("QQ+20314", "QQ+20315"):
+        port = town.config.ports.submissions
+        client = aiosmtplib.SMTP(hostname=alice.host, port=port, use_tls=True, tls_context=tls)
+        async with client:
+            await client.login("alice", PASSWORD)
+            await client.mail("alice@fabric.test", options=[f"ENVID={name}"])
+            for recipient in ("heidi@fabric.test", nobody):
+                await client.rcpt(recipient)
+            await client.data(content)
+    await town.still()
+    assert await town.person("heidi").subjects() == ["named"]
+    notices = await alice.letters()
+    assert sorted(n.get_payload()[1].get_payload()[0]["Original-Envelope-Id"] for n in notices) == ["QQ 314", "QQ 315"]
 
 
 async def test_the_trace_tells_readers_nothing_of_where_the_author_sat(town: Town) -> None:

@@ -22,7 +22,7 @@ from mailbox_host.follows import welcome
 from mailbox_host.tables import MIGRATIONS
 from spool.queue import Queue
 from spool.route import Shelf as Place
-from spool.tables import MIGRATION as SPOOL
+from spool.tables import MIGRATIONS as SPOOL
 from tests.fabric.shelf import Shelf, put_on_shelf
 from tests.fabric.town import DOMAIN, OUTSIDE, Town, from_outside, letter, make_fabric, until
 from tests.mailbox_host.house import NOW, House
@@ -157,7 +157,7 @@ def test_a_folder_that_lmtp_cannot_name_is_left_out() -> None:
 
 
 def test_a_burst_is_queued_whole_in_bounded_parts() -> None:
-    house = House((*MIGRATIONS, SPOOL))
+    house = House((*MIGRATIONS, *SPOOL))
     names = [f"u{number}" for number in range(30)]
     house.move_in(*names)
     outward.begin(house.tx)

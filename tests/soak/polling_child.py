@@ -24,11 +24,11 @@ from ingest.settings import Settings
 from ingest.tables import MIGRATIONS as INGEST
 from mail.envelope import Outgoing
 from spool.queue import Queue
-from spool.tables import MIGRATION as SPOOL
+from spool.tables import MIGRATIONS as SPOOL
 from store import Bodies, Store, Transaction, bodies
 
 NAMES = FabricNames("soak.test", 16)
-TABLES = [bodies.MIGRATION, SPOOL, *INGEST]
+TABLES = [bodies.MIGRATION, *SPOOL, *INGEST]
 AGAIN_SECONDS = 0.02
 
 

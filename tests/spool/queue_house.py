@@ -84,7 +84,7 @@ class House:
     """`async with House(folder) as house`."""
 
     def __init__(self, folder: Path, settings: Settings = SETTINGS, start: bool = True) -> None:
-        self.store = Store(folder / "db", [bodies.MIGRATION, tables.MIGRATION, FILED])
+        self.store = Store(folder / "db", [bodies.MIGRATION, *tables.MIGRATIONS, FILED])
         self.queue = Queue()
         self.fabric = Fabric()
         self.late = 0.0  # how far the clock was put forward
@@ -108,6 +108,7 @@ class House:
         content: bytes = MESSAGE,
         signed_by: str = "host-1",
         ret: str = "",
+        client_envid: str = "",
     ) -> int:
         now = time.time() + self.late
         return self.queue.put(
@@ -120,6 +121,7 @@ class House:
             accepted_at=now,
             now=now,
             ret=ret,
+            client_envid=client_envid,
         )
 
     async def put(self, *to: str | Recipient | RcptTo, **more: object) -> int:

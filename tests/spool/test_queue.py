@@ -12,7 +12,7 @@ from spool import listing
 from spool import queue as rows
 from spool.door import RcptTo
 from spool.queue import Queue
-from spool.tables import MIGRATION
+from spool.tables import MIGRATIONS
 from store import Bodies, Store, Transaction
 from store.bodies import MIGRATION as BODIES
 
@@ -21,7 +21,7 @@ CONTENT = b"Subject: hello\r\n\r\ntext\r\n"
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "db", [BODIES, MIGRATION])
+    store = Store(tmp_path / "db", [BODIES, *MIGRATIONS])
     yield store
     store.close()
 
@@ -50,7 +50,7 @@ def test_what_is_put_comes_back_behind_the_cursor_in_order(store: Store) -> None
         (second, 0, "c@x.test", None, "", ""),
     ]
     assert [r.address for r in rows.fresh(store.reader, (first, 0), 10)] == ["b@x.test", "c@x.test"]
-    assert rows.message(store.reader, first) == rows.Message(first, "s@a.test", 1, "e", "", 100.0, "", 0, 0)
+    assert rows.message(store.reader, first) == rows.Message(first, "s@a.test", 1, "e", "", 100.0, "", 0, 0, "")
     assert bodies(store) == [2]
 
 

@@ -117,6 +117,19 @@ async def test_who_asked_for_it_hears_of_success(tmp_path: Path) -> None:
         assert new.taken[0].rcpts == ["RCPT TO:<a@new.test> NOTIFY=SUCCESS ORCPT=rfc822;a@x"]
 
 
+async def test_the_sender_s_own_word_for_his_mail_goes_to_strangers_and_back_to_him(tmp_path: Path) -> None:
+    """Between hosts the mail has the name by which they know a repeat, whatever a stranger calls it."""
+    async with Peer() as host, Peer() as far, House(tmp_path) as house:
+        house.fabric.ports = {"host-2": host.port, "far.test": far.port}
+        house.fabric.routes["no@gone.test"] = Refused("5.1.2 gone")
+        await house.put("a@host-2", "b@far.test", "no@gone.test", client_envid="QQ 314+159")
+        await house.empty()
+        (notice,) = (email.message_from_bytes(a.content) for a in house.fabric.arrivals if a.sender == "")
+        (about, _) = notice.get_payload()[1].get_payload()
+        assert about["Original-Envelope-Id"] == "QQ 314+159"
+        assert "ENVID=QQ+20314+2B159" in far.taken[0].mail and "314" not in host.taken[0].mail
+
+
 # mail for other hosts
 
 
