@@ -24,6 +24,7 @@ from heliograph.moving.parties import Party
 from heliograph.ownership import Ownership
 from heliograph.rooms import HostRooms
 from heliograph.settings import Config
+from heliograph.shelves.taking_off import take_off_shelf
 from heliograph.site import Act
 from heliograph.standby.receiver import Receiver
 from heliograph.standby.replicas import Replicas
@@ -97,6 +98,8 @@ class OtherHosts:
         """Before all else: who was given up owns nothing, who is back from a backup asks what it still has."""
         await self._store.write(partial(keep_key, self._key))
         await self.succession.settle()
+        if not self.succession.holds_mail:  # or its heir may have that mail
+            await take_off_shelf(self._store, self._clock)
         if is_unfinished(self._store.reader):
             await self.mover.inquiry.after_restore()
 

@@ -38,6 +38,13 @@ def shelf_address(domain: str, account: str, folder: str) -> str:
     return f"{SHELF}{local}@{domain}"
 
 
+def read_shelf_address(address: str) -> tuple[str, str]:
+    """Return account and folder. No account has a "+" or a quote in its name."""
+    local = address.removeprefix(SHELF).rpartition("@")[0].removeprefix('"').removesuffix('"')
+    account, _, folder = local.partition("+")
+    return account, folder or INBOX
+
+
 def shelf_of(address: str, place: str) -> Shelf | None:
     """Read such an address: RCPT TO says ``alice+News@D``."""
     return Shelf(place, address.removeprefix(SHELF)) if address.startswith(SHELF) else None

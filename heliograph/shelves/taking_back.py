@@ -7,8 +7,8 @@ stay in the queue: the heir has only what its sender sent again.
 
 from __future__ import annotations
 
+from heliograph.shelves.place import read_shelf_address
 from mailbox_host.taking_back import take_back
-from spool.route import SHELF
 from spool.shelved import Shelved, drop_rows, shelved
 from store import Store, Transaction
 
@@ -24,9 +24,4 @@ async def take_posts_back(store: Store) -> None:
 
 
 def _take(tx: Transaction, rows: list[Shelved]) -> None:
-    drop_rows(tx, [row for row in rows if take_back(tx, _account(row.address), row.body)])
-
-
-def _account(address: str) -> str:
-    """Read ``lmtp:"alice+Evening Papers"@D`` (place.py): no account has a "+" or a quote in its name."""
-    return address.removeprefix(SHELF).lstrip('"').partition("@")[0].partition("+")[0]
+    drop_rows(tx, [row for row in rows if take_back(tx, read_shelf_address(row.address)[0], row.body)])

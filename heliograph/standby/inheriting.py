@@ -23,6 +23,7 @@ from heliograph.moving.mover import Mover, Opens
 from heliograph.moving.parties import REPLICA, Party
 from heliograph.moving.taker import Taker
 from heliograph.ownership import Key, find
+from heliograph.shelves.taking_off import take_off_shelf
 from heliograph.standby.adopting import adopt_log, adopt_queue
 from heliograph.standby.estate import Estate, copy_in
 from heliograph.standby.fence import ask_host, named_lately
@@ -120,6 +121,7 @@ class Inheritance:
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             await mover.stop()
+        await take_off_shelf(party.store, party.clock)
         await party.at("inherited")
         await self._note(DONE, numbers_upto(estate.store.reader))
         await self._close()

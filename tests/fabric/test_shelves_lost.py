@@ -17,7 +17,7 @@ from heliograph.moving import mover
 from heliograph.shelves import handing
 from heliograph.standby import homecoming, inheriting, succession
 from tests.fabric.lost import LosingTown
-from tests.fabric.shelf import Shelf, put_on_shelf
+from tests.fabric.shelf import Shelf, put_on_shelf, take_off_shelf
 from tests.fabric.test_move import BOB, HEIDI, ZOE
 from tests.fabric.town import from_outside, letter, make_fabric, until
 
@@ -157,4 +157,28 @@ async def test_whom_the_heir_never_heard_of_gets_all_of_it(place: Place) -> None
     await until(lambda: shelf.posts("heidi").keys() == every.keys(), lambda: f"{shelf.posts('heidi')}")
     await town.still()
     assert shelf.posts("heidi") == every
+    assert not town.faults_found(), town.faults_found()
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["lost", "the way back"])
+async def test_what_waits_for_a_server_that_there_is_no_more_is_filed(place: Place, lost: bool) -> None:
+    """The heir keeps its mailboxes itself; or the lost host does, from now on."""
+    town, shelf = place
+    await life(town, shelf)
+    town.replicate("host-2", "host-3")
+    take_off_shelf(town.config.root)
+    town.config = load(town.config.root)
+    await town.lose("host-2", disk=lost)
+    for host in ("host-3",) if lost else ("host-2",):
+        if lost:
+            await town.stop(host)
+        await town.start(host)
+    if lost:
+        await town.promote("host-2", "host-3")
+        await town.inherited("host-2", "host-3")
+    await town.person("bob").send(BOB, "post after")
+    await until(lambda: not town.waiting(), lambda: f"{town.waiting()}")
+    ours = await town.person("heidi").subjects()
+    assert shelf.posts("heidi") == wants("post taken")
+    assert Counter(ours) == wants("post queued", "post-card", "post not handed out", "post after")
     assert not town.faults_found(), town.faults_found()

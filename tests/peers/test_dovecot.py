@@ -102,6 +102,30 @@ def test_a_post_to_many_is_one_transaction(place: tuple[Stage, Path]) -> None:
     assert len(kept) == len(READERS) and max(transactions.values()) == len(READERS)
 
 
+ODD = ("v1.2 news", "one+two", "Zeitung f\u00fcr alle", "../../x", "~root", "a*b%c", "inbox/x", "x" * 70)
+
+
+def test_a_folder_that_cannot_be_named_or_made_loses_no_post(place: tuple[Stage, Path]) -> None:
+    here, folder = place
+    source = f"alice@reflectors.{here.config.domain}"
+    for name, odd in zip(READERS, ODD, strict=False):
+        assert Person(here, name).send(source, f'subscribe folder="{odd}"')[0] == 250
+        assert Person(here, name).wait_for(lambda letter: letter.subject == "You follow alice", 30)
+    Person(here, "alice").send(source, "In whatever folder", "unmistakably odd")
+    wanted, kept = sorted(READERS[: len(ODD)]), list[str]()
+    give_up = time.monotonic() + 20
+    while kept != wanted and time.monotonic() < give_up:
+        time.sleep(0.2)
+        paths = (folder / "mail").rglob("*,S=*")
+        kept = sorted(name_of(path, folder) for path in paths if "unmistakably odd" in path.read_text(errors="replace"))
+    assert kept == wanted, (folder / "log").read_text()[-4000:]
+
+
+def name_of(path: Path, folder: Path) -> str:
+    """Whose mail a file is."""
+    return path.relative_to(folder / "mail").parts[0]
+
+
 def test_who_is_over_quota_is_refused_at_the_door(place: tuple[Stage, Path]) -> None:
     here, _ = place
     to, content = f"bob@{here.config.domain}", ("y" * 70 + "\n") * 900
