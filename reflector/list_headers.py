@@ -24,13 +24,8 @@ LIST_FIELDS = (
     "list-archive",
     "list-mirror",
 )
-# Bcc and requests for receipts would show or gather followers. The author's DKIM signature was our own fabric's, for
-# the way here; the post is signed anew at its last hop.
-NOT_PASSED_ON = (
-    *LIST_FIELDS,
-    "precedence",
-    "return-path",
-    "dkim-signature",
+# They would show or gather followers.
+SHOW_READERS = (
     "bcc",
     "resent-bcc",
     "disposition-notification-to",
@@ -38,6 +33,8 @@ NOT_PASSED_ON = (
     "x-confirm-reading-to",
     "x-pmrqc",
 )
+# The author's DKIM signature was our own fabric's, for the way here; the post is signed anew at its last hop.
+NOT_PASSED_ON = (*LIST_FIELDS, "precedence", "return-path", "dkim-signature", *SHOW_READERS)
 
 
 # The publisher's own way out of a newsletter, which the room that takes it in vouches for; it goes beside ours.

@@ -12,14 +12,15 @@ from mail.envelope import Arrival, Receipt
 from mail.headers import Headers, add_headers, drop_headers, first_addr_spec
 from mail.outcome import Delivered, Refused
 from reflector.answers import voice
-from reflector.commands import command_of, correspondent, take_command
+from reflector.commands import command_of, correspondent, drop_automatic, take_command
 from reflector.courtesy import reply
 from reflector.expansion import counts, expand
 from reflector.letter import House, Letter
+from reflector.list_headers import SHOW_READERS
 from reflector.loops import LOOP_FIELD, passed
 from reflector.mirroring import ask, followers_changed, hear, refused, say_again
 from reflector.mirrors import ASKING, ENDED, NO, Mirror, find_mirror, founded_today, is_first, wish_token
-from reflector.repeats import taken
+from reflector.repeats import drop_repeats, taken
 from reflector.returned import read_returned, said_of
 from reflector.sources import Source, create_source, find_source, take_number
 from reflector.tokens import same
@@ -27,7 +28,8 @@ from store import Reader, Transaction, events
 
 COMMANDS = ("subscribe", "unsubscribe", "help", "request")
 # The upstream's way out of its list is this fabric's own; a reader who has it could end the mirror for everybody.
-NOT_PASSED_ON = ("list-unsubscribe", "list-unsubscribe-post", FIELD.lower(), "dkim-signature", "return-path")
+WAY_OUT = ("list-unsubscribe", "list-unsubscribe-post")
+NOT_PASSED_ON = (*WAY_OUT, FIELD.lower(), "dkim-signature", "return-path", *SHOW_READERS)
 
 
 def knows_mirror(place: Reader | Transaction, key: bytes, name: Reflector) -> bool:
@@ -66,15 +68,21 @@ def _command(house: House, tx: Transaction, arrival: Arrival, mirror: Mirror, do
     if command is None and door == "subject":
         return Receipt(not_its_upstream(house.names, mirror.list))
     word = command.word if command else "help"
-    if source is None and word == "subscribe":
-        return _found(letter, mirror)
-    if source is None and word == "unsubscribe":
-        who = correspondent(letter)
-        return taken(letter, reply(letter, who, voice(letter).not_following(), proven=True) if who else ())
+    if source is None and word != "help":
+        return _without_mirror(letter, mirror, word)
     receipt = take_command(letter)
     if word != "help" and isinstance(receipt.outcome, Delivered):
         followers_changed(house, tx, mirror, arrival.now, left=word == "unsubscribe")
     return receipt
+
+
+def _without_mirror(letter: Letter, mirror: Mirror, word: str) -> Receipt:
+    if unheard := drop_automatic(letter) or drop_repeats(letter):
+        return unheard
+    if word == "subscribe":
+        return _found(letter, mirror)
+    who = correspondent(letter)
+    return taken(letter, reply(letter, who, voice(letter).not_following(), proven=True) if who else ())
 
 
 def _found(letter: Letter, mirror: Mirror) -> Receipt:

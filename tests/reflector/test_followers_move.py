@@ -51,7 +51,7 @@ class MovingWorld(World):
         if home == to:
             return
         giver, taker = self.hosts[home], self.hosts[to]
-        while not carrying.settle(giver.tx, names, self.now):
+        while not carrying.settle(giver.tx, names):
             pass
         carrying.leave(giver.tx, names, to)
         for one in names:

@@ -331,3 +331,30 @@ def test_a_writers_own_field_does_not_leave_with_a_post(town: Town) -> None:
     town.write(NAMES.reflector("bob"), by="bob", text="x", fields={FIELD: "v=1; word=post; number=99"})
     (sent,) = (mail for mail in town.fetch() if mail.to == THERE)
     assert not Headers.parse(sent.content.partition(b"\r\n\r\n")[0]).has(FIELD)
+
+
+@pytest.mark.parametrize("word", ["subscribe", "unsubscribe"])
+def test_a_machine_founds_no_mirror_and_is_not_answered(town: Town, word: str) -> None:
+    town.write(NAMES.reflector(MIRROR, word), by=LOCAL, fields={"Auto-Submitted": "auto-replied"})
+    assert find_mirror(town.tx, MIRROR) is None and town.fetch() == []
+
+
+def test_a_letter_that_comes_twice_founds_no_mirror_again(town: Town) -> None:
+    town.write(NAMES.reflector(MIRROR, "subscribe"), by=LOCAL)
+    first = town.letters
+    answer(town, "following")
+    town.write(NAMES.reflector(MIRROR, "unsubscribe"), by=LOCAL)
+    town.now += town.settings.mirror_grace_seconds
+    count(town, 0)
+    assert mirror(town).state == LEAVING
+    town.fetch()
+    town.letters = first
+    town.write(NAMES.reflector(MIRROR, "subscribe"), by=LOCAL, repeat=True)
+    assert mirror(town).state == LEAVING and wishes(town) == []
+
+
+def test_an_upstream_gathers_no_receipts_from_our_readers(followed: Town) -> None:
+    asks = ("Disposition_Notification_To", "Return_Receipt_To", "X_Confirm_Reading_To", "Bcc")
+    post(followed, 1, **dict.fromkeys(asks, "spy@north.test"))
+    (mail,) = posts(followed)
+    assert b"spy@" not in mail.content and mail.headers.has("list-id")

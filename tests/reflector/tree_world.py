@@ -402,7 +402,7 @@ class World:
 
     def _timeline(self, entity: str) -> Counter[int]:
         host = self.hosts[DIRECTORY.owner("timeline", NAMES.bucket(entity))]
-        while timeline.catch_up(host.tx, entity, self.now):
+        while timeline.catch_up(host.tx, entity):
             pass
         sql = "SELECT e.post FROM entry e JOIN account a ON a.id = e.account WHERE a.name = ? AND e.source = 'bob'"
         return Counter(post for (post,) in host.tx.all(sql, (entity,)))
