@@ -166,6 +166,6 @@ def read_all(people: Crowd, readers: int) -> Use:
         store = Store(people.database(host), MIGRATIONS)
         for name in people.names[:readers]:
             if people.home[name] == host:
-                store.write_now(lambda tx, name=name: timeline.catch_up(tx, name, time.time()))
+                store.write_now(lambda tx, name=name: timeline.catch_up(tx, name))
         store.close()
     return Use(time.process_time(), _written(os.getpid())) - before

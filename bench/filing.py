@@ -155,7 +155,7 @@ def catch_up(folder: Path, others: int, rounds: int) -> dict[str, object]:
     store.write_now(lambda tx: log(tx, new))
     line = Line("catch up")
     for name in people:
-        line.measure(lambda name=name: store.write_now(lambda tx: timeline.catch_up(tx, name, NOW)))
+        line.measure(lambda name=name: store.write_now(lambda tx: timeline.catch_up(tx, name)))
     assert store.reader.one("SELECT count(*) FROM entry") == (NEW_POSTS * rounds,)
     idle, elsewhere = Line("nothing new"), Line("only others' posts are new")
     for name in people:

@@ -81,11 +81,11 @@ def units(source: Source, is_wanted: Callable[[str], bool]) -> list[str]:
     return [name for (name,) in rows if is_wanted(name)]
 
 
-def settle(tx: Transaction, names: Iterable[str], now: float) -> bool:
+def settle(tx: Transaction, names: Iterable[str]) -> bool:
     """Make the entries that are due, for the log stays here; False where there is more than one transaction takes."""
     made = 0
     for name in names:
-        made += timeline.catch_up(tx, name, now)
+        made += timeline.catch_up(tx, name)
         # "behind" is asked too: who chooses by words gets fewer at once.
         if made >= FILED_AT_ONCE_MAX or timeline.behind(tx, name) or is_pending(tx, name):
             return False

@@ -36,7 +36,7 @@ __all__ = [
 LAG_MAX = 10_000
 
 
-def catch_up(tx: Transaction, account: str, now: float) -> int:
+def catch_up(tx: Transaction, account: str) -> int:
     """Make entries of what came since somebody last looked; return how many. Does at most FILED_AT_ONCE_MAX: where
     it returns as many, `behind` says whether to call again."""
     row = tx.one("SELECT id, cursor FROM account WHERE name = ?", (account,))

@@ -88,7 +88,7 @@ class Timelines:
         return carrying.units(source, wanted) + feeds.news_units(source, wanted)
 
     def settle(self, tx: Transaction, units: list[str], now: float) -> bool:
-        return carrying.settle(tx, [unit for unit in units if not _is_news(unit)], now)
+        return carrying.settle(tx, [unit for unit in units if not _is_news(unit)])
 
     def owe(self, tx: Transaction, units: list[str]) -> None:
         carrying.owe(tx, [unit for unit in units if not _is_news(unit)])

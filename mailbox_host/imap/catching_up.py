@@ -21,7 +21,7 @@ def catch_up(session: Session) -> Steps[None]:
         return
     while (yield from read(partial(_behind, session.account))):
         try:  # it rings for nobody: who follows the same was rung for too
-            yield from write(partial(_catch_up, session.account, session.clock()), rings=False)
+            yield from write(partial(_catch_up, session.account), rings=False)
         except StoreFull:
             return
         commits = yield from read(Reader.count_commits)
@@ -32,5 +32,5 @@ def _behind(account: str, reader: Reader) -> bool:
     return timeline.behind(reader, account)
 
 
-def _catch_up(account: str, now: float, tx: Transaction) -> int:
-    return timeline.catch_up(tx, account, now)
+def _catch_up(account: str, tx: Transaction) -> int:
+    return timeline.catch_up(tx, account)

@@ -68,8 +68,8 @@ class House:
         """Catch up, as often as it takes; where nothing was said to be due, nothing must come."""
         made = 0
         while timeline.behind(self.tx, account):
-            made += timeline.catch_up(self.tx, account, NOW)
-        assert timeline.catch_up(self.tx, account, NOW) == 0
+            made += timeline.catch_up(self.tx, account)
+        assert timeline.catch_up(self.tx, account) == 0
         return made
 
     def check(self) -> None:

@@ -85,7 +85,7 @@ def change(tx, what: int, at: int) -> None:  # type: ignore[no-untyped-def]
             timeline.goodbye(tx, "alice", Goodbye("bob", number, at % 9 + 1))
         case 6:
             timeline.log_post(tx, timeline.Post("bob", number, body, 20, 1.0))
-            timeline.catch_up(tx, "alice", 1.0)
+            timeline.catch_up(tx, "alice")
         case 7 if folder.name != "INBOX":
             folders.delete_folder(tx, "alice", folder.name)
         case 8 if folder.id != other.id and "INBOX" not in (folder.name, other.name):

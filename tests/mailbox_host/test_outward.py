@@ -46,7 +46,7 @@ def test_a_post_is_one_lot_for_all_its_followers_in_their_folders() -> None:
     house.log("bob", 1)
     (lot,) = drained(house)
     assert sorted(lot.to) == [("alice", "INBOX"), ("carol", "News")]
-    assert drained(house) == [] and catch_up(house.tx, "alice", NOW) == 0
+    assert drained(house) == [] and catch_up(house.tx, "alice") == 0
     assert not timeline.behind(house.tx, "alice")
 
 
@@ -100,7 +100,7 @@ def test_what_nobody_looked_at_before_the_change_is_handed_out_and_what_was_file
     for name in ("alice", "carol"):
         welcome(house.tx, name, Welcome("bob", 1, 1, "INBOX"), NOW)
     house.log("bob", 1)
-    catch_up(house.tx, "alice", NOW)
+    catch_up(house.tx, "alice")
     house.log("bob", 2)
     outward.begin(house.tx)
     outward.begin(house.tx)
@@ -110,7 +110,7 @@ def test_what_nobody_looked_at_before_the_change_is_handed_out_and_what_was_file
     drained(house)
     house.log("bob", 4)  # not handed out yet
     outward.end(house.tx)
-    catch_up(house.tx, "alice", NOW)
+    catch_up(house.tx, "alice")
     assert house.subjects("alice") == ["bob 1", "bob 4"]
 
 

@@ -298,7 +298,7 @@ def test_catching_up_does_not_walk_through_a_long_log_of_others() -> None:
         for number in range(others):
             place.log("dora", number + 1)
         place.log("bob", 1)
-        costs.append(steps(place, lambda: timeline.catch_up(place.tx, "alice", NOW)))  # noqa: B023
+        costs.append(steps(place, lambda: timeline.catch_up(place.tx, "alice")))  # noqa: B023
         assert place.subjects("alice") == ["bob 1"]
     assert costs[1] < costs[0] + 50
 
@@ -323,7 +323,7 @@ def test_catching_up_does_not_walk_through_what_it_has_filed() -> None:
         place.look("alice")
         place.log("bob", old + 1)
         looking = steps(place, lambda: timeline.behind(place.tx, "alice"))  # noqa: B023
-        costs.append(looking + steps(place, lambda: timeline.catch_up(place.tx, "alice", NOW)))  # noqa: B023
+        costs.append(looking + steps(place, lambda: timeline.catch_up(place.tx, "alice")))  # noqa: B023
         assert len(place.subjects("alice")) == old + 1
     assert costs[1] < costs[0] + 50
 
@@ -334,7 +334,7 @@ def test_a_welcome_does_not_walk_through_all_that_its_source_ever_posted() -> No
         place = Place()
         for number in range(old):
             place.log("bob", number + 1)
-        timeline.catch_up(place.tx, "alice", NOW)
+        timeline.catch_up(place.tx, "alice")
         for generation in (1, 2):  # one who follows already, too
             word = Welcome("bob", old - generation, generation)
             costs.append(steps(place, lambda: timeline.welcome(place.tx, "alice", word, NOW)))  # noqa: B023
@@ -360,7 +360,7 @@ def test_a_cursor_that_lags_far_is_moved_even_where_nothing_is_due(monkeypatch: 
     assert not timeline.behind(place.tx, "alice")
     place.log("dora", 6)
     assert timeline.behind(place.tx, "alice")
-    assert timeline.catch_up(place.tx, "alice", NOW) == 0 and not timeline.behind(place.tx, "alice")
+    assert timeline.catch_up(place.tx, "alice") == 0 and not timeline.behind(place.tx, "alice")
 
 
 def test_the_log_never_gives_a_sequence_number_again(place: Place) -> None:

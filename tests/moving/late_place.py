@@ -157,7 +157,7 @@ class Place:
 
     def posts_of(self, who: str) -> list[int]:
         """What somebody has who lives here, once she looks."""
-        while self.step(lambda: timeline.catch_up(self.tx, who, self.world.clock)):
+        while self.step(lambda: timeline.catch_up(self.tx, who)):
             pass
         sql = "SELECT e.post FROM entry e JOIN account a ON a.id = e.account WHERE a.name = ? AND e.source = 'bob'"
         return sorted(post for (post,) in self.tx.all(sql, (who,)))
