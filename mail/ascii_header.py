@@ -14,9 +14,8 @@ from urllib.parse import quote
 
 from mail.headers import header_fields
 
-_WORD_OCTETS = (
-    39  # in base64, with what stands around them, 64 characters: a word may have 75, its line 76 (RFC 2047 2)
-)
+# In base64, with what stands around them, 64 characters: a word may have 75, its line 76 (RFC 2047 2).
+_WORD_OCTETS = 39
 
 _FOLD = re.compile(r"\r\n(?=[ \t])")
 _ADDRESSES = re.compile(r"(?:resent-)?(?:from|sender|reply-to|to|cc|bcc)\Z|disposition-notification-to\Z")

@@ -57,9 +57,8 @@ SEALED_FIELDS = (
     "list-unsubscribe-post",
 )
 LINE_CHARACTERS = 72
-PIECE_OCTETS = (
-    32_768  # of a large text at once: a thread that replaces in all of 35 MB lets nobody else work for seconds
-)
+# Of a large text at once: a thread that replaces in all of 35 MB lets nobody else work for seconds.
+PIECE_OCTETS = 32_768
 
 _WHITE = re.compile(rb"[ \t]*\t[ \t]*|  +")
 _FOLD = re.compile(rb"\r\n(?=[ \t])")

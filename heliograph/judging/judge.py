@@ -17,9 +17,8 @@ from heliograph.judging.spf.asking import Ask, Came, path_of
 from mail.headers import HEADER_COUNT_MAX, Headers, first_addr_spec, names_several
 from mail.unsealing import Claim, is_true, read_tags
 
-SEALS_MAX = (
-    4  # that are checked: each costs a look-up and a millisecond; mailing lists and providers put on two or three
-)
+# That are checked: each costs a look-up and a millisecond; mailing lists and providers put on two or three.
+SEALS_MAX = 4
 CHECKED_AT_ONCE_MAX = 4  # in threads: a large message is hashed whole
 
 Texts = Callable[[str], Awaitable[Sequence[str] | None]]
