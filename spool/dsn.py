@@ -13,7 +13,7 @@ from email.utils import formatdate
 from typing import Literal
 
 from mail.headers import Headers, header_line
-from spool.reply_reader import printable
+from spool.reply_reader import legible
 
 Action = Literal["failed", "delivered", "relayed"]
 
@@ -154,7 +154,7 @@ def _boundary(notice: Notice) -> str:
 
 
 def _one_line(text: str) -> str:
-    return printable(text.encode("utf-8", "replace"))
+    return legible(text.encode("utf-8", "replace"))
 
 
 def _ascii(text: str) -> str:

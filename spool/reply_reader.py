@@ -82,11 +82,11 @@ def _read(line: bytes) -> Reply:
         raise BadReply("endless reply line")
     code = line[:3]
     if not (code.isdigit() and len(code) == 3 and b"2" <= code[:1] <= b"5" and line[3:4] in (b"", b" ", b"-")):
-        raise BadReply(f"not a reply: {printable(line)[:80]!r}")
-    return Reply(int(code), printable(line[4:]))
+        raise BadReply(f"not a reply: {legible(line)[:80]!r}")
+    return Reply(int(code), legible(line[4:]))
 
 
-def printable(octets: bytes) -> str:
+def legible(octets: bytes) -> str:
     """Decode for logs, queue and DSNs: no control characters, bounded."""
     text = octets[: TEXT_CHARACTERS_MAX * 4].decode("utf-8", "replace")
     return "".join(c if c.isprintable() else " " for c in text).strip()[:TEXT_CHARACTERS_MAX]
