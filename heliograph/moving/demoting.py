@@ -8,8 +8,8 @@ from __future__ import annotations
 from heliograph.holding import ACQUIRING, Holding, demote
 from heliograph.moving.clearing import clear
 from heliograph.moving.parties import Party, by_map
-from heliograph.ownership import find
-from store import Transaction, events
+from heliograph.ownership import Key, find
+from store import Reader, Transaction, events
 
 
 async def demote_all(party: Party, held: list[Holding], heir: str) -> int:
@@ -35,8 +35,22 @@ def demote_now(party: Party, tx: Transaction, held: list[Holding], heir: str) ->
 
 
 async def forget_coming(party: Party, lost: str) -> None:
-    """Nothing comes from a lost host any more: a grant that it made before is no one's word now."""
-    coming = [one for one in party.ownership.held() if one.state == ACQUIRING and one.peer == lost]
-    if coming:
-        await party.store.write(lambda tx: party.ownership.drop(tx, *coming))
-        await clear(party, [(one.map, one.bucket) for one in coming])
+    """Nothing comes from a lost host any more: a grant that it made before is no one's word now. The tables say what
+    comes: the loop may not know yet of a commit that waits for the standby."""
+
+    def work(tx: Transaction) -> list[Key]:
+        keys = _coming(tx, lost)
+        party.ownership.drop(tx, *(one for key in keys if (one := find(tx, *key))))
+        return keys
+
+    if _coming(party.store.reader, lost):
+        await clear(party, await party.store.write(work))
+
+
+def _coming(source: Reader | Transaction, peer: str) -> list[Key]:
+    return [
+        (which, bucket)
+        for which, bucket in source.all(
+            "SELECT map, bucket FROM holding WHERE state = ? AND peer = ?", (ACQUIRING, peer)
+        )
+    ]

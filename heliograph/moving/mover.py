@@ -24,6 +24,8 @@ from heliograph.moving.line import Opens as Opens
 from heliograph.moving.parties import Party, count_units
 from heliograph.moving.progress import Progress, Run
 from heliograph.moving.taker import Taker
+from heliograph.ownership import find
+from store import Transaction
 
 log = logging.getLogger("heliograph.moving")
 
@@ -176,5 +178,8 @@ class Mover:
         """Let go of the rows of buckets that were handed over; that they were stays known."""
         if buried:
             await clear(self.party, [(one.map, one.bucket) for one in buried])
-            gone = [replace(one, kept=False) for one in buried]
-            await self.party.store.write(lambda tx: self.party.ownership.put(tx, *gone))
+            await self.party.store.write(lambda tx: self._note_gone(tx, buried))
+
+    def _note_gone(self, tx: Transaction, buried: list[Holding]) -> None:
+        there = [one for one in buried if find(tx, one.map, one.bucket) == one]  # or it comes back already
+        self.party.ownership.put(tx, *(replace(one, kept=False) for one in there))

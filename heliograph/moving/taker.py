@@ -67,11 +67,15 @@ class Taker:
         dropped = [one for one in idle if one.peer in zone.lost or party.view(one.map, one.bucket).named != party.host]
         if dropped:
             await clear(party, [(one.map, one.bucket) for one in dropped])
-            await party.store.write(lambda tx: party.ownership.drop(tx, *dropped))
+            await party.store.write(lambda tx: self._drop(tx, dropped))
         busy = {one.peer for one in waiting if one not in dropped} | set(self._serving)
         for (peer,) in party.store.reader.all("SELECT DISTINCT peer FROM carried"):
             if peer not in busy:
                 await release(party, peer)
+
+    def _drop(self, tx: Transaction, dropped: list[Holding]) -> None:
+        there = [one for one in dropped if find(tx, one.map, one.bucket) == one]  # or it comes after all
+        self._party.ownership.drop(tx, *there)
 
 
 class _Stream:
