@@ -20,6 +20,7 @@ from ingest.mailboxes.said import (
     arrival_of,
     body_of,
     capabilities_of,
+    exists_of,
     folder_of,
     found_by,
     is_done,
@@ -45,10 +46,17 @@ class Client:
         self._wire, self._seconds = wire, seconds
         self._number = 0
         self._capabilities: frozenset[bytes] = frozenset()
+        self._opened_with = self._exists = 0  # messages of the folder, when it was opened and as was told last
 
     @property
     def can_idle(self) -> bool:
         return b"IDLE" in self._capabilities
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the server has told of more messages since the folder was opened, amid its answers: it says so once
+        (RFC 3501 7), and not again in IDLE."""
+        return self._exists > self._opened_with
 
     async def greet(self) -> None:
         """Hear the greeting, and what the server can do."""
@@ -74,7 +82,9 @@ class Client:
     async def examine(self, folder: str) -> Folder:
         """Open a folder to be read only."""
         answer = await self._ask(b"EXAMINE " + written(folder))
-        return folder_of(answer)
+        found = folder_of(answer)
+        self._opened_with = self._exists = found.exists
+        return found
 
     async def uids(self, first: int, last: int) -> list[int]:
         """Return which of these numbers there are, in order."""
@@ -163,6 +173,7 @@ class Client:
         while True:
             response = await self._wire.response()
             answer.append(response)
+            self._exists = exists_of(response) or self._exists
             if is_done(tag, response):
                 return answer
 

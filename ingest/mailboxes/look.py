@@ -64,7 +64,7 @@ async def look(needs: Needs, client: Client, mailbox: Mailbox) -> tuple[int, boo
         posted += await _take(needs, client, mailbox, uid, sizes.get(uid, -1))
     if not later and after > first:
         await needs.store.write(lambda tx: _must(rows.passed(tx, mailbox.source, after)))
-    return posted, bool(later) or after <= last
+    return posted, bool(later) or after <= last or client.has_news
 
 
 async def _begun(needs: Needs, client: Client, mailbox: Mailbox, folder: Folder) -> tuple[int, int]:

@@ -68,6 +68,11 @@ def is_news(response: Response) -> bool:
     return _EXISTS.match(response.text) is not None
 
 
+def exists_of(response: Response) -> int:
+    """Return how many messages there are, where the server tells of that; 0 for any other word of it."""
+    return _last(_EXISTS, [response])
+
+
 def folder_of(answer: list[Response]) -> Folder:
     return Folder(_last(_EXISTS, answer), _last(_UIDVALIDITY, answer), _last(_UIDNEXT, answer))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -57,6 +58,23 @@ async def look_again(host: Host, seconds: float = 5_000) -> None:
     host.store.write_now(lambda tx: rows.hurry(tx, "lists", host.now))
     host.poller.wake()
     await host.until(lambda: row(host).last_at == host.now)
+
+
+async def test_what_comes_during_a_look_is_told_once_and_does_not_wait_for_the_next(
+    make_host: MakeHost, far: FarServer
+) -> None:
+    async def says(server: FarServer, line: str, writer: asyncio.StreamWriter) -> bool:
+        if "BODY.PEEK[]" in line and len(server.folder) == 1:
+            server.add(letter(2))
+            writer.write(b"* 2 EXISTS\r\n")
+        return False
+
+    far.says = says
+    far.add(letter(1))
+    host = await reading(make_host, far)
+    await host.until(lambda: far.idling)
+    assert subjects(host) == ["Letter 1", "Letter 2"]
+    assert sum(each.startswith("EXAMINE") for each in far.asked) == 2
 
 
 async def test_the_newest_three_come_then_what_is_told_in_idle(make_host: MakeHost, far: FarServer) -> None:
