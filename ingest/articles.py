@@ -10,12 +10,12 @@ import asyncio
 from dataclasses import replace
 
 from ingest.fetch import PAGE
-from ingest.fetched import Fetched
+from ingest.fetched import Failed, Fetched
 from ingest.found import Found
 from ingest.items import Item
 from ingest.pool import Stalled
 from ingest.raw_item import stripped
-from ingest.resting import rest_seconds
+from ingest.resting import rest, rest_seconds
 from ingest.tools import Tools
 from ingest.urls import BadUrl, canonical
 
@@ -40,9 +40,13 @@ async def _whole(tools: Tools, item: Item) -> Item:
         url = canonical(item.link)
     except BadUrl:
         return item
-    if rest_seconds(tools.store.reader, url.domain, tools.clock()):
+    now = tools.clock()
+    if rest_seconds(tools.store.reader, url.domain, now):
         return item
     answer = await tools.fetcher.fetch(url.text, wanted=PAGE)
+    if isinstance(answer, Failed) and answer.busy:
+        until = now + max(answer.retry_after, tools.room.settings.poll_seconds_min)
+        await tools.store.write(lambda tx: rest(tx, url.domain, until=until, now=now))
     if not isinstance(answer, Fetched):
         return item
     try:

@@ -54,7 +54,7 @@ def standing_after(feed: Feed, failed: Failed, now: float) -> str:
 async def write_elsewhere(tools: Tools, feed: Feed) -> None:
     """Another host polls it now."""
     until = tools.clock() + ELSEWHERE_SECONDS
-    sql = "UPDATE feed SET next_due = ? WHERE id = ?"
+    sql = "UPDATE feed SET next_due = max(next_due, ?) WHERE id = ?"  # it may have been suspended meanwhile
     await _write(tools, feed, lambda tx: tx.execute(sql, (until, feed.id)))
 
 

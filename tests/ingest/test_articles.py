@@ -6,6 +6,7 @@ import pytest
 
 from ingest import articles
 from ingest.article_text import article_of, decoded
+from ingest.resting import rest_seconds
 from tests.ingest.conftest import Host, Reply, Site, item_xml, rss_xml
 
 SENTENCE = "The lamp at the pass was lit at dusk, and whoever saw it lit another, as every year. "
@@ -84,6 +85,15 @@ async def test_a_few_pages_of_a_poll_and_none_of_who_rests_or_is_inside(host: Ho
         site.pages["/feed"] = rss_xml(item_xml(20 + len(link), link=link, text="Inside."), item_xml(0))
         await host.poll_again()
     assert sum("Inside." in post.text for post in host.posts) == 4
+
+
+async def test_a_site_that_asks_for_rest_is_asked_for_no_more_of_its_pages(host: Host, site: Site) -> None:
+    site.pages["/feed"] = teasers(site, 1, 2, 3)
+    site.pages |= {f"/a{n}": (429, {"Retry-After": "5000"}, b"") for n in range(1, 4)}
+    host.ask(f"{site.url('/feed')} fulltext=yes")
+    await host.settled()
+    assert len(host.posts) == 3 and len(site.asked) == 2
+    assert rest_seconds(host.store.reader, "127.0.0.1", host.now) == 5_000
 
 
 HOSTILE: list[Reply] = [
