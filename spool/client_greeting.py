@@ -80,12 +80,13 @@ class Greeting:
         return None if reply.code < 300 else self._declined(reply)
 
     async def _encrypt(self) -> Deferred | None:
+        self.in_handshake = True  # from the word on: some close at it, or say what is no reply
         (reply,) = await self._ask(b"STARTTLS\r\n", 1, self._times.command)
         if reply.code != 220 and self.peer.strict:
             return Deferred(f"4.7.5 {self.peer} refuses TLS, which it must offer: {reply}")
         if reply.code != 220:
+            self.in_handshake = False
             return None  # it offered and would not: go on in clear
-        self.in_handshake = True
         context = (self._manners.trust or _strict_context()) if self.peer.strict else _context()
         await self._wire.start_tls(context, self.peer.name, self._times.connect)
         refusal = await self._hello()  # RFC 3207 4.2: what was said in clear is forgotten

@@ -116,6 +116,7 @@ class Wire(asyncio.Protocol):
         """Go on under TLS. Whatever was received in clear after the 220 is an injection (RFC 3207 4.2, 6)."""
         if self._heard or not self._reader.is_between:
             self._lose("replies injected before TLS")
+        if self.lost:  # also what was no reply at all: of a closed transport the loop hears nothing for `seconds`
             raise Lost(self.lost)
         assert self._transport is not None
         try:

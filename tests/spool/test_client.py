@@ -376,6 +376,18 @@ def test_a_peer_whose_name_can_stand_in_no_certificate_gets_its_mail_in_clear(
     asyncio.Runner(loop_factory=loop).run(story())
 
 
+@pytest.mark.parametrize("said", [b"", b"220 go\r\nno TLS after all\r\n", b"\x15\x03\x01"])
+async def test_who_offers_tls_and_knows_nothing_of_it_gets_the_mail_in_clear(said: bytes) -> None:
+    async def spoil(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        writer.close()
+
+    async with at("STARTTLS", spoil) as peer:
+        peer.features = ("PIPELINING", "STARTTLS")
+        await connect(peer)
+        assert peer.connections == 2 and peer.heard.count("STARTTLS") == 1
+
+
 async def test_replies_injected_before_tls_are_not_believed(server_tls: ssl.SSLContext) -> None:
     async def inject(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 ready\r\n250-evil\r\n250 XHELIOGRAPH bad\r\n")
