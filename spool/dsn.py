@@ -13,6 +13,7 @@ from email.utils import formatdate
 from typing import Literal
 
 from mail.headers import Headers, header_line
+from spool.letter import from_xtext
 from spool.reply_reader import legible
 
 Action = Literal["failed", "delivered", "relayed"]
@@ -112,7 +113,7 @@ def _fields(notice: Notice) -> bytes:
 
 def _recipient_fields(action: Action, told: Told) -> list[str]:
     kind = "rfc822" if told.recipient.isascii() else "utf-8"
-    fields = [f"Original-Recipient: {_one_line(told.orcpt)}"] if told.orcpt else []
+    fields = [f"Original-Recipient: {_one_line(_original_recipient(told.orcpt))}"] if told.orcpt else []
     fields += [
         f"Final-Recipient: {kind}; {_one_line(told.recipient)}",
         f"Action: {action}",
@@ -121,6 +122,13 @@ def _recipient_fields(action: Action, told: Told) -> list[str]:
     if told.host:
         fields.append(f"Remote-MTA: dns; {_one_line(told.host)}")
     return [*fields, f"Diagnostic-Code: smtp; {_ascii(told.reply)}"]
+
+
+def _original_recipient(orcpt: str) -> str:
+    """As the sender meant it: what came as xtext (RFC 3461 4.2) is said in plain, ``+`` of an address above all."""
+    kind, _, address = orcpt.partition(";")
+    decoded = from_xtext(address) if kind.lower() != "utf-8" else address  # RFC 6533 3: that is no xtext
+    return f"{kind};{decoded if decoded.isascii() else address}"
 
 
 def status_of(reply: str, action: Action) -> str:

@@ -18,6 +18,7 @@ from spool.stamp import Back, Front, nothing_behind, nothing_in_front
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what mail.address keeps out; other letters that nobody sees may pass
 _XTEXT = re.compile(r"[^!-*,-<>-~]")
+_XTEXT_HEX = re.compile(r"\+([0-9A-F]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,11 @@ def _has_control(text: str) -> bool:
 def xtext(value: str) -> str:
     """RFC 3461 4: printable ASCII without "+" and "=", the rest as +XX."""
     return _XTEXT.sub(lambda found: "".join(f"+{octet:02X}" for octet in found[0].encode()), value)
+
+
+def from_xtext(value: str) -> str:
+    """Undo it; a character an octet."""
+    return _XTEXT_HEX.sub(lambda found: chr(int(found[1], 16)), value)
 
 
 @lru_cache(1024)

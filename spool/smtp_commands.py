@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from mail.address import Address, BadAddress, parse_path
 from mail.outcome import Refused
+from spool.letter import from_xtext
 
 ENVID_OCTETS_MAX = 100  # RFC 3461 4.4
 ORCPT_OCTETS_MAX = 500  # RFC 3461 4.2
@@ -145,7 +146,7 @@ def _rcpt_parameters(text: str, smtputf8: bool) -> tuple[str, str]:
 
 
 def _envid(xtext: str) -> str:
-    decoded = re.sub(r"\+([0-9A-F]{2})", lambda match: chr(int(match[1], 16)), xtext)
+    decoded = from_xtext(xtext)
     if not _XTEXT.match(xtext) or len(xtext) > ENVID_OCTETS_MAX or not re.fullmatch(r"[ -~]+", decoded):
         raise _Wrong("Malformed ENVID")
     return decoded

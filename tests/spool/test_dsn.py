@@ -59,6 +59,20 @@ def test_a_mail_program_finds_what_failed_and_why() -> None:
     assert original.get_content_type() == "message/rfc822" and original.get_payload()[0]["X"] == "y"
 
 
+@pytest.mark.parametrize(
+    ("orcpt", "said"),
+    [
+        ("rfc822;bob+2Bnews@b.test", "rfc822;bob+news@b.test"),
+        ("rfc822;bob+0D+0AStatus:+202.0.0@b.test", "rfc822;bob  Status: 2.0.0@b.test"),
+        ("rfc822;bob+E4@b.test", "rfc822;bob+E4@b.test"),
+        ("utf-8;b\u00f6b+2B@b.test", "utf-8;b\u00f6b+2B@b.test"),
+    ],
+)
+def test_the_original_recipient_is_named_as_the_sender_meant_it(orcpt: str, said: str) -> None:
+    content = report(replace(NOTICE, recipients=[Told("bob@b.test", "550 5.1.1 no", "", orcpt)]))
+    assert f"\r\nOriginal-Recipient: {said}\r\n".encode() in content
+
+
 def test_the_header_alone_comes_back_where_that_is_asked() -> None:
     _, (_, _, original) = read(replace(NOTICE, whole=False, original=b"Subject: hello\r\n\r\n"))
     assert original.get_content_type() == "text/rfc822-headers"
