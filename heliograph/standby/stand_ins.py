@@ -188,8 +188,10 @@ class StandIns:
         if copy is None or lending is None:
             return
         copy.closed = True
-        await self.sessions.put_away(copy)
-        await lending.aclose()
+        try:
+            await self.sessions.put_away(copy)
+        finally:  # the replica stands still as long as it is lent
+            await lending.aclose()
         log.info("the copy of the mailboxes of %s is closed", owner)
 
     async def _settle(self) -> None:

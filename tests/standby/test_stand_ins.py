@@ -224,3 +224,18 @@ async def test_a_copy_that_cannot_be_brought_up_is_none(world: World) -> None:
         assert await here.borrow("host-3", HEIDI) is None
         world.full = False
         assert await here.borrow("host-3", HEIDI) is not None
+
+
+async def test_a_loan_ends_though_a_session_could_not_be_put_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(copy: StandIn, accounts: set[str] | None = None) -> None:
+        raise RuntimeError("a session's fault")
+
+    async with at_work(world) as here:
+        await absent(here, world)
+        assert await here.borrow("host-3", HEIDI) and world.lent == 1
+        with monkeypatch.context() as patch:
+            patch.setattr(world, "put_away", fails)
+            world.press("host-3")
+            await until(lambda: not here.shown() and not world.lent)
