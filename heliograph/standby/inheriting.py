@@ -170,7 +170,7 @@ class Inheritance:
 
     async def _ask(self, estate: Estate, host: str, keys: list[Key]) -> bool:
         zone = self._party.zone()
-        if host in zone.lost:  # what it took is its heir's by now, or in its heir's way
+        if host in zone.lost or host not in zone.hosts:  # what it took is its heir's by now, or in its heir's way
             return True
         try:
             theirs = await ask_host(self._streams, host, self._lost, zone.serial, keys)
