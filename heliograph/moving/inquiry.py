@@ -16,11 +16,11 @@ from typing import Any
 
 from heliograph import epochs
 from heliograph.holding import OWNER, SEALED, Holding, give_way
-from heliograph.moving.frames import Broken, hear, packed, say
+from heliograph.moving.frames import Broken, Word, hear, packed, say
 from heliograph.moving.line import Line, Opens
 from heliograph.moving.parties import Party, by_map
 from heliograph.ownership import Key, find
-from store import Transaction
+from store import Reader, Transaction
 
 log = logging.getLogger("heliograph.moving")
 
@@ -39,8 +39,7 @@ class Inquiry:
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
         """Tell another host what is held here."""
         keys = (await hear(reader)).value[:KEYS_MAX]
-        held = [find(self._party.store.reader, which, bucket) for which, bucket in keys]
-        await say(writer, packed("held", [[one.state, one.epoch] if one else ["", 0] for one in held]))
+        await say(writer, await self._party.store.read(lambda reader: _held(keys, reader)))
 
     async def doubts(self, keys: Sequence[Key], giver: str) -> dict[Key, str]:
         """Return why buckets may be another host's than the giver's; what is nobody else's is not in it."""
@@ -96,6 +95,12 @@ class Inquiry:
         except (Broken, OSError, ValueError, TypeError, IndexError) as error:
             log.info("what %s holds is not known: %s", host, error)
             return None
+
+
+def _held(keys: Sequence[Key], reader: Reader) -> Word:
+    """In a thread: there may be very many."""
+    held = [find(reader, which, bucket) for which, bucket in keys]
+    return packed("held", [[one.state, one.epoch] if one else ["", 0] for one in held])
 
 
 def _old_copy(mine: Holding, owner: str, epoch: int, now: float) -> Holding | None:
