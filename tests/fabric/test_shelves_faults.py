@@ -17,8 +17,10 @@ from heliograph import host, operations
 from heliograph.config import load
 from heliograph.demo.stage import free_net
 from heliograph.shelves import handing
+from mailbox_host import outward
 from spool.runner_settings import Settings as RunnerSettings
 from spool.runner_settings import Timeouts
+from store import Transaction
 from tests.fabric.shelf import SILENCE, Shelf, put_on_shelf
 from tests.fabric.town import DOMAIN, Town, make_fabric, until
 
@@ -73,9 +75,18 @@ GOOD = {"greet": "220 box", "rcpt": "250 2.1.5 Ok", "end": "250 2.0.0 Saved"}
 
 async def test_once_it_answers_badly(place: tuple[Town, Shelf]) -> None:
     """At its greeting, to a recipient, or after the message to the last of them."""
+    await each(place, *product(GOOD, BAD), ("end", SILENCE))
+
+
+@pytest.mark.soak  # it waits for its time to be over
+async def test_once_it_says_nothing(place: tuple[Town, Shelf]) -> None:
+    await each(place, *((which, SILENCE) for which in GOOD))
+
+
+async def each(place: tuple[Town, Shelf], *faults: tuple[str, str]) -> None:
     town, shelf = place
     posts: list[str] = []
-    for which, reply in (*product(GOOD, BAD), ("greet", SILENCE), ("end", SILENCE)):
+    for which, reply in faults:
         once = then(reply, GOOD[which])
         bad = partial(answer, once, GOOD[which])
         setattr(shelf, which, bad)
@@ -150,3 +161,26 @@ async def test_who_leaves_gets_what_was_queued_and_nothing_more(place: tuple[Tow
     await hurry(town)
     await town.still()
     assert [sorted(shelf.posts(name)) for name in NAMES] == [[], ["post after", "post queued"], ["post queued"]]
+
+
+async def test_a_host_that_ends_between_two_parts_goes_on_from_there(
+    place: tuple[Town, Shelf], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town, shelf = place
+    monkeypatch.setattr(outward, "FOLLOWERS_AT_ONCE_MAX", 1)
+    monkeypatch.setattr(handing, "ROWS_ENOUGH", 1)
+    hand_out, parts = handing.HandingOut.hand_out, iter(range(100))
+
+    def then_ends(self: handing.HandingOut, tx: Transaction) -> None:
+        if next(parts) >= 2:
+            raise OSError("the host ends here")
+        hand_out(self, tx)
+
+    monkeypatch.setattr(handing.HandingOut, "hand_out", then_ends)
+    await town.person("bob").send(LIST, "post in parts")
+    await until(lambda: sum(shelf.posts(name).total() for name in NAMES) == 2)
+    await town.stop()
+    monkeypatch.setattr(handing.HandingOut, "hand_out", hand_out)
+    await town.start()
+    await town.still()
+    await arrived(town, shelf, "post in parts")

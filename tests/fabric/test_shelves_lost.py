@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from heliograph.shelves import handing
 from heliograph.standby import homecoming, inheriting, succession
 from tests.fabric.lost import LosingTown
 from tests.fabric.shelf import Shelf, put_on_shelf, take_off_shelf
+from tests.fabric.test_lost_host import POINTS
 from tests.fabric.test_move import BOB, HEIDI, ZOE
 from tests.fabric.town import from_outside, letter, make_fabric, until
 
@@ -181,4 +183,37 @@ async def test_what_waits_for_a_server_that_there_is_no_more_is_filed(place: Pla
     ours = await town.person("heidi").subjects()
     assert shelf.posts("heidi") == wants("post taken")
     assert Counter(ours) == wants("post queued", "post-card", "post not handed out", "post after")
+    assert not town.faults_found(), town.faults_found()
+
+
+@pytest.mark.soak  # other mailboxes go the same ways, and the suite is long
+async def test_a_promotion_and_a_return_that_break_off_anywhere(place: Place) -> None:
+    """At each point it breaks, at some the heir ends there, or the lost host."""
+    town, shelf = place
+    town.replicate("host-2", "host-3")
+    await life(town, shelf)
+    await town.name_standby("host-2", "host-3")
+    await town.lose("host-2", disk=False)
+    shelf.end = lambda to: "250 Ok"
+    town.faults.left = dict.fromkeys(POINTS, 1)
+    await town.promote("host-2", "host-3")
+    for point in ("laid-out", "after-take"):
+        await until(partial(town.faults.has_passed, point))
+        await town.stop("host-3")
+        await town.start("host-3")
+    await town.inherited("host-2", "host-3")
+    town.faults.left = {"returning": 1, "merged": 1, "returned": 1}
+    town.faults.spared = {"merged": 2}
+    await town.start("host-2")
+    await until(lambda: not town.faults.left["returning"])
+    await town.stop("host-2")
+    await town.start("host-2")
+    await town.returned("host-2")
+    await town.person("bob").send(BOB, "post after")
+    await town.hurry()
+    every = wants("post taken", "post queued", "post not handed out", "post after", "post-card")
+    await until(lambda: shelf.posts("heidi").keys() == every.keys(), lambda: f"{shelf.posts('heidi')}")
+    await town.still()
+    # The replica did not know that this one was taken: its heir hands it out again.
+    assert shelf.posts("heidi") == every + wants("post taken")
     assert not town.faults_found(), town.faults_found()
