@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Coroutine
 
 from mail.outcome import Deferred, Outcome, Refused
+from spool.connections import Connections
 from spool.contents import Contents
 from spool.delivery import cut, deliver, settled
 from spool.destination import Batch, Destination, Key, destination_of, key_of
@@ -48,8 +49,7 @@ class Outbox:
         self._clock = clock
         self._recovered = recovered
         self._destinations: dict[Key, Destination] = {}
-        self._denied: dict[Key, Destination] = {}  # have work, and no connection is left for them
-        self._abroad = 0  # workers connected, or connecting, to foreign hosts
+        self._connections = Connections(settings.connections_max, self.pump)
         self._kept = Kept(settings)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -71,11 +71,8 @@ class Outbox:
         if not self._stopping and destination.breaker.is_open(self._clock()):
             self._give_up(destination)
         while not self._stopping and destination.has_work():
-            if destination.abroad is not None:
-                if self._abroad >= self._settings.connections_max:
-                    self._denied[destination.key] = destination
-                    return
-                self._abroad += 1
+            if not self._connections.take(destination):
+                return
             destination.running += 1
             destination.starting += 1
             self._start(self._work(destination))
@@ -128,7 +125,7 @@ class Outbox:
                     break
         finally:
             destination.running -= 1
-            self._release(destination)
+            self._connections.leave(destination)
             self._kept.put(destination, session)
             self.pump(destination)
 
@@ -228,18 +225,6 @@ class Outbox:
 
     def _settle(self, destination: Destination, batch: Batch, outcome: Outcome) -> None:
         self._ledger.add(settled(batch, [outcome] * len(batch.rows), destination, None))
-
-    # connections
-
-    def _release(self, destination: Destination) -> None:
-        if destination.abroad is not None:
-            self._abroad -= 1
-            asyncio.get_running_loop().call_soon(self._admit)
-
-    def _admit(self) -> None:
-        """Let those in who were denied a connection; who needs none any more leaves it to the next."""
-        while self._denied and self._abroad < self._settings.connections_max:
-            self.pump(self._denied.pop(next(iter(self._denied))))
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
