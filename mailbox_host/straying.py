@@ -10,6 +10,7 @@ For who lives with it the leaf has nothing to do: her log is here.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import accumulate
 
 from directory.names import Leaf
 from directory.snapshot import Directory
@@ -27,6 +28,7 @@ from mailbox_host.post_log import Post, anyone_follows
 from store import Bodies, Reader, Transaction
 
 SENT_AT_ONCE = 20  # posts of the log in one step: each a message of its own, some milliseconds of the writer
+OCTETS_AT_ONCE = 4 << 20  # of these together, unless one alone is larger
 
 
 def claim(
@@ -100,12 +102,14 @@ def send_after(tx: Transaction, directory: Directory, me: str) -> tuple[Outgoing
         return ()
     source, host, until, behind = row
     posts = tx.all(
-        "SELECT post, body FROM post_log WHERE source = ? AND post >= ? AND post < ? ORDER BY post LIMIT ?",
+        "SELECT post, body, size FROM post_log WHERE source = ? AND post >= ? AND post < ? ORDER BY post LIMIT ?",
         (source, behind, until, SENT_AT_ONCE),
     )
-    left = posts[-1][0] + 1 if len(posts) == SENT_AT_ONCE else None
+    octets = list(accumulate(size for _, _, size in posts))
+    some = [post for post, upto in zip(posts, octets, strict=True) if upto <= max(OCTETS_AT_ONCE, octets[0])]
+    left = some[-1][0] + 1 if len(some) < len(posts) or len(posts) == SENT_AT_ONCE else None
     tx.execute("UPDATE passed_on SET behind = ? WHERE source = ? AND host = ?", (left, source, host))
-    contents = [Bodies.read(tx, body) for _, body in posts]
+    contents = [Bodies.read(tx, body) for _, body, _ in some]
     named = [(one, _signer(directory, me, one)) for one in contents]
     return tuple(mail for one, by in named for mail in _send(directory, me, source, one, by, [host]))
 

@@ -59,3 +59,16 @@ def test_a_leaf_sends_nothing_after_anybody_on_a_strangers_word() -> None:
     straying.take(here.tx, zone(), replace(by, signed_by=THIRD), asked)
     (mail,) = straying.send_after(here.tx, zone(), LOST)
     assert [one.address for one in mail.recipients] == [NAMES.leaf("bob", THIRD)] and not straying.is_due(here.tx)
+
+
+def test_large_posts_are_sent_after_somebody_a_few_at_a_time() -> None:
+    here = House()
+    for post in range(1, 6):
+        here.log("bob", post)
+    here.tx.execute("UPDATE post_log SET size = ?", (straying.OCTETS_AT_ONCE // 2,))
+    asked = PassOn("bob", LOST, "alice", 1, OPEN, 7)
+    straying.take(here.tx, zone(), Arrival("", b"", 0, now=NOW, signed_by=THIRD), asked)
+    sent = []
+    while straying.is_due(here.tx):
+        sent.append(len(straying.send_after(here.tx, zone(), LOST)))
+    assert sent == [2, 2, 1]
