@@ -23,7 +23,7 @@ from reflector.routing import HERE, WAIT, place_in
 from reflector.scoring import POINTS, Standing, after_probe, weighed
 from reflector.settings import DAY_SECONDS
 from reflector.sources import find_source, lists_of
-from reflector.subscriptions import Subscriber, open_interval, read_subscriber
+from reflector.subscriptions import Subscriber, is_open_token, open_interval, read_subscriber
 from reflector.tokens import make_token
 from store import Transaction
 
@@ -45,7 +45,9 @@ def take_bounce(letter: Letter) -> Receipt:
     if source is None or who is None:
         return Receipt(NOTED)
     here = replace(letter, source=source)
-    if open_interval(letter.tx, source.list, who.address) is None and not _is_hers_elsewhere(here, who, said):
+    list_ = source.list
+    follows = open_interval(letter.tx, list_, who.address) if probed else is_open_token(letter.tx, list_, token)
+    if not follows and not _is_hers_elsewhere(here, who, said):
         return Receipt(NOTED)
     return _judge(here, who, said, probed)
 

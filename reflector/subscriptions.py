@@ -18,6 +18,7 @@ from store import Reader, Transaction
 
 FABRIC = "fabric"
 FOREIGN = "foreign"
+WAYS_OUT_MAX = 20  # closed rows of one address: who comes and goes all day makes no more of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,14 @@ def last_generation(tx: Transaction, source: str, address: str) -> int:
 def subscribe(
     tx: Transaction, source: str, who: Subscriber, from_post: int, generation: int, token: str, folder: str
 ) -> None:
-    """Open an interval. At the root, closed ones of the same address go: no post's number lies in them any more."""
+    """Open an interval. At the root no post's number lies in closed ones of the same address any more: they go but for
+    the latest whose ways out may still be clicked."""
     if is_root(source):
-        tx.execute("DELETE FROM subscriber WHERE source = ? AND address = ?", (source, who.address))
+        tx.execute(
+            "DELETE FROM subscriber WHERE source = ?1 AND address = ?2 AND id NOT IN (SELECT id FROM subscriber"
+            " WHERE source = ?1 AND address = ?2 AND token <> '' ORDER BY id DESC LIMIT ?3)",
+            (source, who.address, WAYS_OUT_MAX),
+        )
     add_row(tx, source, who, from_post, generation, token, folder)
     tx.execute("UPDATE source SET subscribers = subscribers + 1 WHERE name = ?", (source,))
 
@@ -172,6 +178,12 @@ def followers_of_post(tx: Transaction, source: str, post: int) -> Iterator[tuple
             (source, post, post),
         )
     )
+
+
+def is_open_token(place: Reader | Transaction, source: str, token: str) -> bool:
+    """Tell whether a bounce token is of an interval that is open: not of one before it."""
+    sql = f"SELECT 1 FROM subscriber WHERE source = ? AND token = ? AND token <> '' AND until_post = {OPEN}"
+    return place.one(sql, (source, token)) is not None
 
 
 def subscriber_of_token(place: Reader | Transaction, source: str, token: str) -> str:

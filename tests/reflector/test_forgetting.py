@@ -7,9 +7,9 @@ import sqlite3
 import pytest
 
 from mail.control import CreateSource, RemoveSource
-from reflector import MIGRATIONS, extras, forgetting
+from reflector import MIGRATIONS, extras, forgetting, subscriptions
 from reflector.settings import DAY_SECONDS
-from reflector.subscriptions import FOREIGN, Subscriber, open_interval, subscribe
+from reflector.subscriptions import FOREIGN, Subscriber, open_interval, subscribe, unsubscribe
 from reflector.tables import LEFT, OPEN
 from store.bodies import MIGRATION as BODIES
 from tests.reflector.town import NAMES, Town
@@ -137,3 +137,27 @@ def test_whom_a_stranger_named_is_forgotten_though_nobody_writes_any_more(town: 
     assert held() == [0, 0, 2]
     rest(town, 10)
     assert held() == [0, 0, 0]
+
+
+def test_the_way_out_of_an_older_post_still_leads_out_after_coming_back(town: Town) -> None:
+    """She left, came back, and clicks in what she got before."""
+    follow_and_leave(town)
+    town.now += DAY_SECONDS
+    town.write(NAMES.reflector("bob", "subscribe"), by=EVE)
+    town.confirm(EVE)
+    assert open_interval(town.tx, "bob", EVE) is not None
+    town.write(NAMES.reflector("bob", f"leave.{'t' * 24}"), by=EVE)
+    assert open_interval(town.tx, "bob", EVE) is None
+
+
+def test_who_comes_and_goes_all_the_time_leaves_so_many_rows_and_no_more(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "WAYS_OUT_MAX", 3)
+    for number in range(9):
+        subscribe(town.tx, "bob", Subscriber(EVE), 1, 2 * number, f"t{number}", "INBOX")
+        unsubscribe(town.tx, "bob", EVE, 1, 2 * number + 1, town.now)
+        subscribe(town.tx, "bob", Subscriber(NAMES.person("carol"), "carol"), 1, 2 * number, "", "INBOX")
+        unsubscribe(town.tx, "bob", NAMES.person("carol"), 1, 2 * number + 1, town.now)
+    tokens = town.tx.all("SELECT token FROM subscriber ORDER BY id")
+    assert tokens == [("t5",), ("t6",), ("t7",), ("t8",), ("",)]
