@@ -86,7 +86,8 @@ async def write_unchanged(tools: Tools, feed: Feed, answer: Fetched | Unchanged,
     """There is nothing new: not even the document was read."""
     now = tools.clock()
     due = next_due(tools, feed, now, gap=feed.gap, floor=max(feed.floor, answer.max_age), skip=feed.skip)
-    polled = Polled(feed.validators, feed.digest, feed.title, feed.gap, said, now, due, feed.floor, feed.skip)
+    known = answer.validators if isinstance(answer, Fetched) else feed.validators  # the same octets may be called anew
+    polled = Polled(known, feed.digest, feed.title, feed.gap, said, now, due, feed.floor, feed.skip)
 
     def settle(tx: Transaction) -> None:
         _write_polled(tools, tx, feed, polled, answer.lasting)

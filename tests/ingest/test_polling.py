@@ -63,6 +63,15 @@ async def test_the_same_document_is_not_read_again(host, site, rss, item):
     assert feed_list(host.store.reader)[0].last_answer == "200, the same document"
 
 
+async def test_the_same_document_under_another_validator_is_asked_for_by_that(host, site, rss, item):
+    site.pages["/feed"] = (200, {"ETag": '"v1"'}, rss(item(1)))
+    await followed(host, site)
+    site.pages["/feed"] = (200, {"ETag": '"v2"'}, rss(item(1)))
+    await host.poll_again()
+    await host.poll_again()
+    assert [asked.headers.get("if-none-match") for asked in site.asked] == [None, '"v1"', '"v2"']
+
+
 async def test_an_edited_item_is_silent(host, site, rss, item):
     site.pages["/feed"] = rss(item(1))
     await followed(host, site)
