@@ -32,13 +32,21 @@ class Logged:
     content: bytes
 
 
-def read_log(source: Source, after: int, since: float, most: int) -> list[Logged]:
-    """Read the log behind a row, as far as it came since then."""
+def read_log(source: Source, after: int, since: float, most: int, octets_max: int) -> list[Logged]:
+    """Read the log behind a row, as far as it came since then; at least one post, if there is any."""
     rows = source.all(
         "SELECT seq, source, post, arrival, body FROM post_log WHERE seq > ? AND arrival >= ? ORDER BY seq LIMIT ?",
         (after, since, most),
     )
-    return [Logged(seq, name, post, at, Bodies.read(source, body)) for seq, name, post, at, body in rows]
+    found: list[Logged] = []
+    octets = 0
+    for seq, name, post, at, body in rows:
+        content = Bodies.read(source, body)
+        octets += len(content)
+        if found and octets > octets_max:
+            break
+        found.append(Logged(seq, name, post, at, content))
+    return found
 
 
 def put_log(tx: Transaction, rows: list[Logged]) -> None:

@@ -46,7 +46,7 @@ def _adopt(party: Party, lost: str, some: list[adopting.Adopted], tx: Transactio
 
 
 def _log(after: int, since: float, reader: inheriting.Source) -> list[inheriting.Logged]:
-    return inheriting.read_log(reader, after, since, POSTS_AT_ONCE)
+    return inheriting.read_log(reader, after, since, POSTS_AT_ONCE, OCTETS_AT_ONCE)
 
 
 def _put_log(rows: list[inheriting.Logged], tx: Transaction) -> None:

@@ -12,7 +12,7 @@ from mail.headers import Headers, split_message
 from mail.tree_control import Moved, PassOn
 from mailbox_host import inheriting, passing, straying, timeline
 from mailbox_host.follows import OPEN
-from tests.mailbox_host.house import NOW, House
+from tests.mailbox_host.house import NOW, House, letter
 
 NAMES = FabricNames("fabric.test", 16)
 LOST, HEIR, THIRD = "host-1", "host-2", "host-3"
@@ -72,3 +72,15 @@ def test_large_posts_are_sent_after_somebody_a_few_at_a_time() -> None:
     while straying.is_due(here.tx):
         sent.append(len(straying.send_after(here.tx, zone(), LOST)))
     assert sent == [2, 2, 1]
+
+
+def test_a_log_is_read_as_much_at_once_as_was_said() -> None:
+    here = House()
+    for post in range(1, 6):
+        here.log("bob", post)
+    after, found = 0, []
+    while rows := inheriting.read_log(here.tx, after, 0.0, 3, 2 * len(letter("bob 1"))):
+        after = rows[-1].seq
+        found.append([row.post for row in rows])
+    assert found == [[1, 2], [3, 4], [5]]
+    assert len(inheriting.read_log(here.tx, 0, 0.0, 3, 1)) == 1
