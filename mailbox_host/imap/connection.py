@@ -71,7 +71,6 @@ class Connection:
             if self.upstream:
                 await pipe(self.channel, self.upstream, self._input.rest(), self._changed)
         except Gone as gone:
-            self._turned_away = bool(gone.goodbye)
             self._say_last(gone.goodbye)
         except OSError:
             pass
@@ -103,6 +102,7 @@ class Connection:
 
     def _say_last(self, goodbye: bytes) -> None:
         if goodbye and not self.upstream:
+            self._turned_away = True
             self._output.say_last(goodbye)
 
     async def _serve(self) -> None:

@@ -305,3 +305,10 @@ async def test_a_slow_reader_that_logs_out_hears_all_that_was_said(monkeypatch, 
     slow.close(linger=True)
     await asyncio.sleep(0.01)
     assert bool(ends) == aborted
+
+
+async def test_who_is_turned_out_while_it_sends_can_read_why(host: Host) -> None:
+    client = await host.connect()
+    client.writer.write(b"c APPEND INBOX {9999999+}\r\n" + b"x" * 3_000_000)
+    host.server.turn_out({"alice"})
+    assert (await client.reader.read()).startswith(b"* BYE [UNAVAILABLE] The mailbox is moving")
