@@ -1,6 +1,7 @@
 """How many connections to foreign hosts there are, and whose turn it is when one ends.
 
-Law: whoever was denied one is asked again, until he has one or needs none any more.
+Law: whoever was denied one is asked again, until he has one or needs none any more; nobody keeps one for all he has
+while others wait.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ class Connections:
             return False
         self._open += 1
         return True
+
+    def is_wanted(self, destination: Destination) -> bool:
+        """Tell whether one that this destination has is waited for: ten large providers have enough work for all."""
+        return destination.abroad is not None and any(key != destination.key for key in self._denied)
 
     def leave(self, destination: Destination) -> None:
         if destination.abroad is not None:

@@ -121,13 +121,13 @@ class Outbox:
                 finally:
                     destination.done(batch)
                 await self._ledger.room()
-                if destination.running > int(destination.window):
+                if destination.running > int(destination.window) or self._connections.is_wanted(destination):
                     break
         finally:
             destination.running -= 1
-            self._connections.leave(destination)
             self._kept.put(destination, session)
-            self.pump(destination)
+            self._connections.leave(destination)
+            asyncio.get_running_loop().call_soon(self.pump, destination)  # after those who were denied a connection
 
     async def _serve(self, destination: Destination, batch: Batch, session: Session | None) -> Session | None:
         """Send one batch, over this session, a kept one, or a new one; return the session if it is of further use."""

@@ -497,6 +497,31 @@ async def test_no_more_connections_than_allowed(tmp_path: Path) -> None:
         assert foreign.busiest <= 6  # at work and kept open, both within bounds
 
 
+async def test_who_waits_for_a_connection_does_not_wait_until_others_have_sent_all_they_have(tmp_path: Path) -> None:
+    order: list[str] = []
+    go_on = asyncio.Event()
+
+    async def wait(line: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        await go_on.wait()
+        return False
+
+    def note(address: str) -> str:
+        order.append(address)
+        return "250 2.1.5 Ok"
+
+    settings = replace(SETTINGS, connections_max=2)
+    async with Peer(hook=wait, rcpt=note) as large, Peer(rcpt=note) as small, House(tmp_path, settings) as house:
+        house.fabric.ports = {"large.test": large.port, "small.test": small.port}
+        for n in range(40):
+            await house.put(f"u{n}@large.test")
+        await house.until(lambda: large.connections == 2)
+        await house.put("x@small.test")
+        await house.until(lambda: len(house.runner._outbox._connections._denied) == 2)
+        go_on.set()
+        await house.empty()
+        assert order.index("x@small.test") < 20 and len(order) == 41 and large.connections == 2
+
+
 async def test_who_waited_for_a_connection_gets_one_though_others_need_none_any_more(tmp_path: Path) -> None:
     """d0 was denied a second one, and its first did all; whoever was denied after it is next."""
 
