@@ -16,7 +16,7 @@ from mail.headers import split_message
 SUBJECT_CHARACTERS_MAX = 500  # longer ones are no commands
 FOLDER_CHARACTERS_MAX = 100
 
-_LINE = re.compile(r"(subscribe|unsubscribe|help)((?:\s+[a-z]+=(?:\"[^\"]*\"|\S+))*)\s*\Z", re.IGNORECASE)
+_LINE = re.compile(r"(subscribe|unsubscribe|help)((?:\s+[a-z]+=(?:\"[^\"]*\"|[^\s\"]\S*))*)\s*\Z", re.IGNORECASE)
 _FOLDER = re.compile(r"(?:\A|\s)folder=(?:\"([^\"]*)\"|([^\s\"]\S*))", re.IGNORECASE)
 
 
