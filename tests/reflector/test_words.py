@@ -143,7 +143,7 @@ def test_whom_the_room_knows(tmp_path: Path) -> None:
 
 
 def test_a_line_that_is_nearly_a_command_is_read_in_one_pass() -> None:
-    """Each of these words could be read in two ways, all of them in more ways than there is time for: it never ended."""
+    """Each of these words could be read in two ways, all of them in more ways than there is time for."""
     assert read_line("subscribe" + ' a="x"' * 80 + " !") is None
     assert read_line("subscribe" + ' a="x"' * 80 + ' folder="A B"') == Command("subscribe", "A B")
     assert read_line('subscribe folder="A"B') is None and read_line("subscribe folder=A b=c") == Command(
