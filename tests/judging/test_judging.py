@@ -8,6 +8,7 @@ import logging
 import dkim
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,6 +108,19 @@ async def test_what_is_not_proven_is_not_said(change, zone, result: str, dmarc: 
 async def test_a_seal_over_a_part_of_the_text_is_no_pass() -> None:
     verdict, _ = await judge(sealed(length=True) + b"and this was added\r\n")
     assert [seal.result for seal in verdict.seals] == ["policy"] and not verdict.is_authentic
+
+
+async def test_a_seal_by_sha1_is_no_pass() -> None:
+    """RFC 8301 3.1. The library takes it."""
+    key = rsa.generate_private_key(65_537, 1_024)
+    old = serialization.PrivateFormat.TraditionalOpenSSL
+    pem = key.private_bytes(serialization.Encoding.PEM, old, serialization.NoEncryption())
+    der = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    zone = {**ZONE, "s._domainkey.example.org": (f"v=DKIM1; p={base64.b64encode(der).decode()}",)}
+    for algorithm, result, dmarc in ((b"rsa-sha256", "pass", "pass"), (b"rsa-sha1", "policy", "")):
+        seal = dkim.sign(MAIL, b"s", b"example.org", pem, signature_algorithm=algorithm, include_headers=[b"from"])
+        verdict, _ = await judge(seal + MAIL, zone)
+        assert ([one.result for one in verdict.seals], verdict.dmarc) == ([result], dmarc)
 
 
 async def test_anothers_seal_does_not_speak_for_from() -> None:
