@@ -16,7 +16,7 @@ from mail.boundaries import boundary_line, boundary_of
 from mail.headers import Headers, add_headers, drop_headers, split_message
 
 LINE_OCTETS_MAX = 1_000  # CRLF counted (RFC 5321 4.5.3.1.6)
-DEPTH_MAX = 50  # as everywhere; a deeper message is refused at the door
+DEPTH_MAX = 50  # mail programs write ten; each level is a call, and a copy of what is below
 
 _BASE64_LINE = 57  # octets, 76 characters (RFC 2045 6.8)
 
