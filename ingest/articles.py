@@ -45,8 +45,9 @@ async def _whole(tools: Tools, item: Item) -> Item:
         return item
     answer = await tools.fetcher.fetch(url.text, wanted=PAGE)
     if isinstance(answer, Failed) and answer.busy:
-        until = now + max(answer.retry_after, tools.room.settings.poll_seconds_min)
-        await tools.store.write(lambda tx: rest(tx, url.domain, until=until, now=now))
+        settings = tools.room.settings  # for a day at most: a page says nothing of how often its feed may be asked for
+        seconds = min(max(answer.retry_after, settings.poll_seconds_min), settings.poll_seconds_max)
+        await tools.store.write(lambda tx: rest(tx, url.domain, until=now + seconds, now=now))
     if not isinstance(answer, Fetched):
         return item
     try:

@@ -93,7 +93,7 @@ async def test_a_site_that_asks_for_rest_is_asked_for_no_more_of_its_pages(host:
     host.ask(f"{site.url('/feed')} fulltext=yes")
     await host.settled()
     assert len(host.posts) == 3 and len(site.asked) == 2
-    assert rest_seconds(host.store.reader, "127.0.0.1", host.now) == 5_000
+    assert rest_seconds(host.store.reader, "127.0.0.1", host.now) == 1_000  # a page says nothing of its feed
 
 
 HOSTILE: list[Reply] = [
