@@ -5,9 +5,11 @@ Law: the host's lock decides. Only who holds it opens the database, so the comma
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 from heliograph import exits
@@ -43,8 +45,16 @@ def desk(config: Config, name: str, answer_seconds_max: float = ANSWER_SECONDS_M
             yield found
         finally:
             found.close()
+    except sqlite3.DatabaseError as error:
+        raise _told(error, folder) from error
     finally:
         lock.release()
+
+
+def _told(error: sqlite3.DatabaseError, folder: Path) -> Exception:
+    from heliograph.database import told  # all of a host's tables: only where something is wrong with them
+
+    return told(error, folder)
 
 
 def hosts_here(config: Config, wanted: str | None = None) -> list[str]:

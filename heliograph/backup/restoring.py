@@ -19,6 +19,7 @@ from heliograph import exits
 from heliograph.backup.archive import Manifest, look, unpack
 from heliograph.config import load
 from heliograph.database import FILE_NAME as DATABASE
+from heliograph.database import MARK
 from heliograph.exits import CommandError
 from heliograph.settings import FILE_NAME
 from heliograph.tables import MIGRATIONS
@@ -55,6 +56,8 @@ def restore(path: Path, root: Path, domain: str | None, now: float) -> Restored:
         unpack(path, aside)
         here = aside / "hosts" / manifest.host
         folders, sources = _renew(here / DATABASE, manifest, now)
+        (here / MARK).touch(mode=0o600)
+        (here / MARK).write_bytes(b"")  # it is another database from now on: the first start takes its id
         if load(root if domain else aside).primary != manifest.host:  # an old zone tells of old owners: it gets today's
             (here / f"{manifest.domain}.zone").unlink(missing_ok=True)
         left = tuple(_shared(manifest, aside, root))

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from heliograph.checkup.finding import Finding, fault, good, warning
-from heliograph.keys import public_key, read_key
+from heliograph.keys import TOKEN_KEY, public_key, read_key
 from heliograph.settings import Config
 
 EXPIRY_DAYS_LOW = 21  # renewal runs every few days; three weeks without one means that it fails
@@ -88,6 +88,7 @@ def _is_hosts_key(config: Config, host: str, path: Path) -> Iterator[Finding]:
     except (OSError, ValueError):
         return  # told above
     mine = public_key(read_key(config, host))
+    read_key(config, host, TOKEN_KEY)  # ConfigError, told as a fault: no host starts without it
     if not isinstance(key, Ed25519PublicKey) or key.public_bytes_raw() != mine:
         text = f"{path}: is not made from {host}'s own key"
         yield fault("certificates", text, "bring the pair back from a backup: other hosts refuse its streams")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from heliograph import exits
 from heliograph.bulk import miscounted
 from heliograph.checkup.finding import Finding, fault, good, warning
 from heliograph.desk import desk, hosts_here
@@ -26,7 +27,10 @@ def mailboxes(config: Config) -> Iterator[Finding]:
             with desk(config, name) as host:
                 wrong = miscounted(host)
         except CommandError as error:
-            yield warning("mailboxes", f"{name}: {error}", "look again when it answers")
+            if error.code == exits.TEMPFAIL:
+                yield warning("mailboxes", f"{name}: {error}", "look again when it answers")
+            else:  # the database is gone, damaged, another's: the error says what to do
+                yield fault("mailboxes", f"{name} cannot be looked at", str(error))
             continue
         if wrong:
             shown = ", ".join(wrong[:SHOWN_MAX])
