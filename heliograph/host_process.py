@@ -11,6 +11,8 @@ import errno
 import logging
 import os
 import signal
+import sqlite3
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -74,6 +76,10 @@ async def _run(config: Config, name: str, ready_fd: int | None) -> None:
         raise CommandError(exits.TEMPFAIL, f"{held}: is the fabric up already? See `heliograph status`") from None
     except NoZone as error:
         raise CommandError(exits.CONFIG, str(error)) from None
+    except sqlite3.DatabaseError as error:
+        from heliograph.database import told
+
+        raise told(error, config.host_folder(name)) from error
     except OSError as error:
         raise _told(error) from error
     try:
@@ -102,7 +108,12 @@ def _say_ready(ready_fd: int | None) -> None:
 
 
 def _told(error: OSError) -> Exception:
-    """Turn what binding said into what to do; anything else is raised as it is."""
+    """Turn what binding said, or a certificate, into what to do; anything else is raised as it is."""
+    if isinstance(error, ssl.SSLError):
+        text = f"a certificate and its key in [tls] of heliograph.toml cannot be used ({error.reason or error})"
+        return CommandError(exits.CONFIG, f"{text}: `heliograph doctor` says which")
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return CommandError(exits.CONFIG, f"{error.filename}: is missing: `heliograph doctor` says what to do")
     remedy = REMEDIES.get(error.errno or 0)
     if remedy is None:
         return error
