@@ -37,6 +37,7 @@ class Pulse:
 
     def told(self) -> Answer:
         """For `heliograph status`."""
+        file = f"{self.directory.settings.domain}.zone"
         return {
             "up": True,
             "pid": os.getpid(),
@@ -45,7 +46,7 @@ class Pulse:
             "disk_free": shutil.disk_usage(self.folder).free,
             "not_handed_over": self._unsettled(),
             "two_owners": self._two_owners(),
-            "zone_problems": [str(problem) for problem in self.directory.problems[:PROBLEMS_TOLD_MAX]],
+            "zone_problems": [problem.shown(file) for problem in self.directory.problems[:PROBLEMS_TOLD_MAX]],
             **self.standing.told(),
         }
 

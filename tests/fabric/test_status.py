@@ -27,6 +27,7 @@ async def test_every_host_tells_of_every_other(town: Town) -> None:
         assert sum(word["owned"]["timeline"] for word in found.values()) == town.config.buckets
         assert len({word["serial"] for word in found.values()}) == 1 and not remarks(list(found.values()))
     await too_much_trouble_is_told_in_part(town)
+    await a_refused_zone_is_told_as_lint_tells_it(town)
     await strange_answers_are_lines(town)
 
 
@@ -50,6 +51,18 @@ async def strange_answers_are_lines(town: Town) -> None:
     while answers:
         found = await survey(town)
         assert found["host-2"]["up"] is False and "answer" in found["host-2"]["trouble"]
+
+
+async def a_refused_zone_is_told_as_lint_tells_it(town: Town) -> None:
+    with town.config.zone_file.open("a") as file:
+        file.write("b5.timeline MX 10 host-77\n")
+    await until(lambda: town.hosts["host-1"].directory.problems)
+    told = (await survey(town))["host-1"]["zone_problems"]
+    assert (
+        told[0].startswith(f"{town.config.domain}.zone:")
+        and "add: host-77 A" in told[-1]
+        and "Problem(" not in told[-1]
+    )
 
 
 async def test_a_dead_host_is_a_line_and_a_frozen_one_in_a_bounded_time(
