@@ -58,7 +58,7 @@ def passwords() -> dict[str, str]:
     made = {}
     for name in PEOPLE:
         if name not in there:
-            made[name] = secrets.token_urlsafe(9)
+            made[name] = secrets.token_hex(8)  # one that begins with a hyphen would be an option to swaks
             ask("account", "add", name, "--password-file", "-", typed=made[name])
     return made
 
