@@ -154,8 +154,6 @@ class Host:
         stamp = postmark(self.config, self.name, lambda: self.directory.current)
         await self._running.enter_async_context(handing_out(self.rooms.hand_out(self.store)))
         self.runner = Runner(self.store, self.queue, self.flow, settings, self._clock, stamp=stamp)
-        if not self.succession.holds_mail:
-            await self.runner.start()
         self._running.push_async_callback(self.runner.stop)
         await self.poller.start()
         self._running.push_async_callback(self.poller.stop)
@@ -213,6 +211,8 @@ class Host:
             STATUS: self.neighbours.handle_stream,
         }
         await self.others.serve(self.address, self.runner, purposes, self._running)
+        if not self.succession.holds_mail:  # no sooner: by now the standby counts
+            await self.runner.start()
 
     async def _open_https(self, door: HostDoor) -> None:
         measure = Measuring(Places(self.store, self._zone_copy, self._pulse().figures), self._clock)

@@ -70,7 +70,9 @@ class Runner:
         queue.listen(self.wake, self._hurried)
 
     async def start(self) -> None:
-        """Begin with what the last run left."""
+        """Begin with what the last run left; once more does no harm."""
+        if self._tasks:
+            return
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._bell = asyncio.Event()

@@ -6,6 +6,9 @@ import asyncio
 import shutil
 import time
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from directory.hosts import with_standby
 from heliograph.config import load
@@ -13,7 +16,9 @@ from heliograph.demo.stage import free_net
 from heliograph.host import Host
 from heliograph.operations import list_queue
 from heliograph.settings import FILE_NAME
+from heliograph.standby.sender import Sender
 from heliograph.zone_file import draft
+from spool.loader import Loader
 from store import open_reader
 from store.telling import Terms
 from tests.fabric.town import OUTSIDE, Town, from_outside, letter, make_fabric, until
@@ -90,3 +95,31 @@ async def test_who_takes_mail_again_is_sent_what_was_put_off(tmp_path: Path) -> 
 
 async def send(town: Town, at: int, subject: str, to: str = HEIDI) -> str:
     return await from_outside(town.address(at), town.config.ports.smtp, ZOE, [to], letter(ZOE, to, subject))
+
+
+async def test_mail_that_was_queued_before_waits_for_the_standby_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that starts may be ahead of its standby: nothing leaves its queue before the standby counts."""
+    agreed: list[bool] = []
+    begin, agree = Loader.load, Sender.start
+
+    async def load(loader: Loader) -> None:
+        agreed.append(loader._store._writer.telling.waits)
+        await begin(loader)
+
+    async def start(sender: Sender, subscribe: Any) -> None:
+        await asyncio.sleep(0.05)
+        await agree(sender, subscribe)
+
+    monkeypatch.setattr(Loader, "load", load)
+    monkeypatch.setattr(Sender, "start", start)
+    with free_net() as net:
+        town = make_required(tmp_path / "fabric", net)
+        try:
+            await town.start("host-1")
+            await until(lambda: agreed)
+            assert all(agreed)
+        finally:
+            town.hosts["host-1"].store.shipping.agree(None)  # it never comes
+            await town.stop()
