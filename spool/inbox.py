@@ -60,6 +60,8 @@ class Inbox:
             self._bell.clear()
             while any(self._lanes) and not self._stopping:
                 await self._slots.acquire()
+                if self._stopping:
+                    return
                 rows, retry = self._take()
                 task = asyncio.get_running_loop().create_task(self._submit(rows, retry))
                 self._tasks.add(task)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mail.outcome import Delivered
+from mail.outcome import Delivered, Refused
 from spool import inbox
 from spool.door import RcptTo
 from spool.ledger import LEFT_SECONDS
@@ -20,17 +20,19 @@ from spool.schedule import FABRIC
 from spool.settle import Settled
 from spool.step import Step
 from store import Transaction
-from tests.spool.queue_house import SETTINGS, House
+from tests.spool.queue_house import SETTINGS, House, disk_full
 from tests.spool.scripted_peer import Peer
 
+LOCKED = sqlite3.OperationalError("database is locked")
 
-def failing(times: int, work: Callable[..., Any]) -> Callable[..., Any]:
+
+def failing(times: int, work: Callable[..., Any], fault: Exception = LOCKED) -> Callable[..., Any]:
     """`work`, which fails so many times before it is itself."""
     faults = iter(range(times))
 
     def tried(*words: Any, **more: Any) -> Any:
         if next(faults, None) is not None:
-            raise sqlite3.OperationalError("database is locked")
+            raise fault
         return work(*words, **more)
 
     return tried
@@ -93,6 +95,20 @@ async def test_a_result_that_cannot_be_written_is_found_again_without_a_restart(
         house.runner.wake()
         await house.empty()
         assert peer.recipients == ["a@host-2"] * 2  # it may have got lost: again, and our own hosts drop the repeat
+
+
+async def test_a_host_that_ends_while_its_disk_is_full_begins_no_more_steps(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = replace(SETTINGS, here_rows=1, here_steps=2, full_seconds=60.0, stop_seconds=0.05)
+    async with House(tmp_path, settings) as house:
+        settler = house.runner.settler
+        settler.apply = failing(1_000, settler.apply, disk_full())  # type: ignore[method-assign]
+        house.fabric.routes["no@gone.test"] = Refused("5.1.2 gone")
+        await house.put("no@gone.test", *(f"u{n}@here" for n in range(10)))
+        await house.until(lambda: caplog.text.count("disk full") == 3)  # two steps, and a result that is waited for
+    await asyncio.sleep(0)
+    assert "fail" not in caplog.text and caplog.text.count("disk full") == 3
 
 
 async def test_a_result_that_is_written_again_tells_nobody_twice(tmp_path: Path) -> None:
