@@ -45,7 +45,9 @@ def forget(tx: Transaction, settings: Settings, now: float) -> None:
     _forget_parts(tx, _parts(settings, now))
     for old in _others(settings, now):
         few = f"SELECT {old.key} FROM {old.table} WHERE {old.which} LIMIT {ROWS_AT_ONCE}"
-        tx.execute(f"DELETE FROM {old.table} WHERE ({old.key}) IN ({few})", (old.before,))
+        gone = tx.execute(f"DELETE FROM {old.table} WHERE ({old.key}) IN ({few})", (old.before,)).rowcount
+        if gone and old.table == "confirmation":
+            _forget_keys(tx)
 
 
 def _left(settings: Settings, now: float) -> Old:
@@ -80,6 +82,12 @@ def _forget_left(tx: Transaction, old: Old) -> None:
         "UPDATE source SET forgotten = max(forgotten, ?) WHERE name = ?",
         [(generation, list_) for list_, generation in newest.items()],
     )
+
+
+def _forget_keys(tx: Transaction) -> None:
+    """Another host's key opens the questions that a source brought along, and nothing else."""
+    here = "source NOT IN (SELECT list FROM away)"
+    tx.execute(f"DELETE FROM former_key WHERE source NOT IN (SELECT source FROM confirmation) AND {here}")
 
 
 def _forget_parts(tx: Transaction, old: Old) -> None:

@@ -161,3 +161,13 @@ def test_who_comes_and_goes_all_the_time_leaves_so_many_rows_and_no_more(
         unsubscribe(town.tx, "bob", NAMES.person("carol"), 1, 2 * number + 1, town.now)
     tokens = town.tx.all("SELECT token FROM subscriber ORDER BY id")
     assert tokens == [("t5",), ("t6",), ("t7",), ("t8",), ("",)]
+
+
+def test_another_hosts_key_is_forgotten_with_the_last_question_that_it_opens(town: Town) -> None:
+    town.write(NAMES.reflector("bob", "subscribe"), by=EVE)
+    town.tx.execute("INSERT INTO former_key VALUES ('bob', x'01'), ('gone', x'02')")
+    town.tx.execute("INSERT INTO away VALUES ('gone')")
+    rest(town, 3)
+    assert len(town.tx.all("SELECT 1 FROM former_key")) == 2
+    rest(town, 2)
+    assert town.tx.all("SELECT source FROM former_key") == [("gone",)]  # it is on its way, with its questions
