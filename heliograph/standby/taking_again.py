@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from heliograph.moving.line import Opens
+
+log = logging.getLogger("heliograph.standby")
 
 PURPOSE = "again"
 LOOK_SECONDS = 0.5
@@ -55,7 +58,10 @@ class TakingAgain:
             refusals = self._refusals()
             if refusals != told and not self._refuses():
                 told = refusals
-                await self._tell_all()
+                try:
+                    await self._tell_all()
+                except Exception:  # a fault of ours: who was not told tries again in its time
+                    log.exception("others are told that mail is taken again")
 
     async def _tell_all(self) -> None:
         turns = asyncio.Semaphore(TOLD_AT_ONCE)

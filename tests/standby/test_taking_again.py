@@ -35,3 +35,21 @@ async def test_a_refusal_is_told_of_when_it_is_over_however_short_it_was(monkeyp
         assert len(told) == 2
         state.refuses = False
         await until(lambda: told == ["host-2", "host-3"] * 2)
+
+
+async def test_a_fault_does_not_end_the_looking_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking_again, "LOOK_SECONDS", 0.001)
+    told: list[str] = []
+    state = SimpleNamespace(refusals=0)
+
+    async def open_stream(host: str, purpose: str) -> Any:
+        told.append(host)
+        raise ValueError("what it shows is no certificate") if len(told) == 1 else OSError()
+
+    streams: Any = SimpleNamespace(open=open_stream)
+    again = TakingAgain(streams, lambda: False, lambda: state.refusals, lambda: ["host-2"], lambda _: None)
+    async with again.at_work():
+        await asyncio.sleep(0.02)
+        for count in (1, 2):
+            state.refusals = count
+            await until(lambda count=count: len(told) == count)  # type: ignore[misc]
