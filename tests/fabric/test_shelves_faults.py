@@ -55,7 +55,7 @@ async def hurry(town: Town) -> None:
 async def arrived(town: Town, shelf: Shelf, *subjects: str) -> None:
     """Everybody has each of these once, and nothing waits."""
     give_up = time.monotonic() + 20
-    while town.waiting() and time.monotonic() < give_up:
+    while not town.is_still() and time.monotonic() < give_up:
         await hurry(town)
         await asyncio.sleep(0.05)
     for name in NAMES:

@@ -130,7 +130,11 @@ class Town:
     async def still(self) -> None:
         """Wait until nothing is queued anywhere: a message is in one queue or another until it is filed; for mailboxes
         of another server, in a log until it is handed out."""
-        await until(lambda: not self._is_due() and not self.waiting(), lambda: f"still queued: {self.waiting()}")
+        await until(self.is_still, lambda: f"still queued: {self.waiting()}")
+
+    def is_still(self) -> bool:
+        """What leaves a queue may be due to be handed out; what is handed out is in a queue again."""
+        return not self.waiting() and not self._is_due() and not self.waiting()
 
     def _is_due(self) -> bool:
         return any(outward.is_due(host.store.reader) for host in self.hosts.values())
