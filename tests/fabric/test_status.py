@@ -58,11 +58,7 @@ async def a_refused_zone_is_told_as_lint_tells_it(town: Town) -> None:
         file.write("b5.timeline MX 10 host-77\n")
     await until(lambda: town.hosts["host-1"].directory.problems)
     told = (await survey(town))["host-1"]["zone_problems"]
-    assert (
-        told[0].startswith(f"{town.config.domain}.zone:")
-        and "add: host-77 A" in told[-1]
-        and "Problem(" not in told[-1]
-    )
+    assert told[0].startswith(f"{town.config.domain}.zone:") and told[0].endswith("add: host-77 A and its address.")
 
 
 async def test_a_dead_host_is_a_line_and_a_frozen_one_in_a_bounded_time(
