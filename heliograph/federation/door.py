@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from directory.names import Foreign, Reflector
 from heliograph.federation.fabrics import Fabrics
@@ -18,13 +17,14 @@ from heliograph.federation.flood import Allowances, of_posts, of_wishes
 from heliograph.federation.seals import unseal
 from heliograph.federation.wishes import WORDS, Said, Wish, own_wish, read_wish
 from heliograph.flow import Flow
+from heliograph.outer_door import InnerDoor, OuterDoor
 from mail.address import Address, mirrored
 from mail.headers import add_headers, drop_headers
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mail.signature import TRUSTED_PREFIX, sign
 from reflector.fabric_wishes import is_mirror_of
 from reflector.mirrors import NO
-from spool.door import Door, Envelope, RcptTo, Session
+from spool.door import Envelope, RcptTo, Session
 
 Clock = Callable[[], float]
 
@@ -44,30 +44,16 @@ class Matter:
     is_post: bool
 
 
-class Taker(Door, Protocol):
-    """The host's own door."""
-
-    async def accept(self, session: Session, envelope: Envelope, content: bytes, known_by: str = "") -> Outcome: ...
-
-
-class FederatedDoor:
+class FederatedDoor(OuterDoor):
     """Implements `spool.door.Door` by the host's own. `refuse`: domains of fabrics with which there is no traffic."""
 
     def __init__(
-        self, door: Taker, flow: Flow, fabrics: Callable[[], Fabrics], refuse: Collection[str], clock: Clock
+        self, door: InnerDoor, flow: Flow, fabrics: Callable[[], Fabrics], refuse: Collection[str], clock: Clock
     ) -> None:
-        self._door, self._flow, self._refuse, self._clock = door, flow, refuse, clock
+        super().__init__(door)
+        self._flow, self._refuse, self._clock = flow, refuse, clock
         self._fabrics, self._strangers = fabrics(), fabrics()
         self._allowances = Allowances()
-
-    async def authenticate(self, session: Session, username: str, password: bytes) -> Outcome:
-        return await self._door.authenticate(session, username, password)
-
-    def prove(self, session: Session, host: str, nonce: str, proof: str) -> Outcome:
-        return self._door.prove(session, host, nonce, proof)
-
-    def sender(self, session: Session, sender: Address | None) -> Outcome:
-        return self._door.sender(session, sender)
 
     def recipient(self, session: Session, envelope: Envelope, address: Address) -> Outcome | Awaitable[Outcome]:
         name = self._flow.name_of(address)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from heliograph.federation.door import FederatedDoor, Taker
+from heliograph.federation.door import FederatedDoor
 from heliograph.federation.fabrics import Fabrics
 from heliograph.flow import Flow
+from heliograph.outer_door import InnerDoor
 from heliograph.settings import Config
 
 
-def federated(config: Config, door: Taker, flow: Flow, clock: Callable[[], float]) -> FederatedDoor:
+def federated(config: Config, door: InnerDoor, flow: Flow, clock: Callable[[], float]) -> FederatedDoor:
     return FederatedDoor(door, flow, partial(Fabrics, config.smtp.resolver, clock), config.refused_fabrics, clock)

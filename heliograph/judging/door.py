@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 
-from heliograph.federation.door import Taker
 from heliograph.judging.judge import Judge
 from heliograph.judging.results import Verdict, told, without, written
 from heliograph.judging.spf.asking import Came
-from mail.address import Address
+from heliograph.outer_door import InnerDoor, OuterDoor
 from mail.loopback import is_loopback
 from mail.organization import organization
 from mail.outcome import Delivered, Outcome, Refused
@@ -28,28 +27,22 @@ log = logging.getLogger("heliograph.judging")
 DROPPED = Delivered("2.0.0 Ok, not wanted here and not sent back")
 
 
-class JudgingDoor:
+class JudgingDoor(OuterDoor):
     """Implements `spool.door.Door` by another. `authserv`: under which name our verdicts stand; `front`: the name of
     the server in front, where the operator trusts one; `is_inside`: of an address, whether what comes from there has
     not come from outside."""
 
     def __init__(
-        self, door: Taker, judge: Judge, authserv: str, front: str = "", is_inside: Callable[[str], bool] = is_loopback
+        self,
+        door: InnerDoor,
+        judge: Judge,
+        authserv: str,
+        front: str = "",
+        is_inside: Callable[[str], bool] = is_loopback,
     ) -> None:
-        self._door, self._judge, self._authserv, self._front = door, judge, authserv, front
+        super().__init__(door)
+        self._judge, self._authserv, self._front = judge, authserv, front
         self._is_inside = is_inside
-
-    async def authenticate(self, session: Session, username: str, password: bytes) -> Outcome:
-        return await self._door.authenticate(session, username, password)
-
-    def prove(self, session: Session, host: str, nonce: str, proof: str) -> Outcome:
-        return self._door.prove(session, host, nonce, proof)
-
-    def sender(self, session: Session, sender: Address | None) -> Outcome:
-        return self._door.sender(session, sender)
-
-    def recipient(self, session: Session, envelope: Envelope, address: Address) -> Outcome | Awaitable[Outcome]:
-        return self._door.recipient(session, envelope, address)
 
     async def accept(self, session: Session, envelope: Envelope, content: bytes, known_by: str = "") -> Outcome:
         """`known_by`: it was proven in another way."""

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from heliograph.federation.door import Taker
 from heliograph.judging.door import JudgingDoor
 from heliograph.judging.judge import Judge
+from heliograph.outer_door import InnerDoor
 from heliograph.settings import Config
 from mail.loopback import is_loopback
 from spool.questions import Questions
 
 
-def judged(config: Config, door: Taker, clock: Callable[[], float]) -> JudgingDoor:
+def judged(config: Config, door: InnerDoor, clock: Callable[[], float]) -> JudgingDoor:
     ours = {host.address for host in config.hosts} | config.smtp.fronts
     texts, ask = Questions(config.smtp.resolver, clock).texts, Questions(config.smtp.resolver, clock).ask
     judge = Judge(texts, ask)

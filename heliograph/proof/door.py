@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from directory.names import Reflector
-from heliograph.federation.door import Taker
 from heliograph.federation.flood import Allowances, of_wishes
 from heliograph.flow import Flow
 from heliograph.intake import meaning
+from heliograph.outer_door import InnerDoor, OuterDoor
 from heliograph.proof.posters import Posters
 from heliograph.proof.prover import Prover
 from heliograph.proof.saying import Saying, number_of, proven_part, read_saying
@@ -46,21 +46,15 @@ class Proof:
     number: str
 
 
-class ProofDoor:
+class ProofDoor(OuterDoor):
     """Implements `spool.door.Door` by another."""
 
-    def __init__(self, door: Taker, flow: Flow, prover: Prover, posters: Posters, clock: Callable[[], float]) -> None:
-        self._door, self._flow, self._prover, self._posters, self._clock = door, flow, prover, posters, clock
+    def __init__(
+        self, door: InnerDoor, flow: Flow, prover: Prover, posters: Posters, clock: Callable[[], float]
+    ) -> None:
+        super().__init__(door)
+        self._flow, self._prover, self._posters, self._clock = flow, prover, posters, clock
         self._allowances, self._taken = Allowances(), Taken()
-
-    async def authenticate(self, session: Session, username: str, password: bytes) -> Outcome:
-        return await self._door.authenticate(session, username, password)
-
-    def prove(self, session: Session, host: str, nonce: str, proof: str) -> Outcome:
-        return self._door.prove(session, host, nonce, proof)
-
-    def sender(self, session: Session, sender: Address | None) -> Outcome:
-        return self._door.sender(session, sender)
 
     def recipient(self, session: Session, envelope: Envelope, address: Address) -> Outcome | Awaitable[Outcome]:
         name = self._flow.name_of(address)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from heliograph.federation.door import Taker
 from heliograph.flow import Flow
+from heliograph.outer_door import InnerDoor
 from heliograph.proof.door import ProofDoor
 from heliograph.proof.posters import Posters
 from heliograph.proof.prover import Prover
@@ -19,7 +19,7 @@ from store import Store
 
 
 def proving(
-    config: Config, door: Taker, flow: Flow, store: Store, callout: Callout, clock: Callable[[], float]
+    config: Config, door: InnerDoor, flow: Flow, store: Store, callout: Callout, clock: Callable[[], float]
 ) -> ProofDoor:
     """Questions of its own: whoever keeps other checks busy does not keep these from their keys."""
     prover = Prover(Questions(config.smtp.resolver, clock).texts)
