@@ -67,6 +67,7 @@ class Runner:
         self._tasks: list[asyncio.Task[None]] = []
         self._thread = 0
         self._hurrying: set[asyncio.Task[None]] = set()
+        self._given_up: set[str] = set()  # before it was at work
         queue.listen(self.wake, self._hurried)
 
     async def start(self) -> None:
@@ -93,6 +94,8 @@ class Runner:
             self._thirsty,
         )
         self._tasks = [self._loop.create_task(work) for work in (self._run(), self._ledger.run(), self._inbox.run())]
+        while self._given_up:
+            self._beside(self._hurry(self._given_up.pop()))
 
     async def stop(self) -> None:
         """Finish what is in flight, within a bound. What is not finished is repeated after the next start."""
@@ -130,6 +133,8 @@ class Runner:
         """A host is gone for good: break off what is under way to it, and look again where its mail belongs."""
         if self._tasks:
             self._beside(self._elsewhere(name))
+        else:
+            self._given_up.add(name)
 
     async def _elsewhere(self, name: str) -> None:
         await self._outbox.hang_up(name)

@@ -84,3 +84,18 @@ async def test_a_queue_that_stands_still_says_why_once(tmp_path: Path, caplog: p
         assert peer.recipients == ["a@host-2"]
         [said] = [record.message for record in caplog.records if record.levelname == "WARNING"]
         assert said == "standby away (the standby does not answer): the queue stands still"
+
+
+async def test_mail_for_a_host_that_was_given_up_before_the_start_does_not_wait_for_its_time(tmp_path: Path) -> None:
+    async with Peer() as peer, House(tmp_path, start=False) as house:
+        house.fabric.ports["host-2"] = peer.port
+
+        def put_off(tx: Transaction) -> None:
+            sql = "UPDATE queue_recipient SET state = 1, next_attempt = next_attempt + 3600, destination = 'host-2'"
+            tx.execute(f"{sql} WHERE message = ?", (house.put_in(tx, "a@host-2"),))
+
+        await house.store.write(put_off)
+        house.runner.give_up("host-2")
+        await house.runner.start()
+        await house.empty()
+        assert peer.recipients == ["a@host-2"]
