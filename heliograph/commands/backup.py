@@ -40,7 +40,7 @@ def backup(context: click.Context, file: Path, only: str | None) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path))
 @json_option
 @click.pass_context
 def restore(context: click.Context, file: Path) -> None:

@@ -6,8 +6,10 @@ Messages for people go to standard error.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
+import sqlite3
 import sys
 import time
 import traceback
@@ -27,6 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 NEVER = 1e12  # the moment of what does not come
 INTERRUPTED = 130  # 128 + SIGINT, as a shell counts
+_NOTHING_TYPED = click.exceptions.NoArgsIsHelpError  # its message is the whole help, which needs no usage line before
 
 
 def json_option(command: F) -> F:
@@ -119,17 +122,30 @@ def _told(error: Exception, as_json: bool) -> int:
     if code is None:
         traceback.print_exception(error)
         code, text = exits.SOFTWARE, f"a fault of ours: {text}"
-    if isinstance(error, click.UsageError) and error.ctx is not None:
+    if isinstance(error, click.UsageError) and error.ctx is not None and not isinstance(error, _NOTHING_TYPED):
         note(error.ctx.get_usage())
-    note(f"heliograph: {text}")
+    note(text if isinstance(error, _NOTHING_TYPED) else f"heliograph: {text}")
     if as_json:
         click.echo(json.dumps({"error": {"code": code, "message": text}}, ensure_ascii=False))
     return code
 
 
+def _is_full(error: Exception) -> bool:
+    if isinstance(error, sqlite3.OperationalError):
+        return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def _text_of(error: Exception) -> str:
     if isinstance(error, click.ClickException):
         return error.format_message()
+    if _is_full(error):
+        place = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+        return f"{place}the disk is full: make room, then repeat"
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"{error.filename}: {error.strerror}: name a file that can be read"
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
+        return f"{error.filename}: {error.strerror}: mount its disk for writing"
     if isinstance(error, PermissionError):
         return f"{error.filename}: {error.strerror}: run this as the user that the hosts run as"
     return str(error) or repr(error)
@@ -145,5 +161,9 @@ def _code_of(error: Exception) -> int | None:
             return exits.USAGE
         case PermissionError():
             return exits.NOPERM
+        case OSError(errno=errno.EROFS):
+            return exits.NOPERM
+        case _ if _is_full(error):
+            return exits.TEMPFAIL
     by_name = {"ConfigError": exits.CONFIG, "CannotCreate": exits.CANTCREAT, "Locked": exits.TEMPFAIL}
     return by_name.get(type(error).__name__)  # by name: their modules are imported by few commands

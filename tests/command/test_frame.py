@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -19,6 +21,12 @@ from heliograph.tables import MIGRATIONS
 from mailbox_host.accounts import stored_hash
 from mailbox_host.passwords import verify
 from store import Store
+
+
+def _full() -> Exception:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error
 
 
 def typed_at_a_terminal(root: Path, *answers: bytes) -> tuple[int, bytes]:
@@ -57,7 +65,10 @@ def test_a_password_is_asked_for_twice_and_not_shown(tmp_path: Path) -> None:
     ("error", "code", "said"),
     [
         (PermissionError(13, "Permission denied", "/x"), 77, "run this as the user"),
-        (FileNotFoundError(2, "No such file", "/x"), 66, "/x"),
+        (FileNotFoundError(2, "No such file", "/x"), 66, "/x: No such file: name a file"),
+        (OSError(errno.ENOSPC, "No space left on device", "/x"), 75, "/x: the disk is full: make room"),
+        (OSError(errno.EROFS, "Read-only file system", "/x"), 77, "/x: Read-only file system: mount"),
+        (_full(), 75, "the disk is full"),
         (RuntimeError("boom"), 70, "a fault of ours: boom"),
     ],
 )
@@ -76,3 +87,10 @@ def test_errors_have_codes(error: Exception, code: int, said: str) -> None:
     assert said in done.stderr
     assert json.loads(done.stdout)["error"]["code"] == code
     assert ("Traceback" in done.stderr) == (code == 70)
+
+
+def test_nothing_typed_is_helped_and_a_backup_that_is_not_there_is_told() -> None:
+    done = CliRunner().invoke(main, [])
+    assert done.exit_code == 64 and done.stderr.startswith("Usage:") and done.stderr.count("Usage:") == 1
+    done = CliRunner().invoke(main, ["restore", "/nonexistent/x.tar"])
+    assert done.exit_code == 66 and "/nonexistent/x.tar" in done.stderr
