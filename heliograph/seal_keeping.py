@@ -16,6 +16,7 @@ from directory.fabric import dkim_of
 from directory.lint import lint
 from directory.problem import errors
 from directory.render import dkim_line
+from directory.rewrite import rewrite
 from directory.zone_text import read_zone
 from heliograph import exits
 from heliograph.exits import CommandError
@@ -70,6 +71,7 @@ def publish(config: Config, change: Change) -> bool:
     text = amended(before, config.domain, _with_wrong(before, config.domain, change))
     if text == before:
         return True
+    text = _with_next_serial(text, config.domain)
     reading = read_zone(text.encode(), config.domain)
     found = reading.problems or (lint(reading.zone, buckets=config.buckets) if reading.zone else ())
     if reading.zone is None or errors(found):
@@ -87,6 +89,12 @@ def amended(text: str, domain: str, change: Change) -> str:
     there = {line.split()[0].removesuffix(f".{domain}.") for line in text.splitlines() if "._domainkey" in line}
     new = [line for line in change.lines if line.split()[0].removesuffix(f".{domain}.") not in there]
     return text + "".join(f"{line}\n" for line in new)
+
+
+def _with_next_serial(text: str, domain: str) -> str:
+    """What we write says so itself: a serial that is raised for us is a warning until somebody edits the zone."""
+    zone = read_zone(text.encode(), domain).zone
+    return rewrite(text.encode(), zone, zone.nodes, (zone.serial + 1) & 0xFFFFFFFF).content.decode() if zone else text
 
 
 def _with_wrong(text: str, domain: str, change: Change) -> Change:

@@ -37,6 +37,12 @@ def published(config: Config) -> dict[str, tuple[str, ...]]:
     return dkim_of(zone)
 
 
+def serial_of(config: Config) -> int:
+    zone = read_zone(config.zone_file.read_bytes(), config.domain).zone
+    assert zone is not None
+    return zone.serial
+
+
 def signer(config: Config, host: str = "host-1") -> Signer:
     serial = iter(range(100))
     read = lambda: read_seals(config.host_folder(host), host)  # noqa: E731
@@ -67,7 +73,9 @@ def test_a_key_that_is_not_published_signs_nothing(config: Config) -> None:
 def test_rotation_leaves_one_generation_published_and_is_not_hurried(config: Config) -> None:
     hosts = ["host-1", "host-2"]
     before = signer(config)
+    serial = serial_of(config)
     assert publish(config, rotate(config, hosts, now=NOW))
+    assert serial_of(config) == serial + 1  # or the hosts raise it, and warn until somebody edits the zone
     assert [key.selector for key in before.usable()] == ["host-1-r2", "host-1-e2"]  # no restart
     assert {"host-1-r1", "host-1-r2"} <= set(published(config))
     with pytest.raises(CommandError, match="still on its way"):
