@@ -54,7 +54,7 @@ class Passage:
     @property
     def octets_waiting(self) -> int:
         """Roughly how much was committed and is not sent yet."""
-        return sum(len(span.octets) for shipment, _ in self._queue for span in shipment.spans or ())
+        return sum(_octets(shipment) for shipment, _ in self._queue)
 
     async def run(self) -> None:
         """Send until the stream breaks: raise Broken or OSError."""
@@ -160,6 +160,7 @@ class Passage:
                         raise Broken("a commit could not be read from the log")
                     return
                 await self._send(shipment, at)
+                self._shipping.sent(_octets(shipment))
 
     async def _go_live(self, there: Position) -> Shipment:
         loop = asyncio.get_running_loop()
@@ -176,7 +177,6 @@ class Passage:
     async def _send(self, shipment: Shipment, at: float) -> None:
         for span in shipment.spans or ():
             await self._send_span(span, at)
-            self._shipping.sent(len(span.octets))
         self._shipment_now(shipment.number, at)
 
     async def _send_span(self, span: Span, at: float) -> None:
@@ -231,6 +231,10 @@ class Passage:
     def _note_step(self) -> None:
         if self._live and not self._on_their_way:
             self._progress.phase = "in step"
+
+
+def _octets(shipment: Shipment) -> int:
+    return sum(len(span.octets) for span in shipment.spans or ())
 
 
 def _read_chunks(held: Held, offset: int, octets: int) -> tuple[list[bytes], list[bytes]]:

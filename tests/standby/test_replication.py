@@ -279,6 +279,23 @@ async def test_a_slow_standby_is_sent_what_it_missed_from_the_log(
         await pair.same()
 
 
+async def test_what_was_sent_when_the_stream_began_makes_no_room_for_more(tmp_path: Path) -> None:
+    """What waits in memory is what was read of commits less what was sent of them: of the same ones."""
+    async with Pair(tmp_path, "preferred").at_work() as pair:
+        await pair.in_step()
+        pair.wire.is_up = False
+        pair.wire.cut()
+        await until(lambda: pair.phase == "away")
+        pair.wait(0.0)
+        await pair.add("missed" + "x" * 100_000)
+        pair.wire.is_up = True
+        await pair.in_step()
+        await pair.add("after")
+        shipping = pair.store.shipping
+        await until(lambda: shipping._sent >= shipping._shipped > 0)
+        assert shipping._sent == shipping._shipped
+
+
 async def test_a_copy_is_made_while_writes_go_on_and_a_second_one_sends_little(tmp_path: Path) -> None:
     pair = Pair(tmp_path, "preferred")
     pair.name(None)
