@@ -67,7 +67,12 @@ class Streams:
         """Listen on this host's address for the named purposes; `between`: of hosts themselves."""
         self._purposes, self._between = purposes, between or {}
         self._server = await asyncio.start_server(
-            self._accept, address, self._port, ssl=self._server_context, limit=BUFFER_OCTETS
+            self._accept,
+            address,
+            self._port,
+            ssl=self._server_context,
+            ssl_handshake_timeout=OPEN_SECONDS_MAX,
+            limit=BUFFER_OCTETS,
         )
 
     async def close(self) -> None:
