@@ -28,14 +28,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # else `ingest` would be 
 from bench.moves_fill import MANY, MANY_QUICK, fill
 from bench.moves_load import PASSWORD, Load, follow, read
 from bench.moves_million import measure_million
-from heliograph import operations
-from heliograph.config import load
+from heliograph.acts import operations
+from heliograph.configuration.config import load
+from heliograph.configuration.settings import Config, Ports
 from heliograph.demo.stage import free_net
-from heliograph.holding import OWNER, SEALED
+from heliograph.founding.init import Wish, plan
+from heliograph.founding.new_folder import make_folder
 from heliograph.host import Host
-from heliograph.init import Wish, plan
-from heliograph.new_folder import make_folder
-from heliograph.settings import Config, Ports
+from heliograph.ownership.holding import OWNER, SEALED
 from mailbox_host.passwords import hash_password
 
 DOMAIN = "fabric.test"

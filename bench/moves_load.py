@@ -16,7 +16,7 @@ from email.message import EmailMessage
 from functools import partial
 from typing import Protocol
 
-from heliograph.settings import Config
+from heliograph.configuration.settings import Config
 
 PASSWORD = "correct horse"
 

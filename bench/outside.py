@@ -31,8 +31,8 @@ from smtp_send import _await, _is_empty
 import store.bodies
 from directory.names import FabricNames
 from directory.snapshot import Directory
-from heliograph.postmark import Postmark
-from heliograph.seals import make_seals
+from heliograph.outside.postmark import Postmark
+from heliograph.outside.seals import make_seals
 from mail.address import parse_address
 from mail.envelope import Arrival, Recipient
 from mail.outcome import Delivered, Outcome

@@ -13,7 +13,7 @@ from pathlib import Path
 import uvloop
 
 from heliograph import host as hosts
-from heliograph.config import load
+from heliograph.configuration.config import load
 from mailbox_host import accounts
 from spool.runner import Runner
 

@@ -27,10 +27,10 @@ import uvloop
 from bench.smtp_host import HeldRunner
 from directory.hosts import with_standby
 from heliograph import host as hosts
-from heliograph.config import load
+from heliograph.configuration.config import load
+from heliograph.configuration.settings import FILE_NAME
 from heliograph.demo.stage import stage
-from heliograph.settings import FILE_NAME
-from heliograph.zone_file import draft
+from heliograph.zone.file import draft
 from mailbox_host import accounts
 
 OWNER, STANDBY = "host-1", "host-2"

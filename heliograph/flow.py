@@ -42,7 +42,7 @@ class Room(Protocol[Claimed]):
 
 
 class Owned(Protocol):
-    """What this host owns (see ownership.py). `awaits`: on its way here; `owns_now`: in the transaction that files."""
+    """What this host owns (see `ownership/`). `awaits`: on its way here; `owns_now`: in the transaction that files."""
 
     def owns(self, name: Name, /) -> bool: ...
 

@@ -13,13 +13,17 @@ from contextlib import AsyncExitStack
 
 from directory.service import DirectoryService
 from directory.snapshot import Directory
-from heliograph.applications import PURPOSE
-from heliograph.clients import Clients
-from heliograph.control import ControlServer
+from heliograph.acts.operations import Answer, Site, status
+from heliograph.acts.zone_acts import zone_acts
+from heliograph.configuration.dns import directory_settings
+from heliograph.configuration.settings import Config
+from heliograph.configuration.smarthost import access
+from heliograph.control.control import ControlServer
 from heliograph.database import open_database
-from heliograph.dns import directory_settings
-from heliograph.door import HostDoor
-from heliograph.epochs import settle
+from heliograph.door.applications import PURPOSE
+from heliograph.door.clients import Clients
+from heliograph.door.door import HostDoor
+from heliograph.door.mail_doors import door_of, open_mail_doors
 from heliograph.federation.joint import federated
 from heliograph.health.counting_door import CountingDoor
 from heliograph.health.measuring import Measuring, Places
@@ -28,22 +32,18 @@ from heliograph.health.neighbours import Neighbours
 from heliograph.health.pulse import Pulse
 from heliograph.judging.joint import judged
 from heliograph.lock import HostLock
-from heliograph.mail_doors import door_of, open_mail_doors
 from heliograph.moving.parties import nothing
-from heliograph.operations import Answer, Site, status
 from heliograph.other_hosts import OtherHosts
-from heliograph.outside import postmark
-from heliograph.ownership import claim
+from heliograph.outside.joint import postmark
+from heliograph.ownership.epochs import settle
+from heliograph.ownership.ownership import claim
 from heliograph.proof.joint import proving
 from heliograph.rooms import HostRooms
 from heliograph.rounds import Rounds
-from heliograph.settings import Config
 from heliograph.shelves.handing import handing_out, settle_shelves
-from heliograph.smarthost import access
 from heliograph.standby.succession import hear_newest
 from heliograph.tls import ClientTls
 from heliograph.web import open_https, routes
-from heliograph.zone_acts import zone_acts
 from ingest.poller import Poller
 from mailbox_host.upkeep import Upkeep
 from spool.callout import Callout

@@ -24,8 +24,8 @@ from heliograph.lock import Locked
 from heliograph.process import allow_many_files, calm_garbage_collection
 
 if TYPE_CHECKING:
+    from heliograph.configuration.settings import Config
     from heliograph.host import Host
-    from heliograph.settings import Config
 
 LINGER_SECONDS_MAX = 15.0  # after its parent's death; longer than a graceful end takes
 

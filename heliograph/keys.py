@@ -9,7 +9,7 @@ import base64
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from heliograph.settings import Config
+from heliograph.configuration.settings import Config
 from heliograph.toml_table import ConfigError
 
 HOST_KEY = "host.key"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from heliograph.settings import Config
+from heliograph.configuration.settings import Config
 from ingest.fetched import Failed
 from ingest.guard import system_lookup
 from ingest.mailboxes.client import Client

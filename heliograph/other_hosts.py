@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from directory.service import DirectoryService
-from heliograph.epochs import is_unfinished
+from heliograph.configuration.settings import Config
 from heliograph.health.neighbours import Neighbours
 from heliograph.health.standing import Standing
 from heliograph.keys import TOKEN_KEY, read_key
@@ -21,9 +21,9 @@ from heliograph.moving.frames import PURPOSE as MOVE
 from heliograph.moving.inquiry import PURPOSE as HOLDERS
 from heliograph.moving.mover import Mover
 from heliograph.moving.parties import Party
-from heliograph.ownership import Ownership
+from heliograph.ownership.epochs import is_unfinished
+from heliograph.ownership.ownership import Ownership
 from heliograph.rooms import HostRooms
-from heliograph.settings import Config
 from heliograph.shelves.taking_off import take_off_shelf
 from heliograph.site import Act
 from heliograph.standby.receiver import Receiver

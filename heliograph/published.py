@@ -16,8 +16,8 @@ from directory.snapshot import Directory
 from directory.zone import Zone
 from directory.zone_text import read_zone
 from heliograph import exits
+from heliograph.configuration.settings import Config
 from heliograph.exits import CommandError
-from heliograph.settings import Config
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from functools import partial
 
 from directory.names import Follow, Leaf, Name, Reflector, Timeline
 from directory.snapshot import Directory
+from heliograph.configuration.settings import Config
 from heliograph.flow import Flow, Rooms
 from heliograph.identity import Identity
 from heliograph.keys import TOKEN_KEY, read_key
-from heliograph.ownership import Ownership
-from heliograph.settings import Config
+from heliograph.ownership.ownership import Ownership
 from heliograph.shelves.handing import HandingOut
 from heliograph.shelves.place import shelf_address
 from ingest.news_room import NewsRoom

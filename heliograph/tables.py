@@ -3,8 +3,8 @@
 Law: each package owns its own; this is only the list.
 """
 
-from heliograph.epochs import MIGRATIONS as EPOCHS
-from heliograph.ownership_tables import MIGRATIONS as HELIOGRAPH
+from heliograph.ownership.epochs import MIGRATIONS as EPOCHS
+from heliograph.ownership.tables import MIGRATIONS as HELIOGRAPH
 from ingest.tables import MIGRATIONS as INGEST
 from mailbox_host.tables import MIGRATIONS as MAILBOX_HOST
 from reflector.tables import MIGRATIONS as REFLECTOR

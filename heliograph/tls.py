@@ -8,7 +8,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from heliograph.settings import TlsPaths
+from heliograph.configuration.settings import TlsPaths
 from heliograph.streams import stream_context
 
 

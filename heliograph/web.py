@@ -17,12 +17,12 @@ from gateway.server import HttpsServer
 from gateway.settings import Settings
 from gateway.unsubscribe import unsubscribe_routes
 from gateway.websub import websub_routes
-from heliograph.clients import Clients
-from heliograph.door import HostDoor
-from heliograph.one_click import OneClick
-from heliograph.publishing import HttpPublisher
+from heliograph.configuration.settings import Config
+from heliograph.door.clients import Clients
+from heliograph.door.door import HostDoor
+from heliograph.door.publishing import HttpPublisher
+from heliograph.outside.one_click import OneClick
 from heliograph.rooms import HostRooms
-from heliograph.settings import Config
 from ingest.hub import HubDesk
 from spool.callout import Callout
 from store import Store

@@ -64,7 +64,7 @@ def passwords() -> dict[str, str]:
 
 
 def instructions(made: dict[str, str]) -> str:
-    from heliograph.config import load
+    from heliograph.configuration.config import load
 
     config = load(Path(FOLDER))
     shown = {name: made.get(name, "PASSWORD") for name in PEOPLE}

@@ -11,7 +11,9 @@ COMMAND_OCTETS_MAX = 2048  # RFC 5321 4.5.3.1.4 asks 512, DSN and SMTPUTF8 add s
 LINE_OCTETS_MAX = 12_288  # RFC 4954 4: a line of AUTH; no other is longer
 CHUNK_OCTETS = 262_144  # of unread input before a connection is paused: what a loop reads at most at once
 ASKED_MAX = 100  # recipients of one connection that wait for another host's word at the same time
-RECEIVED_FROM_HOSTS_MAX = 1_000  # hosts notice by themselves what comes again (heliograph/door.py), and bounce nothing
+RECEIVED_FROM_HOSTS_MAX = (
+    1_000  # hosts notice by themselves what comes again (heliograph/door/door.py), and bounce nothing
+)
 RECEIVED_MAX = 50  # RFC 5321 6.3 asks for at least 100 hops or a better test; no real path has 50, and ours has 3
 
 

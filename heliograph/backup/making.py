@@ -14,10 +14,10 @@ from pathlib import Path
 
 from heliograph import exits
 from heliograph.backup.archive import Manifest, write_archive
+from heliograph.configuration.settings import FILE_NAME, Config
 from heliograph.database import FILE_NAME as DATABASE
 from heliograph.database import MARK
 from heliograph.exits import CommandError
-from heliograph.settings import FILE_NAME, Config
 from store.copying import Damaged, copy_database
 
 NOT_KEPT = (

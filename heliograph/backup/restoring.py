@@ -17,11 +17,11 @@ from pathlib import Path
 
 from heliograph import exits
 from heliograph.backup.archive import Manifest, look, unpack
-from heliograph.config import load
+from heliograph.configuration.config import load
+from heliograph.configuration.settings import FILE_NAME
 from heliograph.database import FILE_NAME as DATABASE
 from heliograph.database import MARK
 from heliograph.exits import CommandError
-from heliograph.settings import FILE_NAME
 from heliograph.tables import MIGRATIONS
 from mailbox_host import gaps
 from reflector import extras

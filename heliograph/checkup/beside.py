@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 
 from heliograph.checkup.finding import Finding, fault, good
-from heliograph.settings import Config
+from heliograph.configuration.settings import Config
 
 ANSWER_SECONDS_MAX = 3.0
 

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from heliograph.checkup.finding import Finding, fault, good, warning
+from heliograph.configuration.settings import Config
 from heliograph.keys import TOKEN_KEY, public_key, read_key
-from heliograph.settings import Config
 
 EXPIRY_DAYS_LOW = 21  # renewal runs every few days; three weeks without one means that it fails
 DAY = 86_400

@@ -16,7 +16,7 @@ from directory.zone import Zone
 from directory.zone_text import read_zone
 from heliograph.checkup.certificates import covers
 from heliograph.checkup.finding import Finding, good, warning
-from heliograph.settings import Config
+from heliograph.configuration.settings import Config
 
 HTTPS = 443  # where Thunderbird asks; it cannot be told another port
 

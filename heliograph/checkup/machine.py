@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from heliograph.checkup.finding import Finding, fault, good, warning
-from heliograph.settings import Config
+from heliograph.configuration.settings import Config
 
 FREE_OCTETS_LOW = 2 << 30
 FREE_OCTETS_LEAST = 256 << 20  # a burst of large messages and the WAL of their transaction

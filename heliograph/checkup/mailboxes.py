@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from heliograph import exits
-from heliograph.bulk import miscounted
 from heliograph.checkup.finding import Finding, fault, good, warning
-from heliograph.desk import desk, hosts_here
+from heliograph.configuration.settings import Config
+from heliograph.control.bulk import miscounted
+from heliograph.control.desk import desk, hosts_here
 from heliograph.exits import CommandError
-from heliograph.settings import Config
 
 SHOWN_MAX = 5
 ANSWER_SECONDS_MAX = 10.0

@@ -15,8 +15,8 @@ import dns.message
 import dns.rdatatype
 
 from heliograph.checkup.finding import Finding, fault, good, warning
-from heliograph.control_socket import ControlClient, NotRunning
-from heliograph.settings import Config, HostConfig, Ports
+from heliograph.configuration.settings import Config, HostConfig, Ports
+from heliograph.control.control_socket import ControlClient, NotRunning
 
 ANSWER_SECONDS_MAX = 3.0
 TOGETHER_MAX = 64  # connections at a time; a fabric of 256 hosts has 2,000 ports

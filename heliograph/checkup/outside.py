@@ -14,10 +14,10 @@ import dns.resolver
 import dns.reversename
 
 from heliograph.checkup.finding import Finding, good, warning
+from heliograph.configuration.settings import Config
 from heliograph.exits import CommandError
+from heliograph.outside.seals import is_published, read_seals
 from heliograph.published import published_directory
-from heliograph.seals import is_published, read_seals
-from heliograph.settings import Config
 from spool.resolver import make_resolver
 
 ANSWER_SECONDS_MAX = 3.0

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from heliograph.checkup.finding import Finding, fault, good
-from heliograph.desk import survey
-from heliograph.settings import Config
+from heliograph.configuration.settings import Config
+from heliograph.control.desk import survey
 
 SHOWN_MAX = 5  # buckets in a line
 

@@ -12,10 +12,10 @@ from directory.fabric import host_name
 from directory.wire import read_name
 from directory.zone import Zone
 from heliograph.checkup.finding import Finding, fault, good, warning
-from heliograph.dns import load_keys
+from heliograph.configuration.dns import load_keys
+from heliograph.configuration.settings import Config
 from heliograph.keys import public_key, read_key
 from heliograph.published import judge
-from heliograph.settings import Config
 from heliograph.toml_table import ConfigError
 
 

@@ -33,7 +33,7 @@ def account() -> None:
 @click.pass_context
 def add(context: click.Context, name: str, password_file: str | None, title: str) -> None:
     """Add the account NAME. The password is asked for."""
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
     from heliograph.passwords import new_password
     from mailbox_host.passwords import hash_password
 
@@ -58,7 +58,7 @@ def import_(context: click.Context, file: Path) -> None:
     Accounts that are there already stay as they are.
     """
     from heliograph.account_file import read_accounts
-    from heliograph.bulk import import_rows
+    from heliograph.control.bulk import import_rows
 
     config = config_of(context)
     try:
@@ -78,7 +78,7 @@ def import_(context: click.Context, file: Path) -> None:
 @click.pass_context
 def list_(context: click.Context, only: str | None) -> None:
     """List the accounts of the hosts on this machine."""
-    from heliograph.desk import every_row
+    from heliograph.control.desk import every_row
 
     rows = every_row(config_of(context), "account list", "accounts", "account", only)
     rows.sort(key=lambda row: row["account"])
@@ -92,7 +92,7 @@ def list_(context: click.Context, only: str | None) -> None:
 @click.pass_context
 def passwd(context: click.Context, name: str, password_file: str | None) -> None:
     """Set the password of the account NAME. It is asked for."""
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
     from heliograph.passwords import new_password
     from mailbox_host.passwords import hash_password
 
@@ -111,7 +111,7 @@ def passwd(context: click.Context, name: str, password_file: str | None) -> None
 @click.pass_context
 def remove(context: click.Context, name: str, yes: bool) -> None:
     """Remove the account NAME, its mail and its list of followers."""
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
 
     config = config_of(context)
     entity = entity_of(config, name)

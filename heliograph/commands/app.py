@@ -27,7 +27,7 @@ def app() -> None:
 @click.pass_context
 def add(context: click.Context, name: str, owner: str, title: str) -> None:
     """Let there be the source NAME, and print the token with which a program posts to it."""
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
     from ingest.applications import fingerprint, new_token
 
     config = config_of(context)
@@ -45,7 +45,7 @@ def add(context: click.Context, name: str, owner: str, title: str) -> None:
 @click.pass_context
 def rotate(context: click.Context, name: str) -> None:
     """Print a new token for the application NAME; the old one opens nothing any more."""
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
     from ingest.applications import fingerprint, new_token
 
     config = config_of(context)
@@ -61,7 +61,7 @@ def rotate(context: click.Context, name: str) -> None:
 @click.pass_context
 def revoke(context: click.Context, name: str) -> None:
     """Take the token of the application NAME back. Its source stays, with its followers."""
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
 
     config = config_of(context)
     entity = entity_of(config, name)
@@ -75,7 +75,7 @@ def revoke(context: click.Context, name: str) -> None:
 @click.pass_context
 def list_(context: click.Context) -> None:
     """List the applications of the hosts on this machine."""
-    from heliograph.desk import every_row
+    from heliograph.control.desk import every_row
 
     rows = every_row(config_of(context), "app list", "applications", "name")
     rows.sort(key=lambda row: row["name"])

@@ -25,7 +25,7 @@ from heliograph.exits import CommandError
 def backup(context: click.Context, file: Path, only: str | None) -> None:
     """Write a host with all its mail, keys and configuration to the new file FILE, while it runs."""
     from heliograph.backup.making import make_backup
-    from heliograph.desk import hosts_here
+    from heliograph.control.desk import hosts_here
 
     config = config_of(context)
     names = hosts_here(config, only)
@@ -46,8 +46,8 @@ def backup(context: click.Context, file: Path, only: str | None) -> None:
 def restore(context: click.Context, file: Path) -> None:
     """Bring a host back from a backup, into the fabric's folder that -C names. Nothing there is written over."""
     from heliograph.backup.restoring import restore as bring_back
-    from heliograph.config import load
-    from heliograph.settings import FILE_NAME
+    from heliograph.configuration.config import load
+    from heliograph.configuration.settings import FILE_NAME
 
     root = folder_of(context).absolute()
     domain = load(root).domain if (root / FILE_NAME).exists() else None

@@ -15,11 +15,11 @@ import click
 
 from heliograph import exits
 from heliograph.commands.frame import config_of, json_option, note, say
-from heliograph.control_socket import ANSWER_SECONDS_MAX, ControlClient, NotRunning
+from heliograph.control.control_socket import ANSWER_SECONDS_MAX, ControlClient, NotRunning
 from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
-    from heliograph.settings import Config
+    from heliograph.configuration.settings import Config
 
 MAPS = {"timeline": ("timeline",), "reflectors": ("reflectors",), "both": ("timeline", "reflectors")}
 LOOK_SECONDS = 0.5
@@ -46,7 +46,7 @@ def bucket() -> None:
 def move(context: click.Context, numbers: str, host: str, which: str, wait: bool) -> int:
     """Give buckets N to M to HOST, by an edit of the zone."""
     from heliograph.health.screen import newest
-    from heliograph.remapping import remap
+    from heliograph.zone.remapping import remap
 
     config = config_of(context)
     first, last = _range(config, numbers)
@@ -86,7 +86,7 @@ def status(context: click.Context, watch: bool) -> None:
 @click.pass_context
 def abandon(context: click.Context, numbers: str, which: str) -> int:
     """Set the zone back for what has not been given up yet."""
-    from heliograph.remapping import remap
+    from heliograph.zone.remapping import remap
 
     config = config_of(context)
     first, last = _range(config, numbers)
@@ -188,7 +188,7 @@ def _reload(config: Config) -> None:
 
 def _states(config: Config) -> list[dict[str, Any]]:
     """What each host holds of buckets that are not simply its own, asked through one that runs here."""
-    from heliograph.desk import survey
+    from heliograph.control.desk import survey
 
     return survey(config, "bucket survey") or [{"host": name, "trouble": "is down"} for name in _hosts(config)]
 
@@ -199,7 +199,7 @@ def _serials(config: Config) -> list[int]:
 
 
 def _hosts(config: Config) -> list[str]:
-    from heliograph.desk import hosts_here
+    from heliograph.control.desk import hosts_here
 
     return hosts_here(config)
 

@@ -18,8 +18,8 @@ from heliograph.commands.frame import config_of, json_option, say
 @click.pass_context
 def certify(context: click.Context, names: tuple[str, ...]) -> None:
     """Renew the certificates of the hosts NAMES, by default of all on this machine; tls/ca.key must be here."""
-    from heliograph.certifying import certify as renew
-    from heliograph.desk import hosts_here
+    from heliograph.control.desk import hosts_here
+    from heliograph.founding.certifying import certify as renew
 
     config, now = config_of(context), time.time()
     made = {name: [str(path) for path in renew(config, name, now)] for name in names or hosts_here(config)}

@@ -18,7 +18,7 @@ from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
     from heliograph.checkup.finding import Finding
-    from heliograph.settings import Config
+    from heliograph.configuration.settings import Config
 
 MARKS = {"good": "ok", "warning": "warning", "fault": "FAULT"}
 

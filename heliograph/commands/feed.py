@@ -26,7 +26,7 @@ def feed() -> None:
 @click.pass_context
 def list_(context: click.Context) -> None:
     """List the feeds that the hosts on this machine poll."""
-    from heliograph.desk import every_row
+    from heliograph.control.desk import every_row
 
     rows = every_row(config_of(context), "feed list", "feeds", "source")
     now = time.time()
@@ -39,7 +39,7 @@ def list_(context: click.Context) -> None:
 @click.pass_context
 def show(context: click.Context, which: str) -> None:
     """Show one feed."""
-    from heliograph.desk import desk, hosts_here
+    from heliograph.control.desk import desk, hosts_here
 
     config = config_of(context)
     for name in hosts_here(config):
@@ -97,7 +97,7 @@ for command in (import_, export):
 
 def _do(context: click.Context, what: str, which: str, done: str, **more: Any) -> None:
     """Do it at the host that has the feed."""
-    from heliograph.desk import desk, hosts_here
+    from heliograph.control.desk import desk, hosts_here
 
     config = config_of(context)
     for name in hosts_here(config):

@@ -34,7 +34,7 @@ def footer(context: click.Context, name: str, text: str | None, file: TextIO | N
     It stands under what goes to mailboxes outside; %unsubscribe% in it is each reader's own way to leave.
     """
     from heliograph.commands.whose import entity_of, owner_of
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
 
     config = config_of(context)
     source = entity_of(config, name.removesuffix(f"@reflectors.{config.domain}"))

@@ -23,7 +23,7 @@ from heliograph import exits
 from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
-    from heliograph.settings import Config
+    from heliograph.configuration.settings import Config
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,7 +68,7 @@ def _readable(name: str, value: Any) -> str:
 
 def config_of(context: click.Context) -> Config:
     """Read the configuration of the folder that -C names."""
-    from heliograph.config import load
+    from heliograph.configuration.config import load
 
     return load(folder_of(context))
 

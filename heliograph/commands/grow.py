@@ -20,7 +20,7 @@ from heliograph.commands.frame import config_of, json_option, note, say
 from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
-    from heliograph.balance import Balance
+    from heliograph.zone.balance import Balance
 
 APPLY = click.option("--apply", is_flag=True, help="Edit the zone; without it, only show.")
 LOOK_SECONDS = 1.0  # while a host is waited for
@@ -36,9 +36,9 @@ RANGES_SHOWN_MAX = 40  # of a plan; --json has all
 @click.pass_context
 def add(context: click.Context, name: str, address: str, bundle: Path | None, here: bool) -> None:
     """Add the host NAME: keys, certificates, configuration, zone. It owns no buckets until `rebalance`."""
-    from heliograph.joining import newcomer, publish, write_bundle
-    from heliograph.new_folder import File, add_files
-    from heliograph.settings import HostConfig
+    from heliograph.configuration.settings import HostConfig
+    from heliograph.founding.joining import newcomer, publish, write_bundle
+    from heliograph.founding.new_folder import File, add_files
 
     config, now = config_of(context), time.time()
     try:
@@ -72,8 +72,8 @@ def drain(context: click.Context, name: str, apply: bool) -> None:
 
     from directory.hosts import without_mail
     from directory.zone import Zone
-    from heliograph.balance import balance, carried_out
-    from heliograph.zone_file import draft, read_live
+    from heliograph.zone.balance import balance, carried_out
+    from heliograph.zone.file import draft, read_live
 
     config = config_of(context)
     _, zone = read_live(config)
@@ -91,8 +91,8 @@ def drain(context: click.Context, name: str, apply: bool) -> None:
 def remove(context: click.Context, name: str, dead: bool, wait: bool) -> None:
     """Take the drained host NAME out of the zone and the configuration. Its folder stays where it is."""
     from directory.hosts import without_host
-    from heliograph.joining import leave
-    from heliograph.zone_file import draft, read_live
+    from heliograph.founding.joining import leave
+    from heliograph.zone.file import draft, read_live
 
     config = config_of(context)
     config.host(name)
@@ -119,8 +119,8 @@ def remove(context: click.Context, name: str, dead: bool, wait: bool) -> None:
 @click.pass_context
 def rebalance(context: click.Context, weights: str, plan: bool, apply: bool) -> None:
     """Spread the buckets over the hosts by weight, moving as few as can be."""
-    from heliograph.balance import balance, carried_out, read_weights
-    from heliograph.zone_file import draft, read_live
+    from heliograph.zone.balance import balance, carried_out, read_weights
+    from heliograph.zone.file import draft, read_live
 
     if plan and apply:
         raise CommandError(exits.USAGE, "--plan shows and --apply does: choose one")
@@ -134,7 +134,7 @@ def rebalance(context: click.Context, weights: str, plan: bool, apply: bool) -> 
 
 
 def _told(found: Balance, serial: int | None, then: str) -> None:
-    from heliograph.balance import ranges, table
+    from heliograph.zone.balance import ranges, table
 
     lines = table(found)
     for which, moves in found.moves.items():
@@ -174,7 +174,7 @@ def _check_inherited(config: Any, name: str, zone: Any) -> None:
 
 def _check_empty(config: Any, name: str, wait: bool) -> None:
     """A host that still owns a bucket, or passes posts on, holds what people would miss."""
-    from heliograph.parting import held_by
+    from heliograph.zone.parting import held_by
 
     said: list[str] = []
     while why := held_by(name, _words(config)):
@@ -189,7 +189,7 @@ def _check_empty(config: Any, name: str, wait: bool) -> None:
 
 def _words(config: Any) -> list[dict[str, Any]]:
     """What all hosts say of themselves, asked through one that runs here."""
-    from heliograph.desk import survey
+    from heliograph.control.desk import survey
 
     return survey(config)
 

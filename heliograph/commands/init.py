@@ -17,8 +17,8 @@ from heliograph.commands.frame import json_option, say
 from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
-    from heliograph.init import Wish
-    from heliograph.settings import Ports
+    from heliograph.configuration.settings import Ports
+    from heliograph.founding.init import Wish
 
 JOIN_HELP = "Make the folder of the host that `host add` wrote this bundle for; the other options say nothing then."
 
@@ -55,9 +55,9 @@ def init(
         return
     import secrets
 
-    from heliograph.config import load
-    from heliograph.init import plan
-    from heliograph.new_folder import make_folder
+    from heliograph.configuration.config import load
+    from heliograph.founding.init import plan
+    from heliograph.founding.new_folder import make_folder
 
     wish = _wish(domain, hosts, buckets, net, postmaster, ports)
     try:
@@ -89,7 +89,7 @@ def init(
 
 def _join(bundle: Path, folder: Path) -> None:
     """Make the folder of a host that was added to a fabric."""
-    from heliograph.joining import join
+    from heliograph.founding.joining import join
 
     manifest = join(bundle, folder)
     text = f"{folder.absolute()}: {manifest.host} of the fabric {manifest.domain}"
@@ -99,8 +99,8 @@ def _join(bundle: Path, folder: Path) -> None:
 
 def _wish(domain: str, hosts: int, buckets: int, net: str, postmaster: str, ports: tuple[str, ...]) -> Wish:
     """Check what was typed, as the configuration will be checked when it is read."""
-    from heliograph.config import DOMAIN
-    from heliograph.init import Wish
+    from heliograph.configuration.config import DOMAIN
+    from heliograph.founding.init import Wish
     from mail.address import is_entity
 
     if not DOMAIN.match(domain) or len(domain) > 200:
@@ -117,7 +117,7 @@ def _wish(domain: str, hosts: int, buckets: int, net: str, postmaster: str, port
 def _ports(pairs: tuple[str, ...]) -> Ports:
     from dataclasses import replace
 
-    from heliograph.settings import Ports
+    from heliograph.configuration.settings import Ports
 
     chosen: dict[str, int] = {}
     for pair in pairs:

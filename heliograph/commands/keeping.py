@@ -13,11 +13,11 @@ import click
 from heliograph import exits
 from heliograph.commands.frame import config_of, json_option, say
 from heliograph.commands.whose import entity_of, owner_of
+from heliograph.configuration.sizes import NONE, read_size, show_size
 from heliograph.exits import CommandError
-from heliograph.sizes import NONE, read_size, show_size
 
 if TYPE_CHECKING:
-    from heliograph.settings import Config
+    from heliograph.configuration.settings import Config
 
 USUAL = "default"  # what the configuration says
 ACCOUNTS_AT_ONCE = 100
@@ -31,7 +31,7 @@ ACCOUNTS_AT_ONCE = 100
 @click.pass_context
 def quota(context: click.Context, name: str, size: str | None, messages: str | None) -> None:
     """Show what the account NAME keeps, or set what it may keep: SIZE is like 2G, none, or default."""
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
 
     config = config_of(context)
     entity = entity_of(config, name)
@@ -51,7 +51,7 @@ def quota(context: click.Context, name: str, size: str | None, messages: str | N
 @click.pass_context
 def retention(context: click.Context, name: str, folder: str, days: str | None, messages: str | None) -> None:
     """Show or set what FOLDER of the account NAME keeps. Flagged messages always stay."""
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
 
     config = config_of(context)
     entity = entity_of(config, name)
@@ -69,7 +69,7 @@ def retention(context: click.Context, name: str, folder: str, days: str | None, 
 @click.pass_context
 def sent(context: click.Context, name: str, keeper: str) -> None:
     """Say who keeps a copy of what the account NAME sends: its mail client (so it is unless set), or the host."""
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
 
     config = config_of(context)
     entity = entity_of(config, name)
@@ -83,8 +83,8 @@ def sent(context: click.Context, name: str, keeper: str) -> None:
 @click.pass_context
 def recount(context: click.Context) -> None:
     """Count anew what every account keeps, on the hosts of this machine."""
-    from heliograph.bulk import miscounted
-    from heliograph.desk import desk, hosts_here
+    from heliograph.control.bulk import miscounted
+    from heliograph.control.desk import desk, hosts_here
 
     config = config_of(context)
     total = 0

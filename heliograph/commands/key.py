@@ -15,8 +15,8 @@ import click
 from heliograph.commands.frame import config_of, json_option, say
 
 if TYPE_CHECKING:
-    from heliograph.seal_keeping import Change
-    from heliograph.settings import Config
+    from heliograph.configuration.settings import Config
+    from heliograph.outside.seal_keeping import Change
 
 
 @click.group()
@@ -29,7 +29,7 @@ def key() -> None:
 @click.pass_context
 def make(context: click.Context) -> None:
     """Make keys for the hosts on this machine that have none, and publish them."""
-    from heliograph import seal_keeping
+    from heliograph.outside import seal_keeping
 
     _change(context, seal_keeping.make)
 
@@ -40,7 +40,7 @@ def make(context: click.Context) -> None:
 @click.pass_context
 def rotate(context: click.Context, hurry: bool) -> None:
     """Give the hosts on this machine new keys. Those before stay published until the next time."""
-    from heliograph import seal_keeping
+    from heliograph.outside import seal_keeping
 
     _change(context, partial(seal_keeping.rotate, now=time.time(), hurry=hurry))
 
@@ -50,9 +50,9 @@ def rotate(context: click.Context, hurry: bool) -> None:
 @click.pass_context
 def list_keys(context: click.Context) -> None:
     """List the keys of the hosts on this machine, and which of them the zone publishes."""
-    from heliograph.desk import hosts_here
+    from heliograph.control.desk import hosts_here
+    from heliograph.outside.seals import is_published, read_seals
     from heliograph.published import published_directory
-    from heliograph.seals import is_published, read_seals
 
     config = config_of(context)
     dkim = published_directory(config).dkim
@@ -66,8 +66,8 @@ def list_keys(context: click.Context) -> None:
 
 
 def _change(context: click.Context, act: Callable[[Config, list[str]], Change]) -> None:
-    from heliograph.desk import hosts_here
-    from heliograph.seal_keeping import publish
+    from heliograph.control.desk import hosts_here
+    from heliograph.outside.seal_keeping import publish
 
     config = config_of(context)
     change = act(config, list(hosts_here(config)))

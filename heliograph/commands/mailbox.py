@@ -20,7 +20,7 @@ from heliograph.commands.whose import entity_of, owner_of
 from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
-    from heliograph.settings import Config
+    from heliograph.configuration.settings import Config
     from ingest.mailboxes.place import Place
 
 NAMES_TRIED_MAX = 500  # a host of a large fabric has one bucket in a hundred
@@ -59,7 +59,7 @@ def add(
 
     Nothing is changed over there. Its newest three messages come at once, then all that come.
     """
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
 
     config = config_of(context)
     person, place = entity_of(config, account), _place(url)
@@ -90,7 +90,7 @@ def add(
 @click.pass_context
 def password(context: click.Context, source: str, password_file: str | None, check: bool) -> None:
     """Give a new password for SOURCE's mailbox."""
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
 
     config = config_of(context)
     row = _find(config, source)
@@ -105,7 +105,7 @@ def password(context: click.Context, source: str, password_file: str | None, che
 @click.pass_context
 def list_(context: click.Context) -> None:
     """List the mailboxes that the hosts on this machine read."""
-    from heliograph.desk import every_row
+    from heliograph.control.desk import every_row
 
     rows = every_row(config_of(context), "mailbox list", "mailboxes", "source")
     now = time.time()
@@ -128,7 +128,7 @@ def _simple(what: str, done: str, help_: str) -> None:
     @json_option
     @click.pass_context
     def command(context: click.Context, source: str) -> None:
-        from heliograph.desk import desk
+        from heliograph.control.desk import desk
 
         config = config_of(context)
         row = _find(config, source)
@@ -190,7 +190,7 @@ def _sealed(config: Config, host: str, source: str, place: Place, file: str | No
 
 def _find(config: Config, source: str) -> dict[str, Any]:
     """Return what the host says that looks into it."""
-    from heliograph.desk import desk, hosts_here
+    from heliograph.control.desk import desk, hosts_here
 
     for name in hosts_here(config):
         with desk(config, name) as host:

@@ -23,7 +23,7 @@ def mirror() -> None:
 @click.pass_context
 def list_(context: click.Context) -> None:
     """List the sources of other fabrics that people follow here."""
-    from heliograph.desk import every_row
+    from heliograph.control.desk import every_row
 
     rows = every_row(config_of(context), "mirror list", "mirrors", "mirror")
     lines = [f"{row['host']:<10} {row['source']:<40} {row['state']:<10} {_asked(row)}" for row in rows]
@@ -35,7 +35,7 @@ def list_(context: click.Context) -> None:
 @click.pass_context
 def fabrics(context: click.Context) -> None:
     """List the fabrics that have asked for posts of our sources."""
-    from heliograph.desk import every_row
+    from heliograph.control.desk import every_row
 
     rows = every_row(config_of(context), "mirror fabrics", "fabrics", "name")
     lines = [f"{row['host']:<10} {row['source']:<30} {row['fabric']:<30} {_asked(row)}" for row in rows]

@@ -31,7 +31,7 @@ def newsletter() -> None:
 @click.pass_context
 def add(context: click.Context, account: str, name: str, folder: str) -> None:
     """Print an address that ACCOUNT gives to the newsletter NAME."""
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
 
     config = config_of(context)
     entity, token = entity_of(config, account), base64.b32encode(os.urandom(TOKEN_OCTETS)).decode().lower()
@@ -47,7 +47,7 @@ def add(context: click.Context, account: str, name: str, folder: str) -> None:
 @click.pass_context
 def drop(context: click.Context, account: str, name: str) -> None:
     """Take no more mail for the newsletter NAME of ACCOUNT. What came stays."""
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
 
     config = config_of(context)
     entity = entity_of(config, account)
@@ -61,7 +61,7 @@ def drop(context: click.Context, account: str, name: str) -> None:
 @click.pass_context
 def list_(context: click.Context) -> None:
     """List the addresses of the hosts on this machine."""
-    from heliograph.desk import every_row
+    from heliograph.control.desk import every_row
 
     rows = every_row(config_of(context), "newsletter list", "newsletters", "source")
     say({"newsletters": rows}, "\n".join(map(_line, rows)) or "no newsletters")

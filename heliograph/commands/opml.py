@@ -16,7 +16,7 @@ from heliograph.commands.whose import entity_of, owner_of
 from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
-    from heliograph.settings import Config
+    from heliograph.configuration.settings import Config
 
 ROWS_AT_ONCE = 100  # each is a mail: some tens of milliseconds of the host's writer
 
@@ -32,7 +32,7 @@ def import_(context: click.Context, file: Path, follower: str, folder: str) -> N
 
     What is followed already stays so. What cannot be read is told to ACCOUNT by mail.
     """
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
     from ingest.opml import NoOpml, read_opml
 
     config = config_of(context)
@@ -60,7 +60,7 @@ def import_(context: click.Context, file: Path, follower: str, folder: str) -> N
 @click.pass_context
 def export(context: click.Context, follower: str | None) -> None:
     """Print the feeds that the hosts on this machine poll, as OPML."""
-    from heliograph.desk import every_row
+    from heliograph.control.desk import every_row
     from ingest.opml import Outline, write_opml
 
     config = config_of(context)
@@ -75,7 +75,7 @@ def export(context: click.Context, follower: str | None) -> None:
 
 
 def _folders(config: Config, entity: str) -> dict[str, str]:
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
 
     with desk(config, owner_of(config, entity)) as host:
         found: dict[str, str] = host.ask("feed followed", name=entity)["follows"]

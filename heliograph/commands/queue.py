@@ -15,7 +15,7 @@ from heliograph.commands.frame import config_of, json_option, note, say
 from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
-    from heliograph.desk import Desk
+    from heliograph.control.desk import Desk
 
 LISTED_MAX = 1000  # per host, unless --all: a backlog of a million lines helps nobody
 HOST = click.option("--host", "only", metavar="NAME", help="Only this host.")
@@ -34,7 +34,7 @@ def queue() -> None:
 @click.pass_context
 def list_(context: click.Context, only: str | None, everything: bool, by_destination: bool) -> None:
     """List what waits, a line per recipient."""
-    from heliograph.desk import desk, hosts_here
+    from heliograph.control.desk import desk, hosts_here
 
     config = config_of(context)
     rows: list[dict[str, Any]] = []
@@ -58,7 +58,7 @@ def list_(context: click.Context, only: str | None, everything: bool, by_destina
 @click.pass_context
 def retry(context: click.Context, numbers: tuple[int, ...], everything: bool, only: str | None) -> None:
     """Try the messages NUMBERS again now. With several hosts on this machine, name theirs with --host."""
-    from heliograph.desk import desk, hosts_here
+    from heliograph.control.desk import desk, hosts_here
 
     if everything == bool(numbers):
         raise CommandError(exits.USAGE, "name messages by their numbers (see `queue list`), or --all")
@@ -79,7 +79,7 @@ def retry(context: click.Context, numbers: tuple[int, ...], everything: bool, on
 @click.pass_context
 def drop(context: click.Context, numbers: tuple[int, ...], silent: bool, only: str | None) -> None:
     """Throw the messages NUMBERS away and tell their senders. With several hosts here, name theirs with --host."""
-    from heliograph.desk import desk, hosts_here
+    from heliograph.control.desk import desk, hosts_here
 
     config = config_of(context)
     with desk(config, _the_host(hosts_here(config, only))) as host:

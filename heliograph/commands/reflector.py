@@ -16,7 +16,7 @@ from heliograph.commands.frame import Commands, config_of, json_option, note, sa
 from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
-    from heliograph.settings import Config
+    from heliograph.configuration.settings import Config
 
 LOOK_SECONDS = 0.5
 ANSWER_SECONDS_MAX = 10.0  # a host that is stopped, or stands still, must not hide what the others know
@@ -34,7 +34,7 @@ def reflector() -> None:
 @click.pass_context
 def list_(context: click.Context) -> None:
     """List the sources whose lists have their root on this machine."""
-    from heliograph.desk import every_row
+    from heliograph.control.desk import every_row
 
     rows = every_row(config_of(context), "reflector list", "lists", "list")
     say({"lists": rows}, "\n".join(map(_list_line, rows)) or "no lists")
@@ -97,7 +97,7 @@ def auto(context: click.Context, name: str, watch: bool) -> None:
 def audit(context: click.Context, name: str, wait: float, mend: bool) -> None:
     """Have every list and leaf of the source NAME report to its root, and draw the tree as it was told there."""
     from heliograph.commands.whose import owner_of
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
     from heliograph.tree_drawing import draw
     from heliograph.tree_growing import grow, unheard
 
@@ -123,7 +123,7 @@ def audit(context: click.Context, name: str, wait: float, mend: bool) -> None:
 def _mend(config: Config, trees: list[dict[str, Any]], since: float) -> list[dict[str, Any]]:
     """The list above each that lost its followers knows them."""
     from heliograph.commands.whose import owner_of
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
     from heliograph.tree_growing import is_lost, walk
     from reflector.tree import parent_of
 
@@ -136,7 +136,7 @@ def _mend(config: Config, trees: list[dict[str, Any]], since: float) -> list[dic
 
 def _ask(context: click.Context, name: str, policy: str, words: str, watch: bool) -> None:
     from heliograph.commands.whose import owner_of
-    from heliograph.desk import desk
+    from heliograph.control.desk import desk
 
     config = config_of(context)
     list_ = _list_of(config, name)
@@ -149,7 +149,7 @@ def _ask(context: click.Context, name: str, policy: str, words: str, watch: bool
 
 def _look(config: Config, source: str, digests: bool = True) -> tuple[list[dict[str, Any]], bool]:
     """Return the tree as the hosts of this machine know it, and whether anything is under way in it."""
-    from heliograph.desk import desk, hosts_here
+    from heliograph.control.desk import desk, hosts_here
     from heliograph.tree_growing import grow
 
     answers, silent = [], ""

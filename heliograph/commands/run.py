@@ -20,7 +20,7 @@ def up(context: click.Context, life_fd: int | None) -> int:
     """Run every host of this machine; print `ready` when all accept. SIGTERM or Ctrl-C ends them."""
     import asyncio
 
-    from heliograph.desk import hosts_here
+    from heliograph.control.desk import hosts_here
     from heliograph.up import Fleet
 
     config = config_of(context)

@@ -30,7 +30,7 @@ def standby(context: click.Context, host: str, standby: str, apply: bool) -> Non
     """Have STANDBY keep a copy of all that HOST commits: the second MX of HOST's buckets."""
     from directory.fabric import to_directory
     from directory.hosts import with_standby
-    from heliograph.zone_file import draft, read_live
+    from heliograph.zone.file import draft, read_live
 
     config = config_of(context)
     directory = to_directory(read_live(config)[1])

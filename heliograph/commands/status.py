@@ -13,11 +13,11 @@ import click
 
 from heliograph import exits
 from heliograph.commands.frame import config_of, json_option, say
-from heliograph.control_socket import REPEAT
+from heliograph.control.control_socket import REPEAT
 from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
-    from heliograph.settings import Config
+    from heliograph.configuration.settings import Config
 
 OWN_SECONDS_MAX = 3.0  # who looks for trouble must not wait for the host that has it
 Rows = dict[str, dict[str, Any]]
@@ -29,7 +29,7 @@ Rows = dict[str, dict[str, Any]]
 @click.pass_context
 def status(context: click.Context, only: str | None) -> int:
     """Tell how the fabric's hosts are. Exit code 69 where one of them is down."""
-    from heliograph.desk import hosts_here
+    from heliograph.control.desk import hosts_here
     from heliograph.health.screen import COLUMNS, remarks, screen
 
     config = config_of(context)
@@ -56,7 +56,7 @@ def _all(config: Config, here: list[str]) -> Rows:
 
 def _ask(config: Config, name: str, *, survey: bool) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A host's own word and, if it runs and is to ask, the others'."""
-    from heliograph.desk import SURVEY_SECONDS_MAX, desk
+    from heliograph.control.desk import SURVEY_SECONDS_MAX, desk
 
     known = {"host": name, "address": config.host(name).address}
     try:

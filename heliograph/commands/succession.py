@@ -20,7 +20,7 @@ from heliograph.health.words import duration, size
 
 if TYPE_CHECKING:
     from directory.snapshot import Directory
-    from heliograph.settings import Config
+    from heliograph.configuration.settings import Config
 
 REQUIRED = "required"
 FORCE = click.option("--force", is_flag=True, help="Do it whatever the hosts say.")
@@ -37,7 +37,7 @@ def promote(context: click.Context, name: str, heir: str, force: bool, apply: bo
     """Give up the host NAME: its standby takes its buckets and its queue out of its copy."""
     from directory.fabric import to_directory
     from directory.losses import with_heir
-    from heliograph.zone_file import draft, read_live
+    from heliograph.zone.file import draft, read_live
 
     config = config_of(context)
     directory = to_directory(read_live(config)[1])
@@ -74,7 +74,7 @@ def welcome(context: click.Context, name: str, force: bool, apply: bool) -> None
     """Let the host NAME, which was given up and is back, be one again. It gets buckets like any other."""
     from directory.fabric import to_directory
     from directory.losses import without_loss
-    from heliograph.zone_file import draft, read_live
+    from heliograph.zone.file import draft, read_live
 
     config = config_of(context)
     directory = to_directory(read_live(config)[1])
@@ -167,6 +167,6 @@ def _refuse(doubts: list[str], force: bool) -> None:
 
 def _words(config: Config) -> dict[str, dict[str, Any]]:
     """What each host says of itself, asked through one that runs here."""
-    from heliograph.desk import survey
+    from heliograph.control.desk import survey
 
     return {word["host"]: word for word in survey(config)}

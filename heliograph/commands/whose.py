@@ -12,7 +12,7 @@ from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
     from directory.snapshot import Map
-    from heliograph.settings import Config
+    from heliograph.configuration.settings import Config
 
 
 def entity_of(config: Config, name: str) -> str:

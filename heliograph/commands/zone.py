@@ -18,7 +18,7 @@ from heliograph.commands.frame import config_of, json_option, note, say
 from heliograph.exits import CommandError
 
 if TYPE_CHECKING:
-    from heliograph.settings import Config
+    from heliograph.configuration.settings import Config
 
 STATE_SECONDS_MAX = 10.0
 RELOAD_SECONDS_MAX = 150.0  # a transfer is given up after two minutes
@@ -55,7 +55,7 @@ def lint(context: click.Context, file: Path | None) -> int:
 @click.pass_context
 def show(context: click.Context) -> int:
     """Tell what is published, by whom, and how current the hosts on this machine are."""
-    from heliograph.desk import hosts_here
+    from heliograph.control.desk import hosts_here
     from heliograph.published import published_directory
 
     config = config_of(context)
@@ -83,7 +83,7 @@ def show(context: click.Context) -> int:
 @click.pass_context
 def reload(context: click.Context) -> int:
     """Have the hosts on this machine look for a newer zone now. Exit code 78 where one is refused."""
-    from heliograph.desk import hosts_here
+    from heliograph.control.desk import hosts_here
 
     config = config_of(context)
     order = sorted(hosts_here(config), key=lambda name: name != config.primary)  # the primary first: it has the news
@@ -130,7 +130,7 @@ def primary(context: click.Context, host: str) -> None:
 
     Run it where HOST runs. The other hosts learn of it by themselves.
     """
-    from heliograph.primacy import succeed, write
+    from heliograph.zone.primacy import succeed, write
 
     config = config_of(context)
     config.host(host)
@@ -158,7 +158,7 @@ def _zone_here(config: Config) -> Path:
 
 def _asked(config: Config, name: str, act: str, seconds_max: float) -> dict[str, Any] | None:
     """Ask a running host; None where it is down, or stands still, which must not hide how the others are."""
-    from heliograph.control_socket import ControlClient, NotRunning
+    from heliograph.control.control_socket import ControlClient, NotRunning
 
     try:
         with closing(ControlClient(config.host_folder(name), seconds_max)) as client:

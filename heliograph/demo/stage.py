@@ -22,8 +22,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from heliograph.config import load
-from heliograph.settings import Config, Ports
+from heliograph.configuration.config import load
+from heliograph.configuration.settings import Config, Ports
 
 READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 40.0

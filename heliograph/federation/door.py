@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 
 from directory.names import Foreign, Reflector
+from heliograph.door.outer import InnerDoor, OuterDoor
 from heliograph.federation.fabrics import Fabrics
 from heliograph.federation.flood import Allowances, of_posts, of_wishes
 from heliograph.federation.seals import unseal
 from heliograph.federation.wishes import WORDS, Said, Wish, own_wish, read_wish
 from heliograph.flow import Flow
-from heliograph.outer_door import InnerDoor, OuterDoor
 from mail.address import Address, mirrored
 from mail.headers import add_headers, drop_headers
 from mail.outcome import Deferred, Delivered, Outcome, Refused

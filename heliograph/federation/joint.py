@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from heliograph.configuration.settings import Config
+from heliograph.door.outer import InnerDoor
 from heliograph.federation.door import FederatedDoor
 from heliograph.federation.fabrics import Fabrics
 from heliograph.flow import Flow
-from heliograph.outer_door import InnerDoor
-from heliograph.settings import Config
 
 
 def federated(config: Config, door: InnerDoor, flow: Flow, clock: Callable[[], float]) -> FederatedDoor:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from directory.service import DirectoryService
+from heliograph.acts.operations import Answer
 from heliograph.health.figures import Live
 from heliograph.health.standing import Standing
-from heliograph.operations import Answer
-from heliograph.ownership import Ownership
+from heliograph.ownership.ownership import Ownership
 from mailbox_host.imap.server import ImapServer
 from spool.runner import Runner
 

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from heliograph.holding import ACQUIRING, SEALED
 from heliograph.moving.acts import moves_under_way
 from heliograph.moving.mover import Mover
+from heliograph.ownership.holding import ACQUIRING, SEALED
 from heliograph.site import Answer
 from heliograph.standby.replicas import Replicas
 from heliograph.standby.sender import Sender

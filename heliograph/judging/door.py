@@ -13,10 +13,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
+from heliograph.door.outer import InnerDoor, OuterDoor
 from heliograph.judging.judge import Judge
 from heliograph.judging.results import Verdict, told, without, written
 from heliograph.judging.spf.asking import Came
-from heliograph.outer_door import InnerDoor, OuterDoor
 from mail.loopback import is_loopback
 from mail.organization import organization
 from mail.outcome import Delivered, Outcome, Refused

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from heliograph.configuration.settings import Config
+from heliograph.door.outer import InnerDoor
 from heliograph.judging.door import JudgingDoor
 from heliograph.judging.judge import Judge
-from heliograph.outer_door import InnerDoor
-from heliograph.settings import Config
 from mail.loopback import is_loopback
 from spool.questions import Questions
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from heliograph.holding import OWNER, TOMBSTONE, is_to_go
 from heliograph.moving.demoting import demote_all
 from heliograph.moving.mover import Mover
 from heliograph.moving.progress import Progress
+from heliograph.ownership.holding import OWNER, TOMBSTONE, is_to_go
 from heliograph.site import Act, Answer
 
 

@@ -9,7 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from heliograph.holding import (
+from heliograph.moving import frames
+from heliograph.moving.clearing import clear
+from heliograph.moving.demoting import demote_all
+from heliograph.moving.frames import Broken, Word, packed
+from heliograph.moving.inquiry import Inquiry
+from heliograph.moving.parties import REPLICA, Party
+from heliograph.ownership.holding import (
     ACQUIRING,
     DEMOTED,
     OWNER,
@@ -23,13 +29,7 @@ from heliograph.holding import (
     is_beaten,
     outlive,
 )
-from heliograph.moving import frames
-from heliograph.moving.clearing import clear
-from heliograph.moving.demoting import demote_all
-from heliograph.moving.frames import Broken, Word, packed
-from heliograph.moving.inquiry import Inquiry
-from heliograph.moving.parties import REPLICA, Party
-from heliograph.ownership import Key, find
+from heliograph.ownership.ownership import Key, find
 from store import Reader, Transaction
 
 BUCKETS_MAX = 64  # in one offer

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from heliograph.holding import GIVEN_UP, OWNER, Holding
 from heliograph.moving.frames import Broken
 from heliograph.moving.parties import Party, by_map
-from heliograph.ownership import Key, find
+from heliograph.ownership.holding import GIVEN_UP, OWNER, Holding
+from heliograph.ownership.ownership import Key, find
 from store import Bodies, Transaction
 
 SLICE_MAX = 500  # rows that go in one transaction

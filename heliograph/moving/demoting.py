@@ -5,10 +5,10 @@ Law: in one transaction, after which nothing is filed or changed here; nothing i
 
 from __future__ import annotations
 
-from heliograph.holding import ACQUIRING, Holding, demote
 from heliograph.moving.clearing import clear
 from heliograph.moving.parties import Party, by_map
-from heliograph.ownership import Key, find
+from heliograph.ownership.holding import ACQUIRING, Holding, demote
+from heliograph.ownership.ownership import Key, find
 from store import Reader, Transaction, events
 
 

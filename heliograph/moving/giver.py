@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Iterator
 
-from heliograph.holding import DEMOTED, GIVEN_UP, OWNER, Holding, bury, is_beaten, seal
 from heliograph.moving.cargo import Part
 from heliograph.moving.demoting import demote_all
 from heliograph.moving.frames import Broken, packed
@@ -21,7 +20,8 @@ from heliograph.moving.progress import Progress
 from heliograph.moving.returning import Returning
 from heliograph.moving.settling import SETTLE_SECONDS, owed, settled
 from heliograph.moving.shipping import Shipping
-from heliograph.ownership import find
+from heliograph.ownership.holding import DEMOTED, GIVEN_UP, OWNER, Holding, bury, is_beaten, seal
+from heliograph.ownership.ownership import find
 from store import Reader, Transaction, events
 
 log = logging.getLogger("heliograph.moving")

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from heliograph import epochs
-from heliograph.holding import OWNER, SEALED, Holding, give_way
 from heliograph.moving.frames import Broken, Word, hear, packed, say
 from heliograph.moving.line import Line, Opens
 from heliograph.moving.parties import Party, by_map
-from heliograph.ownership import Key, find
+from heliograph.ownership import epochs
+from heliograph.ownership.holding import OWNER, SEALED, Holding, give_way
+from heliograph.ownership.ownership import Key, find
 from store import Reader, Transaction
 
 log = logging.getLogger("heliograph.moving")

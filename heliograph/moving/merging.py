@@ -9,11 +9,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from heliograph.holding import OWNER
 from heliograph.moving import remains
 from heliograph.moving.frames import Broken, Word, packed
 from heliograph.moving.parties import Party
-from heliograph.ownership import find
+from heliograph.ownership.holding import OWNER
+from heliograph.ownership.ownership import find
 from store import Transaction, events
 
 UNITS_MAX = 1_000  # in one question

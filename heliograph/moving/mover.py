@@ -14,7 +14,6 @@ from dataclasses import replace
 from itertools import accumulate
 
 from directory.snapshot import Directory
-from heliograph.holding import DEMOTED, GIVEN_UP, OWNER, SEALED, TOMBSTONE, Holding, is_to_go
 from heliograph.moving.clearing import clear
 from heliograph.moving.frames import PURPOSE, Broken
 from heliograph.moving.giver import Giver
@@ -24,7 +23,8 @@ from heliograph.moving.line import Opens as Opens
 from heliograph.moving.parties import Party, count_units
 from heliograph.moving.progress import Progress, Run
 from heliograph.moving.taker import Taker
-from heliograph.ownership import find
+from heliograph.ownership.holding import DEMOTED, GIVEN_UP, OWNER, SEALED, TOMBSTONE, Holding, is_to_go
+from heliograph.ownership.ownership import find
 from store import Transaction
 
 log = logging.getLogger("heliograph.moving")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from heliograph.holding import GIVEN_UP, Holding, give_way
 from heliograph.moving import frames
 from heliograph.moving.frames import Word, packed
 from heliograph.moving.parties import Party
-from heliograph.ownership import find
+from heliograph.ownership.holding import GIVEN_UP, Holding, give_way
+from heliograph.ownership.ownership import find
 from store import Transaction
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from directory.names import FabricNames
 from directory.snapshot import Directory, Map
-from heliograph.holding import Holding, View
 from heliograph.moving.cargo import Cargo, Part, Wanted
-from heliograph.ownership import Ownership
+from heliograph.ownership.holding import Holding, View
+from heliograph.ownership.ownership import Ownership
 from spool.queue import Queue
 from store import Reader, Store, Transaction
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from heliograph.holding import Holding
 from heliograph.moving import remains
 from heliograph.moving.cargo import Cargo, Part
 from heliograph.moving.frames import packed
@@ -19,6 +18,7 @@ from heliograph.moving.line import Line
 from heliograph.moving.parties import Party, by_map
 from heliograph.moving.settling import owed, settled
 from heliograph.moving.shipping import BodiesOf, Shipping
+from heliograph.ownership.holding import Holding
 from store import Reader
 
 UNITS_AT_ONCE = 100  # asked about in one word

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from heliograph.holding import ACQUIRING, Holding, take
 from heliograph.moving.agreement import Agreement
 from heliograph.moving.clearing import clear, forget, release
 from heliograph.moving.frames import Broken, Ended, Word, hear, packed, say
 from heliograph.moving.inquiry import Inquiry
 from heliograph.moving.merging import Merging
 from heliograph.moving.parties import REPLICA, Hashes, Party, by_map
-from heliograph.ownership import find
+from heliograph.ownership.holding import ACQUIRING, Holding, take
+from heliograph.ownership.ownership import find
 from store import Bodies, Reader, Transaction, events
 
 log = logging.getLogger("heliograph.moving")

@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from directory.names import Reflector
+from heliograph.door.intake import meaning
+from heliograph.door.outer import InnerDoor, OuterDoor
 from heliograph.federation.flood import Allowances, of_wishes
 from heliograph.flow import Flow
-from heliograph.intake import meaning
-from heliograph.outer_door import InnerDoor, OuterDoor
 from heliograph.proof.posters import Posters
 from heliograph.proof.prover import Prover
 from heliograph.proof.saying import Saying, number_of, proven_part, read_saying

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from heliograph.configuration.settings import Config
+from heliograph.door.outer import InnerDoor
 from heliograph.flow import Flow
-from heliograph.outer_door import InnerDoor
 from heliograph.proof.door import ProofDoor
 from heliograph.proof.posters import Posters
 from heliograph.proof.prover import Prover
-from heliograph.settings import Config
 from spool.callout import Callout
 from spool.questions import Questions
 from store import Store

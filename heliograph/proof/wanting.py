@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from directory.names import Foreign, Name, Reflector
+from heliograph.door.intake import meaning
 from heliograph.flow import Flow
-from heliograph.intake import meaning
 from heliograph.proof.posters import Posters
 from heliograph.proof.saying import Saying
 from mail.address import Address, mirrored

@@ -12,10 +12,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from heliograph.holding import ACQUIRING, LEGACY, TOMBSTONE, Holding, inherit, leave_behind
 from heliograph.moving.cargo import Cargo, Reflectors, Timelines
 from heliograph.moving.parties import Party
-from heliograph.ownership import Key, Ownership
+from heliograph.ownership.holding import ACQUIRING, LEGACY, TOMBSTONE, Holding, inherit, leave_behind
+from heliograph.ownership.ownership import Key, Ownership
 from heliograph.tables import MIGRATIONS
 from mailbox_host import gaps, outward
 from reflector import extras as lists

@@ -12,13 +12,13 @@ import contextlib
 from collections.abc import Iterable
 from dataclasses import astuple
 
-from heliograph.holding import Holding
 from heliograph.moving.demoting import forget_coming
 from heliograph.moving.frames import Broken, Word, hear, packed, say
 from heliograph.moving.line import Line
 from heliograph.moving.mover import Opens
 from heliograph.moving.parties import Party
-from heliograph.ownership import Key, find
+from heliograph.ownership.holding import Holding
+from heliograph.ownership.ownership import Key, find
 
 PURPOSE = "held"
 KEYS_AT_ONCE = 1_000  # asked about in one word

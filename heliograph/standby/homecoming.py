@@ -11,12 +11,12 @@ import logging
 from functools import partial
 from typing import Any, Protocol
 
-from heliograph.holding import ACQUIRING, DEMOTED
 from heliograph.moving.demoting import demote_now, forget_coming
 from heliograph.moving.frames import Word
 from heliograph.moving.line import Line
 from heliograph.moving.mover import Mover, Opens
 from heliograph.moving.parties import Party
+from heliograph.ownership.holding import ACQUIRING, DEMOTED
 from heliograph.shelves.taking_back import take_posts_back
 from heliograph.standby.steps import HELD, RETURNED, row_of, set_step
 from spool.adopting import drop_adopted, numbers_upto

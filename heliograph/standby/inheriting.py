@@ -17,12 +17,12 @@ from pathlib import Path
 
 from directory.snapshot import Directory
 from heliograph.database import FILE_NAME as DATABASE
-from heliograph.holding import LEGACY, SEALED, was_taken
 from heliograph.moving.demoting import forget_coming
 from heliograph.moving.mover import Mover, Opens
 from heliograph.moving.parties import REPLICA, Party
 from heliograph.moving.taker import Taker
-from heliograph.ownership import Key, find
+from heliograph.ownership.holding import LEGACY, SEALED, was_taken
+from heliograph.ownership.ownership import Key, find
 from heliograph.shelves.taking_off import take_off_shelf
 from heliograph.standby.adopting import adopt_log, adopt_queue
 from heliograph.standby.estate import Estate, copy_in

@@ -7,10 +7,10 @@ gave away is remembered with its epoch, so that no older copy passes for it.
 
 from __future__ import annotations
 
-from heliograph.holding import SEALED, TOMBSTONE, Holding, bury, has_come, reclaim
 from heliograph.moving import remains
 from heliograph.moving.parties import Party, by_map
-from heliograph.ownership import find
+from heliograph.ownership.holding import SEALED, TOMBSTONE, Holding, bury, has_come, reclaim
+from heliograph.ownership.ownership import find
 from heliograph.standby.estate import Estate
 from store import Transaction, events
 

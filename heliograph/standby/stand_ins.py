@@ -17,8 +17,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Protocol
 
 from directory.snapshot import Directory
-from heliograph.holding import OWNER
-from heliograph.ownership import find
+from heliograph.ownership.holding import OWNER
+from heliograph.ownership.ownership import find
 from heliograph.standby.replicas import NoReplica, Replicas
 from heliograph.tables import MIGRATIONS
 from mailbox_host.imap.stand_in import StandIn

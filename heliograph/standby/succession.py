@@ -17,13 +17,13 @@ from typing import Any
 
 from directory.service import DirectoryService
 from directory.snapshot import Directory
-from heliograph.holding import TOMBSTONE, revive
 from heliograph.moving import remains
 from heliograph.moving.demoting import forget_coming
 from heliograph.moving.frames import Broken, Word, hear, say
 from heliograph.moving.mover import Mover, Opens
 from heliograph.moving.parties import Party, by_map
-from heliograph.ownership import find
+from heliograph.ownership.holding import TOMBSTONE, revive
+from heliograph.ownership.ownership import find
 from heliograph.standby.fence import PURPOSE as HELD
 from heliograph.standby.fence import Fence
 from heliograph.standby.homecoming import AGAIN_SECONDS, PURPOSE, Homecoming, Runs

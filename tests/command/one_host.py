@@ -9,7 +9,7 @@ from typing import TypeVar
 from click.testing import CliRunner
 
 from heliograph.command import main
-from heliograph.config import load
+from heliograph.configuration.config import load
 from heliograph.tables import MIGRATIONS
 from mailbox_host import accounts
 from store import Store, Transaction

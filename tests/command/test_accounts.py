@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from heliograph.command import main
-from heliograph.config import load
+from heliograph.configuration.config import load
 from heliograph.lock import HostLock
 from heliograph.tables import MIGRATIONS
 from mail.control import CreateSource, RemoveSource, read_controls
@@ -217,7 +217,7 @@ def test_many_are_imported_in_seconds(run: Run, tmp_path: Path) -> None:
 
 def test_a_host_in_other_hands_is_not_touched(root: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody holds the lock and does not answer: code 75, to be tried again."""
-    monkeypatch.setattr("heliograph.desk.PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("heliograph.control.desk.PATIENCE_SECONDS", 0.2)
     with HostLock(load(root).host_folder("host-2")):
         done = run("account", "add", "alice", "--password-file", "-", typed="x")
         assert (done.exit_code, "process" in done.stderr) == (75, True), done.output

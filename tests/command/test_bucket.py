@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from heliograph.demo.stage import free_net
-from heliograph.holding import OWNER
+from heliograph.ownership.holding import OWNER
 from tests.command.processes import run
 from tests.fabric.town import Town, make_fabric, until
 

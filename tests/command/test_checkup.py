@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from heliograph.certificates import make_ca, make_server
 from heliograph.checkup.certificates import certificates
 from heliograph.checkup.clients import clients
 from heliograph.checkup.finding import Finding
@@ -21,7 +20,8 @@ from heliograph.checkup.network import network
 from heliograph.checkup.owners import doubly_owned, owners
 from heliograph.checkup.zone import postmaster, zone
 from heliograph.command import main
-from heliograph.config import Config, load
+from heliograph.configuration.config import Config, load
+from heliograph.founding.certificates import make_ca, make_server
 
 DAY = 86_400
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from heliograph.checkup.beside import beside
-from heliograph.config import Config, load
+from heliograph.configuration.config import Config, load
 from heliograph.demo.stage import free_net
 from tests.fabric.town import make_fabric
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import dns.resolver
 
 from heliograph.checkup.outside import outside
-from heliograph.config import load
+from heliograph.configuration.config import load
+from heliograph.configuration.settings import Config
 from heliograph.demo.stage import free_net
-from heliograph.settings import Config
 from tests.fabric.town import make_fabric
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from heliograph.config import ConfigError, load
-from heliograph.sizes import read_size, show_size
-from heliograph.smarthost import access
+from heliograph.configuration.config import ConfigError, load
+from heliograph.configuration.sizes import read_size, show_size
+from heliograph.configuration.smarthost import access
 from mailbox_host.quota import Quota
 from spool.peer import Access, Login
 

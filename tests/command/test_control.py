@@ -13,11 +13,11 @@ import pytest
 from directory.names import FabricNames
 from directory.snapshot import Directory
 from heliograph import exits
-from heliograph.control import LINE_OCTETS_MAX, ControlServer
-from heliograph.control_socket import ControlClient, NotRunning
+from heliograph.acts.operations import Site
+from heliograph.control.control import LINE_OCTETS_MAX, ControlServer
+from heliograph.control.control_socket import ControlClient, NotRunning
 from heliograph.exits import CommandError
 from heliograph.lock import HostLock, Locked
-from heliograph.operations import Site
 from heliograph.tables import MIGRATIONS
 from mail.envelope import Outgoing
 from spool.queue import Queue

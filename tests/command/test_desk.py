@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from heliograph import desk
-from heliograph.settings import Config
+from heliograph.configuration.settings import Config
+from heliograph.control import desk
 
 PAGES: dict[str, dict[str, Any]] = {
     "": {"lists": [{"list": "alice"}], "next": "bob+sub.1"},

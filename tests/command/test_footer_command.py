@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from heliograph import exits
 from heliograph.command import main
-from heliograph.config import load
+from heliograph.configuration.config import load
 from heliograph.tables import MIGRATIONS
 from reflector.sources import create_source
 from store import Store

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from heliograph.command import main
 from heliograph.commands.frame import Commands
-from heliograph.config import load
+from heliograph.configuration.config import load
 from heliograph.tables import MIGRATIONS
 from mailbox_host.accounts import stored_hash
 from mailbox_host.passwords import verify

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from heliograph import desk
 from heliograph.checkup import mailboxes
 from heliograph.command import main
 from heliograph.commands import bucket, zone
-from heliograph.control_socket import socket_path
-from heliograph.settings import Config
+from heliograph.configuration.settings import Config
+from heliograph.control import desk
+from heliograph.control.control_socket import socket_path
 from tests.fabric.town import make_fabric
 
 AWAY = {"host-1": "no answer within 3 seconds", "host-3": "does not answer: ..."}

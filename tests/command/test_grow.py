@@ -20,13 +20,13 @@ from directory.snapshot import Directory
 from directory.zone import Zone
 from heliograph import exits
 from heliograph.command import main
-from heliograph.config import load
+from heliograph.configuration.config import load
+from heliograph.configuration.settings import FILE_NAME, Config
 from heliograph.exits import CommandError
 from heliograph.keys import public_key, read_key
-from heliograph.remapping import remap
-from heliograph.settings import FILE_NAME, Config
 from heliograph.tls import between_hosts
-from heliograph.zone_file import draft, read_live
+from heliograph.zone.file import draft, read_live
+from heliograph.zone.remapping import remap
 from tests.fabric.town import make_fabric
 
 

@@ -16,12 +16,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from heliograph import new_folder
-from heliograph.certificates import make_ca, make_server
 from heliograph.command import main
-from heliograph.config import load
+from heliograph.configuration.config import load
+from heliograph.founding import new_folder
+from heliograph.founding.certificates import make_ca, make_server
+from heliograph.founding.new_folder import CannotCreate, File, make_folder
 from heliograph.keys import public_key, read_key
-from heliograph.new_folder import CannotCreate, File, make_folder
 from heliograph.published import published_directory
 
 

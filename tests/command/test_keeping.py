@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from heliograph.command import main
-from heliograph.config import load
+from heliograph.configuration.config import load
 from heliograph.tables import MIGRATIONS
 from mailbox_host.sent import keeps_sent
 from store import Store

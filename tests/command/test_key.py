@@ -12,13 +12,13 @@ import pytest
 
 from directory.fabric import dkim_of
 from directory.zone_text import read_zone
-from heliograph.config import load
+from heliograph.configuration.config import load
+from heliograph.configuration.settings import Config, Ports
 from heliograph.exits import CommandError
-from heliograph.init import Wish, plan
-from heliograph.new_folder import make_folder
-from heliograph.seal_keeping import Change, amended, make, publish, rotate
-from heliograph.seals import Signer, is_published, read_seals
-from heliograph.settings import Config, Ports
+from heliograph.founding.init import Wish, plan
+from heliograph.founding.new_folder import make_folder
+from heliograph.outside.seal_keeping import Change, amended, make, publish, rotate
+from heliograph.outside.seals import Signer, is_published, read_seals
 
 NOW = time.time()
 

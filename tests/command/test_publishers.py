@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from heliograph.command import main
-from heliograph.config import load
+from heliograph.configuration.config import load
 from heliograph.keys import TOKEN_KEY, read_key
 from ingest import applications
 from ingest.applications import is_token

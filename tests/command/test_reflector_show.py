@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from heliograph.command import main
 from heliograph.commands import reflector
-from heliograph.config import load
-from heliograph.control import _listen
+from heliograph.configuration.config import load
+from heliograph.control.control import _listen
 from heliograph.lock import HostLock
 from reflector.sources import create_source
 from store import Transaction

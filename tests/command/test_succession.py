@@ -15,9 +15,9 @@ from directory.hosts import with_standby
 from directory.losses import with_heir
 from heliograph.command import main
 from heliograph.commands import succession
+from heliograph.configuration.settings import FILE_NAME, Config
 from heliograph.exits import CommandError
-from heliograph.settings import FILE_NAME, Config
-from heliograph.zone_file import draft, read_live
+from heliograph.zone.file import draft, read_live
 from tests.fabric.town import make_fabric
 
 UP = {"up": True, "copies": [], "succession": {"returning": {}}}

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from heliograph.certificates import Pair, make_ca, make_server
 from heliograph.demo.stage import PASSWORD, Stage, command_line, stage
+from heliograph.founding.certificates import Pair, make_ca, make_server
 from heliograph.up import Keeper
 
 

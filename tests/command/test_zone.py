@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from heliograph.config import ConfigError, load
+from heliograph.configuration.config import ConfigError, load
+from heliograph.configuration.dns import directory_settings
+from heliograph.configuration.settings import FILE_NAME
 from heliograph.demo.stage import free_net
-from heliograph.dns import directory_settings
-from heliograph.settings import FILE_NAME
 from tests.command.processes import run
 from tests.fabric.town import Town, make_fabric, until
 

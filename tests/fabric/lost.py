@@ -15,9 +15,9 @@ from typing import Any
 
 from directory.hosts import with_standby
 from directory.losses import with_heir, without_loss
-from heliograph.holding import OWNER
+from heliograph.ownership.holding import OWNER
 from heliograph.standby.replicas import NoReplica, ReplicaState
-from heliograph.zone_file import draft
+from heliograph.zone.file import draft
 from store.copying import copy_database
 from tests.fabric.test_move import MovingTown
 from tests.fabric.town import until

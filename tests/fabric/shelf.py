@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from heliograph.settings import FILE_NAME
+from heliograph.configuration.settings import FILE_NAME
 from tests.fabric.town import read
 
 

@@ -16,8 +16,9 @@ import pytest
 import pytest_asyncio
 
 from gateway.posts import POST_OCTETS_MAX
-from heliograph import applications, operations
-from heliograph.applications import AWAY, BURST_POSTS, NO, Judged
+from heliograph.acts import operations
+from heliograph.door import applications
+from heliograph.door.applications import AWAY, BURST_POSTS, NO, Judged
 from ingest.applications import fingerprint, new_token
 from tests.fabric.town import DOMAIN, Town, letter, say
 

@@ -24,10 +24,10 @@ from heliograph.backup.archive import look, verify
 from heliograph.backup.making import make_backup
 from heliograph.backup.restoring import restore
 from heliograph.command import main
+from heliograph.configuration.settings import FILE_NAME
 from heliograph.demo.stage import free_net
 from heliograph.exits import CommandError
-from heliograph.settings import FILE_NAME
-from heliograph.zone_file import draft
+from heliograph.zone.file import draft
 from mailbox_host.follows import OPEN
 from mailbox_host.skipping import UIDS_SKIPPED
 from reflector.skipping import POSTS_SKIPPED
@@ -149,7 +149,7 @@ def house(tmp_path: Path) -> Iterator[Path]:
 
 
 def backed_up(root: Path) -> Path:
-    from heliograph.config import load
+    from heliograph.configuration.config import load
 
     file = root.parent / "b.tar"
     make_backup(load(root), "host-1", file, 1_000.0, quiet)

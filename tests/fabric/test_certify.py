@@ -12,12 +12,12 @@ import pytest
 from click.testing import CliRunner
 from cryptography import x509
 
-from heliograph.certificates import make_ca, make_server, make_stream
-from heliograph.certifying import read_ca
 from heliograph.checkup.certificates import certificates
 from heliograph.command import main
+from heliograph.configuration.settings import Config
+from heliograph.founding.certificates import make_ca, make_server, make_stream
+from heliograph.founding.certifying import read_ca
 from heliograph.keys import read_key
-from heliograph.settings import Config
 from tests.fabric.town import Town, make_fabric
 
 DAY = 86_400.0

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from directory.names import FabricNames
-from heliograph.complaints import complained_of
+from heliograph.door.complaints import complained_of
 from spool.door import RcptTo
 
 NAMES = FabricNames("fabric.test", 64)

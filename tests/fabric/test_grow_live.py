@@ -10,7 +10,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from heliograph.command import main
-from heliograph.config import load
+from heliograph.configuration.config import load
 from heliograph.demo.stage import free_net
 from tests.fabric.town import Town, make_fabric, until
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from heliograph import operations
-from heliograph.login import Login
+from heliograph.acts import operations
+from heliograph.door.login import Login
 from mail.outcome import Deferred, Delivered, Outcome, Refused
 from mailbox_host import accounts
 from mailbox_host.bell import Bell
@@ -100,7 +100,7 @@ async def test_guesses_over_imap_and_submission_count_together(
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr("heliograph.login.asyncio.sleep", sleep)
+    monkeypatch.setattr("heliograph.door.login.asyncio.sleep", sleep)
     store = Store(tmp_path / "host.db", [STORE_MIGRATION, *MIGRATIONS])
     store.write_now(lambda tx: accounts.add(tx, "alice", hash_password(b"right"), 0.0))
     checker, throttle = PasswordChecker(threads=1), Throttle()

@@ -14,8 +14,8 @@ import pytest
 import pytest_asyncio
 
 from heliograph.demo.stage import free_net
-from heliograph.holding import OWNER, SEALED, TOMBSTONE
 from heliograph.moving import mover
+from heliograph.ownership.holding import OWNER, SEALED, TOMBSTONE
 from heliograph.standby import homecoming, inheriting, succession
 from heliograph.standby.succession import INHERITED
 from store.telling import StandbyBehind

@@ -13,11 +13,11 @@ import aiohttp
 import pytest
 
 from gateway.metrics import Metric, Sample, exposition, may_look
-from heliograph.config import load
+from heliograph.configuration.config import load
+from heliograph.configuration.settings import FILE_NAME
 from heliograph.demo.stage import free_net
 from heliograph.health.measuring import SAME_SECONDS
 from heliograph.health.standing_figures import standing_metrics
-from heliograph.settings import FILE_NAME
 from heliograph.tables import MIGRATIONS
 from heliograph.toml_table import ConfigError
 from ingest.mailboxes import rows

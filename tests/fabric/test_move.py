@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest_asyncio
 
+from heliograph.configuration.settings import Config
 from heliograph.demo.stage import free_net
-from heliograph.holding import OWNER, TOMBSTONE
 from heliograph.host import Host
-from heliograph.settings import Config
+from heliograph.ownership.holding import OWNER, TOMBSTONE
 from tests.fabric import audit
 from tests.fabric.town import OUTSIDE, Person, Town, from_outside, letter, make_fabric, until
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from heliograph.holding import OWNER, TOMBSTONE
+from heliograph.ownership.holding import OWNER, TOMBSTONE
 from mail.control import CreateSource, Subscribe
 from reflector import Settings, tending
 from tests.fabric.growing import BOB, control, growing, hurry, strangers

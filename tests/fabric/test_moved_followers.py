@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest_asyncio
 
 from heliograph.demo.stage import free_net
-from heliograph.parting import held_by
+from heliograph.zone.parting import held_by
 from mailbox_host import passing
 from tests.fabric.test_move import BOB, MovingTown
 from tests.fabric.town import make_fabric, until

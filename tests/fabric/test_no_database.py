@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from heliograph import exits
+from heliograph.control.desk import desk
 from heliograph.database import FILE_NAME, MARK
 from heliograph.demo.stage import free_net
-from heliograph.desk import desk
 from heliograph.exits import CommandError
 from tests.fabric.town import Town, make_fabric
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from directory.names import FabricNames
 from directory.snapshot import Directory
-from heliograph.postmark import Postmark
+from heliograph.outside.postmark import Postmark
 from mail.footer import field_of
 from mail.sealing import seal_key
 from spool.queue import Message
@@ -100,7 +100,7 @@ def test_a_footer_that_no_host_vouches_for_is_none() -> None:
 
 
 def test_a_fault_of_ours_leaves_a_post_without_its_footer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("heliograph.postmark.foot", lambda *given: 1 // 0)
+    monkeypatch.setattr("heliograph.outside.postmark.foot", lambda *given: 1 // 0)
     found = stamped(field_of("Bob") + HEAD + b"\r\nhello\r\n")
     assert found.endswith(b"\r\n\r\nhello\r\n") and is_sealed(found)
 

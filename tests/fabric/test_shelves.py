@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from heliograph.config import load
+from heliograph.configuration.config import load
 from heliograph.demo.stage import free_net
 from heliograph.shelves.handing import HandingOut
 from heliograph.shelves.place import shelf_address, shelf_of

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from heliograph import host, operations
-from heliograph.config import load
+from heliograph import host
+from heliograph.acts import operations
+from heliograph.configuration.config import load
 from heliograph.demo.stage import free_net
 from heliograph.shelves import handing
 from mailbox_host import outward

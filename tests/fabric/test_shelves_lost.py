@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from heliograph.config import load
+from heliograph.configuration.config import load
 from heliograph.demo.stage import free_net
 from heliograph.moving import mover
 from heliograph.shelves import handing

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from heliograph.config import load
+from heliograph.configuration.config import load
 from heliograph.demo.stage import free_net
 from heliograph.moving import mover
 from heliograph.shelves import handing

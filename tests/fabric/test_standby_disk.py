@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from directory.hosts import with_standby
-from heliograph.config import load
+from heliograph.acts.operations import list_queue
+from heliograph.configuration.config import load
+from heliograph.configuration.settings import FILE_NAME
 from heliograph.demo.stage import free_net
 from heliograph.host import Host
-from heliograph.operations import list_queue
-from heliograph.settings import FILE_NAME
 from heliograph.standby.sender import Sender
-from heliograph.zone_file import draft
+from heliograph.zone.file import draft
 from spool.loader import Loader
 from store import open_reader
 from store.telling import Terms

@@ -13,7 +13,7 @@ import pytest
 from directory.hosts import with_standby
 from heliograph.demo.stage import free_net
 from heliograph.standby import stand_ins
-from heliograph.zone_file import draft
+from heliograph.zone.file import draft
 from tests.fabric.town import PASSWORD, Person, Town, make_fabric, until
 
 OWNER, STANDBY = "host-2", "host-3"

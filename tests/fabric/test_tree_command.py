@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from click.testing import CliRunner, Result
 
-from heliograph import trees
+from heliograph.acts import trees
 from heliograph.command import main
 from heliograph.tree_drawing import draw
 from heliograph.tree_growing import grow, walk

@@ -18,9 +18,9 @@ from heliograph.checkup.owners import owners
 from heliograph.command import main
 from heliograph.demo.stage import free_net
 from heliograph.health.screen import remarks
-from heliograph.holding import OWNER, SEALED, TOMBSTONE
 from heliograph.moving.frames import PURPOSE, VERSION, packed
 from heliograph.moving.line import Line
+from heliograph.ownership.holding import OWNER, SEALED, TOMBSTONE
 from tests.fabric.test_move import HEIDI, MovingTown, persist, seen
 from tests.fabric.town import from_outside, letter, make_fabric, until
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from heliograph import exits
 from heliograph.command import main
-from heliograph.config import load
+from heliograph.configuration.config import load
 from heliograph.database import FILE_NAME, MARK, open_database
 from heliograph.exits import CommandError
 

@@ -24,13 +24,13 @@ from typing import TypeVar
 import aiosmtplib
 from aiosmtpd.smtp import SMTP
 
-from heliograph import operations
-from heliograph.config import load
+from heliograph.acts import operations
+from heliograph.configuration.config import load
+from heliograph.configuration.settings import FILE_NAME, Config, Ports
+from heliograph.founding.init import Wish, plan
+from heliograph.founding.new_folder import make_folder
 from heliograph.host import Host
-from heliograph.init import Wish, plan
-from heliograph.new_folder import make_folder
-from heliograph.seals import Seal, make_seals
-from heliograph.settings import FILE_NAME, Config, Ports
+from heliograph.outside.seals import Seal, make_seals
 from mailbox_host import outward
 from mailbox_host.passwords import hash_password
 from spool import listing

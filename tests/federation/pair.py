@@ -18,12 +18,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from heliograph.config import load
+from heliograph.configuration.config import load
+from heliograph.configuration.settings import Config, Ports
 from heliograph.demo.stage import free_net
-from heliograph.init import Wish, plan
-from heliograph.new_folder import make_folder
-from heliograph.seals import read_seals
-from heliograph.settings import Config, Ports
+from heliograph.founding.init import Wish, plan
+from heliograph.founding.new_folder import make_folder
+from heliograph.outside.seals import read_seals
 from mail.headers import split_message
 from mail.seal import hash_message, seal
 from mail.sealing import seal_key

@@ -16,7 +16,7 @@ import pytest
 from gateway.route import Found, Request, Response, Route, find
 from gateway.server import HttpsServer
 from gateway.settings import Settings
-from heliograph.certificates import make_ca, make_server
+from heliograph.founding.certificates import make_ca, make_server
 
 
 async def echo(request: Request) -> Response:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from heliograph.certificates import make_ca, make_server
+from heliograph.founding.certificates import make_ca, make_server
 
 PASSWORD = 'open "sesame" \\o/'
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -16,8 +16,8 @@ from typing import Any, cast
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from directory.snapshot import Directory, HostRecord, Map
-from heliograph.holding import Offer, acquire, bury, seal, take
-from heliograph.ownership import find
+from heliograph.ownership.holding import Offer, acquire, bury, seal, take
+from heliograph.ownership.ownership import find
 from mail.control import Control, CreateSource, add_controls
 from mail.outcome import Deferred, Delivered
 from mail.signature import sign, signer

@@ -17,7 +17,7 @@ from heliograph.flow import Flow, Rooms
 from heliograph.identity import Identity
 from heliograph.moving.cargo import Cargo, Reflectors, Timelines, Wanted
 from heliograph.moving.parties import View
-from heliograph.ownership import claim
+from heliograph.ownership.ownership import claim
 from heliograph.tables import MIGRATIONS
 from mail.control import Goodbye, Welcome, read_controls
 from mail.envelope import Arrival, Recipient

@@ -1,6 +1,6 @@
 """An owner, its standby, a zone that gives the owner up, letters: every order in which things can happen.
 
-Law: the hosts decide by `heliograph.holding` itself. A is the owner; B has its replica and is its heir. A's disk may be
+Law: the hosts decide by the rules of `holding.py`. A is the owner; B has its replica and is its heir. A's disk may be
 lost, or A goes on without knowing, and comes back. A `Loss` is the protocol with one rule taken out.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from heliograph.holding import (
+from heliograph.ownership.holding import (
     ACQUIRING,
     DEMOTED,
     OWNER,

@@ -12,7 +12,6 @@ import pytest
 
 from directory.names import FabricNames
 from directory.snapshot import Directory, HostRecord
-from heliograph.holding import ACQUIRING, OWNER, SEALED, TOMBSTONE, Holding
 from heliograph.moving import frames
 from heliograph.moving.agreement import Agreement
 from heliograph.moving.cargo import Reflectors, Timelines
@@ -21,7 +20,8 @@ from heliograph.moving.demoting import forget_coming
 from heliograph.moving.frames import Broken, packed
 from heliograph.moving.mover import Mover
 from heliograph.moving.parties import Party
-from heliograph.ownership import Ownership, find
+from heliograph.ownership.holding import ACQUIRING, OWNER, SEALED, TOMBSTONE, Holding
+from heliograph.ownership.ownership import Ownership, find
 from heliograph.tables import MIGRATIONS
 from mailbox_host import accounts
 from spool.queue import Queue

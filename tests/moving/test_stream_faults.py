@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from directory.names import FabricNames
 from directory.snapshot import Directory, HostRecord
-from heliograph.holding import OWNER, SEALED, TOMBSTONE
 from heliograph.moving.cargo import Reflectors, Timelines
 from heliograph.moving.giver import Giver
 from heliograph.moving.inquiry import Inquiry
@@ -24,7 +23,8 @@ from heliograph.moving.line import Line
 from heliograph.moving.parties import Party
 from heliograph.moving.progress import Progress
 from heliograph.moving.taker import Taker
-from heliograph.ownership import claim, find
+from heliograph.ownership.holding import OWNER, SEALED, TOMBSTONE
+from heliograph.ownership.ownership import claim, find
 from heliograph.tables import MIGRATIONS
 from mail.control import Welcome
 from mailbox_host import accounts, entries, timeline

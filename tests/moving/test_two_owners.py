@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from heliograph.holding import (
+from heliograph.ownership.holding import (
     ACQUIRING,
     OWNER,
     SEALED,

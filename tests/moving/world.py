@@ -1,6 +1,6 @@
 """Two hosts, a zone that is edited, and a letter: every order in which things can happen, walked through.
 
-Law: the hosts decide by `heliograph.holding` itself. Zones arrive late, mail and words of a hand-over are lost,
+Law: the hosts decide by the rules of `ownership/holding.py`. Zones arrive late, mail and words of a hand-over are lost,
 repeated and overtaken, a host forgets whatever is not durable. A `Mutant` is the protocol with one rule taken out.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from heliograph.holding import (
+from heliograph.ownership.holding import (
     ACQUIRING,
     OWNER,
     SEALED,
@@ -214,7 +214,7 @@ class World:
             yield there._replace(flights=state.flights - {me}, acks=state.acks | {me})
 
     def _goes_to(self, me: int, host: Host) -> int:
-        """As `heliograph.ownership` routes: to whom it was given, else to whom the zone names; mine waits."""
+        """As `heliograph.ownership.ownership` routes: to whom it was given, else to whom the zone names; mine waits."""
         if host.holding and host.holding.state in (SEALED, TOMBSTONE):
             return NAMES.index(host.holding.peer)
         return self.history[host.view]

@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from heliograph.command import main
-from heliograph.config import load
+from heliograph.configuration.config import load
+from heliograph.configuration.settings import FILE_NAME
 from heliograph.demo.stage import free_net
-from heliograph.holding import OWNER
-from heliograph.settings import FILE_NAME
+from heliograph.ownership.holding import OWNER
 from tests.fabric.town import Town, make_fabric, until
 from tests.peers import nameservers
 from tests.peers.nameservers import DOMAIN, KEYS_TEXT, KINDS, NameServer, running

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from heliograph.certificates import make_ca, make_server
 from heliograph.demo.stage import free_net
+from heliograph.founding.certificates import make_ca, make_server
 from ingest.mailboxes import rows
 from ingest.mailboxes.place import place_of
 from ingest.mailboxes.vault import Vault

@@ -13,9 +13,9 @@ import pytest
 
 from directory import transfer_in, transfer_out, wire
 from directory.service import DirectoryService
-from heliograph.config import load
+from heliograph.configuration.config import load
+from heliograph.configuration.settings import FILE_NAME
 from heliograph.demo.stage import free_net
-from heliograph.settings import FILE_NAME
 from tests.directory import fabricated
 from tests.directory.fabricated import until
 from tests.fabric.town import Town, make_fabric

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 import aiosmtplib
 
+from heliograph.configuration.settings import Config
 from heliograph.demo.stage import PASSWORD
-from heliograph.settings import Config
 
 AGAIN_SECONDS = 0.05
 REPLY_SECONDS_MAX = 15.0

@@ -22,7 +22,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from heliograph.control_socket import ControlClient, NotRunning
+from heliograph.control.control_socket import ControlClient, NotRunning
 from heliograph.demo.__main__ import settings
 from heliograph.demo.outside import PLACE, Mailbox, foreign_mailbox, web_site
 from heliograph.demo.stage import PASSWORD, Stage, command_line, stage

@@ -16,9 +16,9 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from heliograph.configuration.settings import Config
 from heliograph.demo.outside import Site
 from heliograph.demo.stage import Stage
-from heliograph.settings import Config
 from tests.soak.traffic import PEOPLE, RESTLESS, SOURCES, STEADY, ZOE, Traffic, signed_in
 
 BOXES = ("Box.one", "Box.two")  # one folder, whose name changes

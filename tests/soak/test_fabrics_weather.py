@@ -19,7 +19,7 @@ from heliograph.demo.across import acquaint, second_fabric
 from heliograph.demo.people import Person as Writer
 from heliograph.demo.stage import stage
 from heliograph.keys import public_key, read_key
-from heliograph.seals import read_seals
+from heliograph.outside.seals import read_seals
 from mail.headers import drop_headers
 from tests.federation.pair import EAST, NORTH, SOUTH, Fabric, Someone, fabrics, sealed, still, until
 from tests.federation.test_across import follows

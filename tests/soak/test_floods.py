@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from heliograph.config import load
+from heliograph.configuration.config import load
 from heliograph.demo.stage import free_net
 from tests.fabric.town import DOMAIN, OUTSIDE, Town, letter, make_fabric
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliograph import certificates
+from heliograph.founding import certificates
 from mail.outcome import Deferred
 from spool.mta_sts import NONE, Policies, Policy, read_policy, read_record
 from spool.route import Abroad

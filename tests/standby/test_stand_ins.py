@@ -15,7 +15,7 @@ from directory.fabric import to_directory
 from directory.hosts import with_owners, with_standby
 from directory.snapshot import Directory
 from directory.zone import Zone
-from heliograph.holding import OWNER, SEALED, Holding
+from heliograph.ownership.holding import OWNER, SEALED, Holding
 from heliograph.standby.replicas import NoReplica, ReplicaState
 from heliograph.standby.stand_ins import GRACE_SECONDS, StandIns
 from heliograph.tables import MIGRATIONS
