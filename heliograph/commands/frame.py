@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import importlib
 import json
-import sqlite3
 import sys
 import time
 import traceback
@@ -29,6 +28,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 NEVER = 1e12  # the moment of what does not come
 INTERRUPTED = 130  # 128 + SIGINT, as a shell counts
+SQLITE_FULL = 13  # sqlite3.SQLITE_FULL: to import sqlite3 here would make every --help wait for it
 _NOTHING_TYPED = click.exceptions.NoArgsIsHelpError  # its message is the whole help, which needs no usage line before
 
 
@@ -131,8 +131,8 @@ def _told(error: Exception, as_json: bool) -> int:
 
 
 def _is_full(error: Exception) -> bool:
-    if isinstance(error, sqlite3.OperationalError):
-        return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
+    if getattr(error, "sqlite_errorcode", 0) == SQLITE_FULL:
+        return True
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
