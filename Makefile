@@ -9,7 +9,7 @@ MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { 
 
 help:
 	@echo 'make run     a fabric on this machine, in var/ (made at the first run)'
-	@echo 'make test    format, lint, types, imports and tests: about 5 minutes on two cores'
+	@echo 'make test    format, lint, types, imports and tests: about 3 minutes on two cores'
 	@echo 'make demo    a self-checking tour of a throw-away fabric of three hosts'
 	@echo 'make peers   tests with real mail clients and servers (Debian, as root)'
 	@echo 'make soak    the long runs: minutes to hours'
