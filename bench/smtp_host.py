@@ -12,6 +12,8 @@ from pathlib import Path
 
 import uvloop
 
+sys.path.insert(0, str(Path(__file__).parent.parent))  # else `ingest` would be bench/ingest.py
+
 from heliograph import host as hosts
 from heliograph.configuration.config import load
 from mailbox_host import accounts

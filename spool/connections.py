@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 from spool.destination import Destination, Key
 
+TURN_BATCHES = 10  # by one connection while others wait: its making and its greeting cost as much as a batch or two
+
 
 class Connections:
     """Counts those that are open, or being opened. Hosts of the fabric and shelves are few, and need no leave.
@@ -31,9 +33,12 @@ class Connections:
         self._open += 1
         return True
 
-    def is_wanted(self, destination: Destination) -> bool:
-        """Tell whether one that this destination has is waited for: ten large providers have enough work for all."""
-        return destination.abroad is not None and any(key != destination.key for key in self._denied)
+    def is_wanted(self, destination: Destination, served: int) -> bool:
+        """Tell whether one that this destination has, and sent so many batches by, is others' turn: ten large providers
+        have enough work for all."""
+        if destination.abroad is None or served < TURN_BATCHES:
+            return False
+        return any(key != destination.key for key in self._denied)
 
     def leave(self, destination: Destination) -> None:
         if destination.abroad is not None:

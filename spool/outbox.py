@@ -113,6 +113,7 @@ class Outbox:
 
     async def _work(self, destination: Destination) -> None:
         session: Session | None = None
+        served = 0
         destination.starting -= 1
         try:
             while not self._stopping and (batch := destination.take()) is not None:
@@ -120,8 +121,9 @@ class Outbox:
                     session = await self._serve(destination, batch, session)
                 finally:
                     destination.done(batch)
+                served += 1
                 await self._ledger.room()
-                if destination.running > int(destination.window) or self._connections.is_wanted(destination):
+                if destination.running > int(destination.window) or self._connections.is_wanted(destination, served):
                     break
         finally:
             destination.running -= 1
