@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -23,3 +24,10 @@ def fabric() -> Iterator[Stage]:
         here.add_people(*PEOPLE)
         here.start()
         yield here
+
+
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """The command makes the process's narrow; a server that a later test starts under its own user could read nothing."""
+    yield
+    os.umask(0o022)
