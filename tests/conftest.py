@@ -28,6 +28,6 @@ def fabric() -> Iterator[Stage]:
 
 @pytest.fixture(autouse=True)
 def usual_umask() -> Iterator[None]:
-    """The command makes the process's narrow; a server that a later test starts under its own user could read nothing."""
+    """The command narrows the process's; a server that a later test starts under its own user could read nothing."""
     yield
     os.umask(0o022)
